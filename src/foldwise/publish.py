@@ -25,8 +25,8 @@ step: Callable[[str, Path], None] = lambda name, path: None  # noqa: E731
 def publish(path: Path, write: Callable[[Path], None]) -> None:
     """Let `write` fill a temporary file and give it the name `path` once it is on disk.
 
-    A reader sees the old file or the new one, never a part; after a kill at most a stray
-    temporary file is left, which `sweep` removes.
+    A reader sees the old file or the new one, never a part. A kill leaves at most a stray
+    temporary file, which the next publication in that folder removes.
 
     Args:
         path: final name; its folder is made if absent.
@@ -36,10 +36,9 @@ def publish(path: Path, write: Callable[[Path], None]) -> None:
         OSError: the disk is full or the folder cannot be written; `path` is as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.parent / f"{_PART}{secrets.token_hex(6)}-{path.name}"
-    holder = os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
+    sweep(path.parent)
+    part, holder = _open_part(path)
     try:
-        fcntl.flock(holder, fcntl.LOCK_EX)  # Tells `sweep` that the writer is alive.
         step("opened", part)
         write(part)
         step("written", part)
@@ -120,11 +119,34 @@ def locked(path: Path, *, doing: str, wait_s: float = 0.0) -> Iterator[None]:
         yield
 
 
+def holder(path: Path) -> str | None:
+    """Who holds the lock on `path`, in words; None if nobody does."""
+    if not path.exists():
+        return None
+    with path.open("r", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return _held(path, file.read()).problems[0]
+    return None
+
+
 def _held(path: Path, holder: str) -> LockedError:
     return LockedError(
         f"{path.parent} is in use by {holder or 'a process that has not said its name yet'}",
         remedy="wait for it to end, or stop it; the lock goes with that process",
     )
+
+
+def _open_part(path: Path) -> tuple[Path, int]:
+    """A temporary file beside `path` and its descriptor; the lock on it says the writer lives."""
+    while True:
+        part = path.parent / f"{_PART}{secrets.token_hex(6)}-{path.name}"
+        descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o644)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if part.exists():
+            return part, descriptor
+        os.close(descriptor)  # A sweeper came between opening and locking.
 
 
 def _write(part: Path, data: bytes) -> None:

@@ -1,1 +1,7 @@
-"""."""
+"""Blending: many members' aligned scores into one, and what that is honestly worth."""
+
+from foldwise.blending.blend import Blend
+from foldwise.blending.members import Members, votes
+from foldwise.blending.methods import BLENDS
+
+__all__ = ["BLENDS", "Blend", "Members", "votes"]

@@ -1,1 +1,1 @@
-"""."""
+"""Where units run: each in a process of its own."""

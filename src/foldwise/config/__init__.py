@@ -1,1 +1,1 @@
-"""."""
+"""The config files: their sections, loading, writing and description."""

@@ -1,1 +1,1 @@
-"""."""
+"""From image files to batches: decoding, cache, augmentation, folds."""

@@ -1,1 +1,1 @@
-"""."""
+"""The computing core: fit, infer, features, checkpoints; it reads and writes no run folder."""

@@ -1,1 +1,14 @@
-"""."""
+"""Metrics by name, what they say by class, and the intervals around them."""
+
+from foldwise.metrics import classification, ordinal, probabilities, ranking, regression
+from foldwise.metrics.metric import Metric, bind
+
+METRICS: dict[str, Metric] = {
+    **classification.METRICS,
+    **probabilities.METRICS,
+    **ranking.METRICS,
+    **ordinal.METRICS,
+    **regression.METRICS,
+}
+
+__all__ = ["METRICS", "Metric", "bind"]

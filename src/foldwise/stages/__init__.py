@@ -1,1 +1,17 @@
-"""."""
+"""The stages: a verb each, one module and one public function of the same name."""
+
+#: Verb → one line of help; the command line and the reference page are made from it.
+STAGES = {
+    "init": "Look at a raw folder and write competition.yaml, recipes and plan.",
+    "prepare": "Hash and decode every image once into the shared cache.",
+    "audit": "Look for duplicates, shortcuts and rare classes.",
+    "split": "Put train rows into folds; rows that have a fold keep it.",
+    "doctor": "Check recipes before money is spent on them.",
+    "train": "Train the units of a recipe that are not done.",
+    "predict": "Merge a run's units into out-of-fold and test predictions.",
+    "evaluate": "Score a run with intervals and show its errors.",
+    "blend": "Blend runs and score files into a run.",
+    "submit": "Write and validate a submission, or check any file.",
+    "report": "Write one HTML file to keep or send.",
+    "run": "Do the plan in order, only what is not up to date.",
+}

@@ -1,0 +1,166 @@
+"""Epochs from the prepared cache against torchvision's ImageFolder and DataLoader.
+
+Counted is one epoch of 400 images, in batches of 50 normalised float32 images of 224 px on the CPU,
+each cut at random from a 512 x 512 JPEG and mirrored at random. Both have had an epoch before.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import measure
+import numpy as np
+import torch
+from PIL import Image, ImageFilter
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+from foldwise import parts, seeding
+from foldwise.data.augment import AUGMENTS
+from foldwise.data.batches import Source, epoch_order, train_batches
+from foldwise.data.cache import Cache
+from foldwise.data.cache_writing import fill
+from foldwise.data.decoder_pool import decode_all
+from foldwise.data.sources import ImageRef
+from foldwise.data.spec import CacheSpec, cached_side
+
+NUM, SIDE, SIZE, BATCH = 400, 512, 224, 50
+SCALE, RATIO = (0.6, 1.0), (0.8, 1.25)
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+TARGET = 3.0
+
+
+def make_images(folder: Path) -> None:
+    """JPEGs of quality 90 with about the detail of photos: 1.6 to 1.9 bits a pixel."""
+    rng = np.random.default_rng(0)
+    for index in range(NUM):
+        coarse = rng.integers(0, 256, (8, 8, 3)).astype(np.uint8)
+        image = np.asarray(Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+        grain = Image.fromarray(rng.integers(0, 256, (SIDE, SIDE)).astype(np.uint8))
+        grain = np.asarray(grain.filter(ImageFilter.GaussianBlur(1.0)), dtype=np.int16) - 128
+        path = folder / str(index % 2) / f"{index:04d}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        pixels = np.clip(image + grain[:, :, None], 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(path, quality=90)
+
+
+def prepare(folder: Path) -> Source:
+    """The cache as `foldwise prepare` makes it, and its images as a unit reads them."""
+    spec = CacheSpec.make(cached_side(SIZE, 1.15))
+    paths = sorted((folder / "images").glob("*/*.jpg"))
+    refs = [ImageRef(path) for path in paths]
+    hashes = np.empty(len(refs), dtype=object)
+    for index, decoded in fill(folder / "cache", [spec], decode_all(refs, [spec])):
+        hashes[index] = decoded.sha256
+    return Source(Cache.open(folder / "cache", spec).get, hashes, np.arange(len(refs)), SIZE)
+
+
+def own_batches(source: Source, epochs: Iterator[int], *, workers: int) -> Iterator[torch.Tensor]:
+    epoch = next(epochs)
+    crop = parts.bind(AUGMENTS, {"name": "crop", "scale": SCALE, "ratio": RATIO}, what="crop")
+    batches = train_batches(
+        source,
+        epoch_order(len(source), seeding.key("order", epoch)),
+        batch=BATCH,
+        augments=[crop, AUGMENTS["hflip"]],
+        key=seeding.key("augment", epoch),
+        workers=workers,
+    )
+    return (batch.images for batch in batches)
+
+
+def own_epoch(source: Source, epochs: Iterator[int], *, workers: int, is_float: bool) -> float:
+    """Mean over the epoch; normalised as `Network.normalize` does it."""
+    mean, std = (255 * torch.tensor(values).view(1, -1, 1, 1) for values in (MEAN, STD))
+    total = 0.0
+    for images in own_batches(source, epochs, workers=workers):
+        assert images.shape[1:] == (3, SIZE, SIZE)
+        if is_float:
+            images = (images.to(torch.float32) - mean) / std
+            total += float(images[:, :, ::16, ::16].mean())
+    return total / (NUM // BATCH)
+
+
+def peer_loader(folder: Path, workers: int) -> DataLoader[tuple[torch.Tensor, int]]:
+    change = transforms.Compose(
+        [
+            transforms.RandomResizedCrop(SIZE, scale=SCALE, ratio=RATIO),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            transforms.Normalize(MEAN, STD),
+        ]
+    )
+    return DataLoader(
+        datasets.ImageFolder(str(folder / "images"), change),
+        batch_size=BATCH,
+        shuffle=True,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+    )
+
+
+def peer_epoch(loader: DataLoader[tuple[torch.Tensor, int]]) -> float:
+    total = 0.0
+    for images, _ in loader:
+        assert images.shape[1:] == (3, SIZE, SIZE)
+        total += float(images[:, :, ::16, ::16].mean())
+    return total / (NUM // BATCH)
+
+
+def make_case(name: str, folder: Path, source: Source | None) -> Callable[[], float]:
+    side, kind, workers = name.split(", ")
+    num = int(workers.split()[0])
+    if side == "ImageFolder":
+        return partial(peer_epoch, peer_loader(folder, num))
+    assert source is not None
+    epochs = iter(range(1_000_000))
+    return partial(own_epoch, source, epochs, workers=num, is_float=kind == "float")
+
+
+PEERS = ["ImageFolder, float, 0 workers", "ImageFolder, float, 2 workers"]
+OURS = [f"foldwise, float, {n} threads" for n in (0, 1, 2)]
+OURS_U8 = ["foldwise, u8, 2 threads"]
+
+
+def main() -> int:
+    torch.set_num_threads(1)  # Workers and loader threads are what is parallel on both sides.
+    torch.manual_seed(0)
+    if sys.argv[1:2] == ["--case"]:
+        folder = Path(sys.argv[3])
+        source = prepare(folder) if sys.argv[2].startswith("foldwise") else None
+        case = make_case(sys.argv[2], folder, source)
+        measure.ready()
+        case()
+        return 0
+    measure.describe_machine()
+    print((__doc__ or "").strip())
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "images").mkdir()
+        make_images(folder / "images")
+        size = sum(path.stat().st_size for path in folder.rglob("*.jpg"))
+        print(f"{NUM} files, {size * 8 / NUM / SIDE**2:.2f} bits a pixel")
+        source = prepare(folder)
+        cases = {case: make_case(case, folder, source) for case in [*PEERS, *OURS, *OURS_U8]}
+        means = {case: run() for case, run in cases.items()}
+        seconds = measure.interleaved(cases)
+        memory = {case: measure.peak_memory(__file__, case, folder) for case in cases}
+        measure.print_table(seconds, NUM, memory)
+    verdict = measure.Verdict()
+    peer, own = means[PEERS[0]], means[OURS[0]]
+    verdict.demand(abs(peer - own) < 0.05, f"mean of the pixels: {peer:.3f} and {own:.3f}")
+    times = measure.ratio([seconds[c] for c in PEERS], [seconds[c] for c in OURS])
+    verdict.targets.append(
+        measure.Target("epochs from the cache against ImageFolder", times, TARGET)
+    )
+    u8 = measure.ratio([seconds[c] for c in PEERS], [seconds[c] for c in OURS_U8])
+    print(f"  u8 batches, normalised on the device: {u8:.2f}x")
+    return verdict.exit_code()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""Ways to blend, by name: each is fitted to members' out-of-fold predictions and gives a Blend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+from foldwise.blending.blend import Blend
+from foldwise.blending.members import Members
+from foldwise.blending.ranks import Distribution
+from foldwise.errors import ConfigError
+
+#: Scores (N, C) blended scores of the rows being fitted; higher is better, whatever the metric.
+Score = Callable[[np.ndarray], float]
+
+#: `fit(members, target, score, *, options)`: members' out-of-fold predictions and (N,) or (N, C)
+#: target of the same rows.
+Fit = Callable[[Members, np.ndarray, Score], Blend]
+
+
+def mean(members: Members, target: np.ndarray, score: Score) -> Blend:
+    """The plain mean of scores; nothing is fitted."""
+    return Blend("mean", _equal(len(members)))
+
+
+def rank_mean(
+    members: Members,
+    target: np.ndarray,
+    score: Score,
+    *,
+    onto: Literal["scores", "ranks"] = "scores",
+    max_knots: int = 2000,
+) -> Blend:
+    """The mean of ranks, each taken in that member's own out-of-fold distribution.
+
+    A row's rank depends on no other row to be predicted, so a single test row can be blended.
+    Columns are ranked apart: classes become equally frequent unless ranks go back to scores.
+
+    Args:
+        members: out-of-fold predictions.
+        target: not used.
+        score: not used.
+        onto: where mean ranks end. `scores`: back through the mean of the members'
+            distributions, so that cuts and thresholds hold; the order in a column is the same.
+            `ranks`: left in [0, 1].
+        max_knots: distinct values kept of each distribution, about; at least 2.
+
+    Raises:
+        ConfigError: max_knots is below 2.
+
+    Source: back through the mean distribution: Bolstad et al. (2003), "A comparison of
+    normalization methods for high density oligonucleotide array data", Bioinformatics 19(2).
+    """
+    distributions = tuple(
+        tuple(Distribution.of(column, max_knots=max_knots) for column in scores.T)
+        for scores in members.scores
+    )
+    return Blend("rank_mean", _equal(len(members)), distributions=distributions, onto=onto)
+
+
+def label_average(
+    members: Members, target: np.ndarray, score: Score, *, rounded: bool = False
+) -> Blend:
+    """The mean of decided answers: share of votes for classes, mean grade for grades.
+
+    Args:
+        members: with votes.
+        target: not used.
+        score: not used.
+        rounded: round the mean to whole numbers, halves up; for grades.
+    """
+    return Blend("label_average", _equal(len(members)), takes="votes", rounded=rounded)
+
+
+def greedy(members: Members, target: np.ndarray, score: Score, *, num_steps: int = 20) -> Blend:
+    """Forward selection with replacement: each step adds the member that helps the mean most.
+
+    Starts empty; of equally good members the first is taken, and of all steps' ensembles the
+    best, the smallest of equally good ones. A member's weight is how often it was taken.
+
+    Args:
+        members: out-of-fold predictions.
+        target: not used: `score` knows it.
+        score: what is maximised.
+        num_steps: members taken at most, at least 1.
+
+    Raises:
+        ConfigError: num_steps is below 1.
+        ValueError: the score is undefined on these rows.
+
+    Source: Caruana, Niculescu-Mizil, Crew and Ksikes (2004), "Ensemble selection from libraries
+    of models", ICML.
+    """
+    if num_steps < 1:
+        raise ConfigError(f"greedy.num_steps: at least 1, found {num_steps}")
+    total = np.zeros(members.scores.shape[1:])
+    picks: list[int] = []
+    scores: list[float] = []
+    for size in range(1, num_steps + 1):
+        tried = [score((total + candidate) / size) for candidate in members.scores]
+        pick = int(np.argmax(tried))
+        total += members.scores[pick]
+        picks.append(pick)
+        scores.append(tried[pick])
+    best = picks[: int(np.argmax(scores)) + 1]
+    counts = np.bincount(best, minlength=len(members))
+    return Blend("greedy", tuple((counts / len(best)).tolist()))
+
+
+def _equal(num_members: int) -> tuple[float, ...]:
+    return (1.0 / num_members,) * num_members
+
+
+BLENDS = {
+    "mean": mean,
+    "rank_mean": rank_mean,
+    "label_average": label_average,
+    "greedy": greedy,
+}

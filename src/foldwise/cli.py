@@ -1,0 +1,287 @@
+"""The command line: every verb finds its competition and calls the stage of its name."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from foldwise import __version__
+from foldwise.errors import FoldwiseError
+from foldwise.rundir import Home, find_home
+from foldwise.stages import STAGES
+
+app = typer.Typer(
+    help="From a folder of images and a table to a submission you can trust.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Directory = Annotated[
+    Path, typer.Option("-C", metavar="DIR", help="The competition's folder, or one inside it.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Keys to override.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only what must be known.")]
+Limit = Annotated[str | None, typer.Option(help="Longest time, such as 10m or 9h.")]
+Until = Annotated[str | None, typer.Option(help="Be done by this hour, such as 07:00.")]
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"foldwise {__version__}")
+        raise typer.Exit
+
+
+@app.command(help=STAGES["init"])
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")],
+    data: Annotated[Path, typer.Option(help="Raw folder with tables and images.")],
+    task: Annotated[str | None, typer.Option(help="The task, if you know it.")] = None,
+    metric: Annotated[str | None, typer.Option(help="The metric, if you know it.")] = None,
+    no_pretrained: Annotated[
+        bool, typer.Option("--no-pretrained", help="The rules forbid pretrained weights.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    from foldwise.stages.init import init as stage
+
+    stage(
+        folder,
+        data=data,
+        task=task,
+        metric=metric,
+        pretrained="forbidden" if no_pretrained else None,
+        ask=typer.prompt if sys.stdin.isatty() else None,
+        display=_display(quiet),
+    )
+
+
+@app.command(help=STAGES["prepare"])
+def prepare(directory: Directory = Path(), quiet: Quiet = False) -> None:
+    from foldwise.stages.prepare import prepare as stage
+
+    display = _display(quiet)
+    done = stage(find_home(directory), display=display)
+    if not done.changed:
+        display.say("all images are in the cache")
+
+
+@app.command(help=STAGES["audit"])
+def audit(directory: Directory = Path(), quiet: Quiet = False) -> None:
+    from foldwise.stages.audit import audit as stage
+
+    found = stage(find_home(directory), display=_display(quiet))
+    if not found["warnings"]:
+        _display(quiet).say("nothing to warn about")
+
+
+@app.command(help=STAGES["split"])
+def split(directory: Directory = Path(), quiet: Quiet = False) -> None:
+    from foldwise.stages.split import split as stage
+
+    if stage(find_home(directory), display=_display(quiet)).result is None:
+        _display(quiet).say("folds are up to date")
+
+
+@app.command(help=STAGES["doctor"])
+def doctor(
+    recipe: Annotated[str | None, typer.Argument(help="Recipe; none: all of the plan.")] = None,
+    overrides: Overrides = None,
+    directory: Directory = Path(),
+    quiet: Quiet = False,
+) -> None:
+    from foldwise.stages.doctor import doctor as stage
+
+    found = stage(find_home(directory), recipe, overrides=overrides or (), display=_display(quiet))
+    if any(finding.level == "error" for finding in found):
+        raise typer.Exit(1)
+
+
+@app.command(help=STAGES["train"])
+def train(
+    recipe: Annotated[str, typer.Argument(help="Name in recipes/, or a path.")],
+    overrides: Overrides = None,
+    fold: Annotated[list[int] | None, typer.Option(help="Only this fold; may repeat.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Seed; may repeat.")] = None,
+    as_name: Annotated[str | None, typer.Option("--as", help="Name of the run.")] = None,
+    limit: Limit = None,
+    until: Until = None,
+    directory: Directory = Path(),
+    quiet: Quiet = False,
+) -> None:
+    from foldwise.stages.clock import stop_time
+    from foldwise.stages.predict import predict as merge
+    from foldwise.stages.train import train as stage
+
+    display = _display(quiet)
+    home = _home_of(recipe, directory)
+    done = stage(
+        home,
+        recipe,
+        overrides=overrides or (),
+        folds=fold,
+        seeds=seed or (0,),
+        as_name=as_name,
+        stop_at=stop_time(limit, until),
+        display=display,
+    )
+    if done.done:
+        merge(home, done.run.name)
+    if done.failed:
+        raise FoldwiseError(*(f"{name}: {why}" for name, why in done.failed.items()))
+
+
+@app.command(help=STAGES["predict"])
+def predict(
+    run: Annotated[str, typer.Argument(help="A run of a recipe.")],
+    directory: Directory = Path(),
+    quiet: Quiet = False,
+) -> None:
+    from foldwise.stages.predict import predict as stage
+
+    done = stage(find_home(directory), run)
+    missing = f", folds {done.missing} are missing" if done.missing else ""
+    _display(quiet).say(f"{done.run.name}: {len(done.folds)} folds merged{missing}")
+
+
+@app.command(help=STAGES["evaluate"])
+def evaluate(
+    run: Annotated[str, typer.Argument(help="A run or blend.")],
+    directory: Directory = Path(),
+    quiet: Quiet = False,
+) -> None:
+    from foldwise.stages.evaluate import evaluate as stage
+
+    stage(find_home(directory), run, display=_display(quiet))
+
+
+@app.command(help=STAGES["blend"])
+def blend(
+    members: Annotated[list[str], typer.Argument(help="Runs, or score files OOF.csv,TEST.csv.")],
+    method: Annotated[str, typer.Option(help="mean, rank_mean, label_average or greedy.")] = "mean",
+    as_name: Annotated[str, typer.Option("--as", help="Name of the blend.")] = "blend",
+    directory: Directory = Path(),
+    quiet: Quiet = False,
+) -> None:
+    from foldwise.stages.blend import blend as stage
+
+    stage(find_home(directory), as_name, method=method, members=members, display=_display(quiet))
+
+
+@app.command(help=STAGES["submit"])
+def submit(
+    run: Annotated[str | None, typer.Argument(help="Run; none: the plan's choice.")] = None,
+    check: Annotated[Path | None, typer.Option(help="Only validate this file.")] = None,
+    directory: Directory = Path(),
+    quiet: Quiet = False,
+) -> None:
+    from foldwise.stages.submit import check_submission
+    from foldwise.stages.submit import submit as stage
+
+    home, display = find_home(directory), _display(quiet)
+    if check is None:
+        stage(home, run, display=display)
+        return
+    problems = check_submission(home, check)
+    if problems:
+        raise FoldwiseError(*problems)
+    display.say(f"{check} is a valid submission")
+
+
+@app.command(help=STAGES["report"])
+def report(directory: Directory = Path(), quiet: Quiet = False) -> None:
+    from foldwise.stages.report import report as stage
+
+    path = stage(find_home(directory), display=_display(quiet))
+    _display(quiet).say(f"report: {path}")
+
+
+@app.command(help=STAGES["run"])
+def run(
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="The competition's folder.")
+    ] = None,
+    overrides: Overrides = None,
+    limit: Limit = None,
+    until: Until = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and how long.")
+    ] = False,
+    directory: Directory = Path(),
+    quiet: Quiet = False,
+) -> None:
+    from foldwise.stages.clock import stop_time
+    from foldwise.stages.run import run as stage
+
+    stop_at = stop_time(limit, until)
+    keys = list(overrides or ())
+    if folder is not None and "=" in str(folder):  # An override stands in the folder's place.
+        keys, folder = [str(folder), *keys], None
+    stage(
+        find_home(folder or directory),
+        overrides=keys,
+        stop_at=stop_at,
+        dry_run=dry_run,
+        display=_display(quiet),
+    )
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one message and exit code 2."""
+    try:
+        app()
+    except FoldwiseError as error:
+        _tell(error)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("stopped; run the same command again to go on")
+        sys.exit(130)
+    except Exception:
+        path = _crash_file()
+        path.write_text(traceback.format_exc(), encoding="utf-8")
+        Console(stderr=True, soft_wrap=True).print(
+            f"error: this is a fault of foldwise, not yours; the details are in {path}",
+            style="red",
+            markup=False,
+        )
+        if os.environ.get("FOLDWISE_DEBUG"):
+            raise
+        sys.exit(70)
+
+
+def _tell(error: FoldwiseError) -> None:
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    for index, problem in enumerate(error.problems):
+        console.print(
+            f"error: {problem}" if index == 0 else f"       {problem}", style="red", markup=False
+        )
+    if error.remedy:
+        console.print(f"  {error.remedy}", markup=False)
+
+
+def _crash_file() -> Path:
+    return Path.cwd() / "foldwise-crash.txt"
+
+
+def _display(quiet: bool) -> Any:
+    from foldwise.stages.display import Display
+
+    return Display(quiet=quiet)
+
+
+def _home_of(recipe: str, directory: Path) -> Home:
+    """The competition of a recipe's path, else of the folder given."""
+    path = Path(recipe)
+    return find_home(path.parent if path.is_file() and directory == Path() else directory)

@@ -1,0 +1,126 @@
+"""`competition.yaml`: what is asked, where the data lie, what the rules allow."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from foldwise.config.section import Part, Section
+
+
+class Tables(Section):
+    """The tables, relative to the data folder."""
+
+    train: Annotated[str, Field(description="Table with the labels, or a folder per class.")]
+    test: Annotated[str | None, Field(description="Table of the test samples.")] = None
+    sample_submission: Annotated[
+        str | None, Field(description="The organiser's example of a submission.")
+    ] = None
+
+
+class Images(Section):
+    """Where a sample's image is found."""
+
+    kind: Annotated[
+        Literal["path", "folder", "class_folder", "array"],
+        Field(
+            description="path: a column holds the path; folder: id + extension in a folder; "
+            "class_folder: one folder per class; array: a row of an npy or npz file."
+        ),
+    ] = "path"
+    column: Annotated[
+        str | None, Field(description="Column with the path or the row in the array.")
+    ] = None
+    train: Annotated[str, Field(description="Folder of the train images, or `file.npz:array`.")] = (
+        "."
+    )
+    test: Annotated[str, Field(description="Folder of the test images, or `file.npz:array`.")] = "."
+    extension: Annotated[str, Field(description="Added to the id or path, such as `.png`.")] = ""
+
+
+class Columns(Section):
+    """What the columns of the tables mean."""
+
+    id: Annotated[str, Field(description="Column that names a sample.")]
+    target: Annotated[
+        tuple[str, ...],
+        Field(min_length=1, description="Label column; several 0/1 columns for multilabel."),
+    ]
+    separator: Annotated[
+        str | None, Field(description="Splits several labels in one cell (multilabel).")
+    ] = None
+    group: Annotated[
+        tuple[str, ...],
+        Field(description="Rows with an equal value stay in one fold (track, patient...)."),
+    ] = ()
+    order: Annotated[str | None, Field(description="Rises with time inside a group.")] = None
+
+
+class Submission(Section):
+    """What a submission holds."""
+
+    gives: Annotated[
+        Literal["answers", "scores"],
+        Field(description="answers: decided labels or values; scores: a number per class."),
+    ] = "answers"
+    columns: Annotated[
+        dict[str, str],
+        Field(description="Column of the sample submission → class or target it holds."),
+    ] = {}
+
+
+class Rules(Section):
+    """What the organiser allows."""
+
+    pretrained: Annotated[
+        Literal["allowed", "forbidden"], Field(description="Weights trained on other data.")
+    ] = "allowed"
+    external_data: Annotated[
+        Literal["allowed", "forbidden"], Field(description="Images from elsewhere.")
+    ] = "allowed"
+    daily_submissions: Annotated[int | None, Field(ge=1, description="Uploads a day.")] = None
+    final_picks: Annotated[int, Field(ge=1, description="Submissions that count at the end.")] = 2
+
+
+class Limits(Section):
+    """Limits on what is handed in."""
+
+    inference: Annotated[
+        str | None, Field(description="Longest inference time of the pack, such as `9h`.")
+    ] = None
+
+
+class Competition(Section):
+    """The whole of `competition.yaml`."""
+
+    name: Annotated[str, Field(description="Name shown in the report.")]
+    data: Annotated[str, Field(description="Folder with tables and images, relative to this file.")]
+    tables: Annotated[Tables, Field(description="The tables.")]
+    images: Annotated[Images, Field(description="Where the images are.")] = Images()
+    columns: Annotated[Columns, Field(description="What the columns mean.")]
+    task: Annotated[str, Field(description="multiclass, multilabel, regression or ordinal.")]
+    classes: Annotated[
+        tuple[str, ...], Field(description="Class names or grades in order; empty for regression.")
+    ] = ()
+    metric: Annotated[Part, Field(description="The competition's metric.")]
+    more_metrics: Annotated[
+        tuple[Part, ...], Field(description="Further metrics shown beside it.")
+    ] = ()
+    submission: Annotated[Submission, Field(description="What a submission holds.")] = Submission()
+    test_prior: Annotated[
+        Literal["train", "balanced"] | dict[str, float],
+        Field(description="Class shares in test: as in train, balanced, or given per class."),
+    ] = "train"
+    on_damaged: Annotated[
+        Literal["stop", "skip"], Field(description="What a damaged image does to the run.")
+    ] = "stop"
+    rules: Annotated[Rules, Field(description="What the organiser allows.")] = Rules()
+    limits: Annotated[Limits, Field(description="Limits on what is handed in.")] = Limits()
+    deadline: Annotated[
+        AwareDatetime | None, Field(description="End of the competition, with its time zone.")
+    ] = None
+    undecided: Annotated[
+        tuple[str, ...],
+        Field(description="Guesses nobody confirmed; shown with every score until removed."),
+    ] = ()

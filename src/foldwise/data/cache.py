@@ -1,0 +1,168 @@
+"""The shared image cache: read by content hash from mapped blocks, checked at first touch."""
+
+from __future__ import annotations
+
+import mmap
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from foldwise.data.blocks import Block, Entry, check_pixels, open_block
+from foldwise.data.decode import open_array, open_bytes
+from foldwise.data.render import Stored, pixels_of, render
+from foldwise.data.sources import ImageRef, content_hash, read
+from foldwise.data.spec import CacheSpec
+from foldwise.errors import DataError
+
+
+class Cache:
+    """All images of one spec; opened once per process, safe to read from many threads."""
+
+    def __init__(
+        self, spec: CacheSpec, blocks: Iterable[Block], refs: Mapping[str, ImageRef]
+    ) -> None:
+        self.spec = spec
+        self._refs = refs
+        self._blocks = list(blocks)
+        self._maps: dict[int, memoryview] = {}
+        self._lock = threading.Lock()
+        # Two processes may have written the same image: either will do.
+        self._places = {
+            entry.sha256: (number, entry)
+            for number, block in enumerate(self._blocks)
+            for entry in block.entries
+        }
+
+    @classmethod
+    def open(
+        cls, folder: Path, spec: CacheSpec, *, refs: Mapping[str, ImageRef] | None = None
+    ) -> Cache:
+        """Read the index of the cache of `spec`.
+
+        Args:
+            folder: holds the caches of all specs; an absent one is an empty cache.
+            spec: which cache.
+            refs: content hash to original, needed to `get` where the store is `none`.
+
+        Raises:
+            DataError: blocks are damaged; all of them are named.
+        """
+        blocks, problems = [], []
+        for path in sorted((folder / spec.key).glob("block-*.bin")):
+            try:
+                blocks.append(open_block(path))
+            except DataError as error:
+                problems.append(error)
+        _raise_all(problems)
+        return cls(spec, blocks, refs or {})
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, sha256: str) -> bool:
+        return sha256 in self._places
+
+    def entry(self, sha256: str) -> Entry:
+        """What is known of an image: hashes, source, cached shape.
+
+        Raises:
+            DataError: the image is not in the cache.
+        """
+        return self._place(sha256)[1]
+
+    def get(self, sha256: str) -> np.ndarray:
+        """The pixels of an image.
+
+        Returns:
+            (H, W, C) uint8, read-only; a view of the mapped file where the store is `raw`.
+
+        Raises:
+            DataError: not in the cache; its block was changed since it was written; or, store
+                `none`, the original was.
+        """
+        number, entry = self._place(sha256)
+        if self.spec.store == "none":
+            return self._from_original(entry)
+        data = self._checked(number)[entry.offset : entry.offset + entry.num_bytes]
+        return pixels_of(Stored(entry.shape, data), self.spec.store)
+
+    def verify_all(self) -> None:
+        """Check every block, and with store `none` every original.
+
+        Raises:
+            DataError: all that were changed.
+        """
+        problems = []
+        for number in range(len(self._blocks)):
+            try:
+                self._checked(number)
+            except DataError as error:
+                problems.append(error)
+        if self.spec.store == "none":
+            for _, entry in self._places.values():
+                try:
+                    self._original(entry)
+                except DataError as error:
+                    problems.append(error)
+        _raise_all(problems)
+
+    def _place(self, sha256: str) -> tuple[int, Entry]:
+        try:
+            return self._places[sha256]
+        except KeyError:
+            raise DataError(
+                f"image {sha256[:16]}... is not in the cache {self.spec.key}",
+                remedy="run `foldwise prepare`",
+            ) from None
+
+    def _checked(self, number: int) -> memoryview:
+        data = self._maps.get(number)
+        if data is not None:
+            return data
+        with self._lock:
+            if number not in self._maps:
+                block = self._blocks[number]
+                with block.path.open("rb") as file:
+                    mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+                check_pixels(block, mapped)
+                self._maps[number] = mapped
+            return self._maps[number]
+
+    def _from_original(self, entry: Entry) -> np.ndarray:
+        content = self._original(entry)
+        picture, _ = (
+            open_array(content)
+            if isinstance(content, np.ndarray)
+            # It passed the decoders' limit when it was prepared, whatever that was.
+            else open_bytes(content, max_pixels=entry.info.width * entry.info.height)
+        )
+        pixels = render(picture, self.spec)
+        pixels.flags.writeable = False
+        return pixels
+
+    def _original(self, entry: Entry) -> bytes | np.ndarray:
+        if entry.sha256 not in self._refs:
+            raise DataError(
+                f"image {entry.sha256[:16]}...: its cache keeps no pixels and nobody said where "
+                "the original is",
+                remedy="run `foldwise prepare`",
+            )
+        ref = self._refs[entry.sha256]
+        try:
+            content = read(ref)
+        except OSError as error:
+            raise DataError(f"{ref.key}: {error.strerror or error}") from None
+        if content_hash(content) != entry.sha256:
+            raise DataError(
+                f"{ref.key}: changed since it was prepared", remedy="run `foldwise prepare`"
+            )
+        return content
+
+
+def _raise_all(errors: list[DataError]) -> None:
+    if errors:
+        remedies: dict[str, None] = dict.fromkeys(e.remedy for e in errors if e.remedy)
+        problems = [problem for error in errors for problem in error.problems]
+        raise DataError(*problems, remedy="\n".join(remedies))

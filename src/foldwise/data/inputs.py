@@ -1,0 +1,85 @@
+"""Where images are and which cache a recipe's input reads, once the disk has had its say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from foldwise.config.recipe import InputConfig
+from foldwise.data.cache import Cache
+from foldwise.data.sources import ImageRef
+from foldwise.data.spec import CacheSpec, cached_side
+from foldwise.errors import DataError
+from foldwise.publish import publish_json
+from foldwise.rundir import Home, read_json
+from foldwise.samples import Samples
+
+
+def wanted_spec(config: InputConfig) -> CacheSpec:
+    """The cache a recipe's input asks for.
+
+    Raises:
+        ConfigError: an unknown step or option.
+    """
+    return CacheSpec.make(
+        cached_side(config.size, config.zoom),
+        config.fit,
+        config.channels,
+        steps=config.steps,
+        store="raw" if config.store == "auto" else config.store,
+    )
+
+
+def read_caches(home: Home) -> dict[str, CacheSpec]:
+    """Key of the wanted cache → the one that was made."""
+    stored = read_json(home.stamp("caches")) or {}
+    return {key: CacheSpec.from_json(value) for key, value in stored.items()}
+
+
+def write_caches(home: Home, made: Mapping[str, CacheSpec]) -> None:
+    """Remember which caches were made for which wishes, beside those known before."""
+    known = {**read_caches(home), **made}
+    publish_json(home.stamp("caches"), {key: spec.to_json() for key, spec in known.items()})
+
+
+def cache_spec(home: Home, config: InputConfig) -> CacheSpec:
+    """The cache that was made for a recipe's input.
+
+    Raises:
+        DataError: none was.
+    """
+    made = read_caches(home).get(wanted_spec(config).key)
+    if made is None:
+        raise DataError(
+            f"no images have been prepared at {config.size} px as this recipe wants them",
+            remedy="run `foldwise prepare` first",
+        )
+    return made
+
+
+def open_cache(home: Home, config: InputConfig, samples: Samples, data: Path) -> Cache:
+    """The images as a recipe's input wants them.
+
+    Args:
+        home: the competition.
+        config: the recipe's input.
+        samples: prepared, for caches that read the originals.
+        data: the data folder.
+
+    Raises:
+        DataError: not prepared, or the cache is damaged.
+    """
+    spec = cache_spec(home, config)
+    refs = None
+    if spec.store == "none":
+        refs = dict(zip(samples.hashes, image_refs(samples, data), strict=True))
+    return Cache.open(home.cache, spec, refs=refs)
+
+
+def image_refs(samples: Samples, data: Path) -> list[ImageRef]:
+    """Where each sample's image is, in the order of the rows."""
+    frame = samples.frame
+    return [
+        ImageRef(data / file, array or None, int(row) if row >= 0 else None)
+        for file, array, row in zip(frame["file"], frame["array"], frame["row"], strict=True)
+    ]

@@ -1,0 +1,73 @@
+"""The machine at hand: device, cores, memory, and who shares them."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+if TYPE_CHECKING:
+    import torch
+
+_PACKAGES = ("torch", "torchvision", "timm", "numpy", "pandas", "scikit-learn", "pillow")
+
+
+def num_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def num_gpus() -> int:
+    """NVIDIA GPUs this process may use, counted without importing torch."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    found = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    if visible is None:
+        return found
+    return min(found, len([part for part in visible.split(",") if part.strip() not in ("", "-1")]))
+
+
+def free_memory() -> int:
+    """Bytes of memory that can be had without swapping."""
+    return int(psutil.virtual_memory().available)
+
+
+def pick() -> torch.device:
+    """The first GPU, else Apple's, else the CPU."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def describe() -> dict[str, Any]:
+    """Machine and versions, for the run's record."""
+    from foldwise import __version__
+
+    return {
+        "foldwise": __version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cores": num_cores(),
+        **{name: metadata.version(name) for name in _PACKAGES if _installed(name)},
+    }
+
+
+def monotonic() -> float:
+    """Seconds on a clock that never jumps and that all processes of this machine share."""
+    return time.monotonic()
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True

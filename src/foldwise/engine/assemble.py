@@ -1,0 +1,252 @@
+"""From a resolved recipe to what the engine runs on: pixels, network, schedule, loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from foldwise import device as machine
+from foldwise import parts
+from foldwise.config.recipe import Recipe, TrainConfig
+from foldwise.config.writing import fingerprint
+from foldwise.data.augment import AUGMENTS, Augment
+from foldwise.data.batches import Source
+from foldwise.data.cache import Cache
+from foldwise.data.inputs import cache_spec, open_cache
+from foldwise.data.mix import MIXES
+from foldwise.engine.fit import Loss, Mix
+from foldwise.errors import ConfigError
+from foldwise.losses import LOSSES
+from foldwise.models.network import Network, build
+from foldwise.models.weights import Weights, resolve
+from foldwise.optim.schedule import Stage, shorten, staged, warmup_cosine
+from foldwise.parts import name_of
+from foldwise.samples import Samples
+from foldwise.tasks.problem import Problem, data_folder
+from foldwise.tasks.task import Formulation
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A recipe and its problem, ready to be run.
+
+    Attributes:
+        problem: competition, samples, targets.
+        recipe: resolved.
+    """
+
+    problem: Problem
+    recipe: Recipe
+
+    @property
+    def formulation_name(self) -> str:
+        """The recipe's formulation or the task's default."""
+        return self.recipe.formulation or self.problem.task.default_formulation
+
+    @property
+    def formulation(self) -> Formulation:
+        """How the task is put to the network.
+
+        Raises:
+            ConfigError: the task has no such formulation.
+        """
+        found: Formulation = parts.find(
+            self.problem.task.formulations, self.formulation_name, what="formulation"
+        )
+        return found
+
+    @cached_property
+    def weights(self) -> Weights | None:
+        """What a pretrained network starts from; None: from scratch.
+
+        Raises:
+            RulesError: the competition forbids it.
+            OfflineError: it would have to be downloaded.
+        """
+        return resolve(
+            self.recipe.model.pretrained,
+            name=self.recipe.model.name,
+            rules_pretrained=self.problem.competition.rules.pretrained,
+            cache=self.problem.home.cache / "weights",
+            folder=self.problem.home.path,
+        )
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether the head starts from the solution on frozen features."""
+        start = self.recipe.train.head_start or self.recipe.freeze == "backbone"
+        return self.weights is not None and start
+
+    def network(self) -> Network:
+        """A fresh network with its starting weights."""
+        config = self.recipe.model
+        network = build(
+            name=config.name,
+            num_outputs=self.formulation.num_outputs(self.problem.num_classes),
+            channels=self.recipe.input.channels,
+            size=self.recipe.input.size,
+            drop=config.drop,
+            drop_path=config.drop_path,
+            options=config.options,
+            weights=self.weights,
+            code=self.problem.home.code,
+        )
+        return network
+
+    def backbone_print(self) -> str:
+        """What the features of the frozen backbone depend on."""
+        config = self.recipe.model
+        weights = None if self.weights is None else self.weights.fingerprint
+        return fingerprint([config.name, config.options, self.recipe.input.channels, weights])
+
+    def pixels_print(self) -> str:
+        """What the pixels the network is fed depend on."""
+        return fingerprint(
+            [cache_spec(self.problem.home, self.recipe.input).to_json(), self.recipe.input.size]
+        )
+
+    @cached_property
+    def cache(self) -> Cache:
+        """The prepared images."""
+        problem = self.problem
+        data = data_folder(problem.home, problem.competition)
+        return open_cache(problem.home, self.recipe.input, problem.samples, data)
+
+    def source(self, samples: Samples) -> Source:
+        """The images of these samples, as the network takes them."""
+        return Source(self.cache.get, samples.hashes, samples.counters, self.recipe.input.size)
+
+    def augments(self) -> list[Augment]:
+        """Bound augmentations in order."""
+        return [parts.bind(AUGMENTS, spec, what="augmentation") for spec in self.recipe.augment]
+
+    def mix(self) -> Mix | None:
+        """Bound mixing, or None.
+
+        Raises:
+            ConfigError: the formulation's targets cannot be mixed.
+        """
+        if self.recipe.mix is None:
+            return None
+        if not self.formulation.mixable:
+            raise ConfigError(
+                f"mix: {name_of(self.recipe.mix)} cannot mix the targets of "
+                f"{self.formulation_name}",
+                remedy="take mix out, or choose another formulation",
+            )
+        return parts.bind(MIXES, self.recipe.mix, what="mix")
+
+    def loss(self) -> Loss:
+        """Bound loss.
+
+        Raises:
+            ConfigError: the loss reads the network's outputs otherwise than the formulation.
+        """
+        spec = self.recipe.loss or self.formulation.loss
+        loss = parts.bind(LOSSES, spec, what="loss", code=self.problem.home.code)
+        name = name_of(spec)
+        if name in LOSSES and name not in self.formulation.losses:
+            raise ConfigError(
+                f"loss {name} does not fit formulation {self.formulation_name}",
+                remedy=f"losses for it: {', '.join(self.formulation.losses)}",
+            )
+        return loss
+
+    def encoded(self, rows: np.ndarray | slice = slice(None)) -> torch.Tensor:
+        """What the loss takes for these train rows."""
+        target = self.formulation.encode(self.problem.target[rows], self.problem.num_classes)
+        encoded = torch.from_numpy(np.ascontiguousarray(target))
+        if self.recipe.mix is not None and encoded.dtype == torch.int64:
+            return torch.nn.functional.one_hot(encoded, self.problem.num_classes).float()
+        return encoded
+
+    def stages(self, epochs: int | None = None) -> tuple[Stage, ...]:
+        """The schedule, shortened to `epochs` if given."""
+        stages = _stages(self.recipe.train)
+        return stages if epochs is None else shorten(stages, epochs)
+
+    def class_weights(self, rows: np.ndarray) -> np.ndarray | None:
+        """(n,) chance or weight of each row, so that classes count equally; mean 1; or None.
+
+        Raises:
+            ConfigError: the task has no classes to balance.
+        """
+        if self.recipe.imbalance == "none":
+            return None
+        if not self.problem.task.one_of_classes:
+            raise ConfigError(
+                f"imbalance: {self.recipe.imbalance} needs one class per sample, which task "
+                f"{self.problem.task.name} does not have",
+                remedy="use imbalance: none",
+            )
+        target = self.problem.target[rows]
+        counts = np.bincount(target, minlength=self.problem.num_classes)
+        weights = 1.0 / counts[target]
+        return np.asarray(weights / weights.mean())
+
+    def prior_offset(self, rows: np.ndarray) -> np.ndarray | None:
+        """(O,) added to the logits to take a sampler's or weights' class shares out again.
+
+        Only where the metric reads probabilities; decided answers keep the balance asked for.
+        """
+        if self.recipe.imbalance == "none" or not self.formulation.prior:
+            return None
+        if self.problem.metric.takes != "scores":
+            return None
+        counts = np.bincount(self.problem.target[rows], minlength=self.problem.num_classes)
+        seen = counts > 0
+        offset = np.zeros(len(counts))
+        offset[seen] = np.log(counts[seen] / counts.sum() * seen.sum())
+        return offset
+
+
+def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
+    """Half precision to compute in, or None.
+
+    Raises:
+        ConfigError: the device cannot do what the recipe asks.
+    """
+    if precision == "auto":
+        on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        return torch.bfloat16 if on_gpu else None
+    if precision == "fp16" and device.type == "cpu":
+        raise ConfigError(
+            "train.precision: fp16 needs a GPU", remedy="use precision: auto, bf16 or fp32"
+        )
+    return {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
+def pick_device() -> torch.device:
+    """Where to compute."""
+    return machine.pick()
+
+
+def _stages(train: TrainConfig) -> tuple[Stage, ...]:
+    schedule = train.schedule
+    if schedule.stages:
+        return tuple(
+            Stage(s.epochs, s.trainable, s.start_lr, s.end_lr, s.shape) for s in schedule.stages
+        )
+    if train.epochs == 0:
+        return ()
+    rest = train.epochs - schedule.warmup
+    if schedule.preset == "cosine":
+        return warmup_cosine(
+            epochs=train.epochs,
+            warmup=schedule.warmup,
+            lr=train.lr,
+            min_lr=train.min_lr,
+            trainable=train.trainable,
+        )
+    return staged(
+        head=schedule.head,
+        warmup=schedule.warmup,
+        hold=schedule.hold,
+        cooldown=rest - schedule.head - schedule.hold,
+        lr=train.lr,
+        min_lr=train.min_lr,
+        trainable=train.trainable,
+    )

@@ -1,0 +1,234 @@
+"""Epochs and steps in memory: yields small events and offers its state at each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from foldwise import seeding
+from foldwise.data.batches import Batch
+from foldwise.engine.checkpoint import Checkpoint, pack_optimizer, unpack_optimizer
+from foldwise.errors import FoldwiseError
+from foldwise.models.freezing import set_trainable, train_mode
+from foldwise.models.network import Network
+from foldwise.optim.averaging import Ema, WeightMean
+from foldwise.optim.schedule import Stage, rates
+
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Mix = Callable[[torch.Tensor, torch.Tensor, np.random.Generator], tuple[torch.Tensor, torch.Tensor]]
+
+
+class NonFiniteLossError(FoldwiseError):
+    """The loss of a batch was not finite; `rows` are the batch's rows."""
+
+    def __init__(self, epoch: int, step: int, rows: np.ndarray) -> None:
+        self.rows = rows
+        super().__init__(
+            f"the loss became infinite or NaN in epoch {epoch}, step {step}",
+            remedy="lower train.lr, set train.clip: 1.0, use precision fp32, or skip such batches "
+            "with train.on_nonfinite: skip",
+        )
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimiser step was made."""
+
+    epoch: int
+    step: int
+    num_steps: int
+    loss: float
+    lr: float
+    num_images: int
+
+
+@dataclass(frozen=True)
+class EpochEnd:
+    """An epoch is over; the state can be saved now."""
+
+    epoch: int
+    num_epochs: int
+    loss: float
+    lr: float
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """What a fit does.
+
+    Attributes:
+        stages: the schedule.
+        num_steps: optimiser steps per epoch.
+        batches: epoch → its batches.
+        target: (N, ...) what the loss takes, on the device.
+        row_weights: (N,) float, mean 1, on the device; or None.
+        loss: (B, O) logits, (B, ...) target → (B,) losses.
+        mix: mixes images and targets of a batch, or None.
+        norm: whether batch-norm statistics follow the training images.
+        accumulate: parts a batch is cut into.
+        clip: largest gradient norm, or None.
+        on_nonfinite: what a loss that is not finite does.
+        seed: of the run.
+        fold: the held-out fold; -1: none.
+    """
+
+    stages: tuple[Stage, ...]
+    num_steps: int
+    batches: Callable[[int], Iterator[Batch]]
+    target: torch.Tensor
+    loss: Loss
+    row_weights: torch.Tensor | None = None
+    mix: Mix | None = None
+    norm: Literal["train", "frozen"] = "train"
+    accumulate: int = 1
+    clip: float | None = None
+    on_nonfinite: Literal["stop", "skip"] = "stop"
+    seed: int = 0
+    fold: int = -1
+
+    @property
+    def num_epochs(self) -> int:
+        """Epochs of all stages."""
+        return sum(stage.epochs for stage in self.stages)
+
+
+@dataclass
+class FitState:
+    """What changes while fitting: saved at an epoch's end, put back to go on.
+
+    Attributes:
+        network: trained in place.
+        optimizer: over the network's parameters.
+        accelerator: precision and device.
+        ema: moving average of the weights, or None.
+        mean: mean of the weights over the last epochs, or None.
+        epoch: epochs done.
+        skipped: rows of batches that were skipped.
+    """
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    accelerator: Accelerator
+    ema: Ema | None = None
+    mean: WeightMean | None = None
+    epoch: int = 0
+    skipped: list[int] = field(default_factory=list)
+
+    def checkpoint(self, extra: dict[str, Any]) -> Checkpoint:
+        """The state as tensors and JSON values; `extra` comes back as it is."""
+        tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
+        slots, scalars = pack_optimizer(self.optimizer)
+        meta: dict[str, Any] = {"optimizer": scalars, "skipped": self.skipped, "extra": extra}
+        for name, average in (("ema", self.ema), ("mean", self.mean)):
+            if average is not None:
+                tensors |= {f"{name}.{k}": v for k, v in average.state().items()}
+        if self.accelerator.scaler is not None:
+            meta["scaler"] = self.accelerator.scaler.state_dict()
+        return Checkpoint(self.epoch, tensors | slots, meta)
+
+    def restore(self, checkpoint: Checkpoint) -> dict[str, Any]:
+        """Go back to a checkpoint; returns its `extra`."""
+        tensors, meta = checkpoint.tensors, checkpoint.meta
+        self.network.load_state_dict(_under("network.", tensors))
+        unpack_optimizer(self.optimizer, tensors, meta["optimizer"])
+        for name, average in (("ema", self.ema), ("mean", self.mean)):
+            if average is not None:
+                average.load(_under(f"{name}.", tensors))
+        if self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(meta["scaler"])
+        self.skipped = list(meta["skipped"])
+        self.epoch = checkpoint.epoch
+        return dict(meta["extra"])
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The weights that count: averaged where an average is kept, else the last."""
+        if self.ema is not None:
+            return self.ema.weights()
+        if self.mean is not None and self.mean.count:
+            return self.mean.weights()
+        return {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+
+
+def fit(state: FitState, plan: FitPlan) -> Iterator[Step | EpochEnd]:
+    """Train from `state.epoch` to the schedule's end.
+
+    Yields:
+        A Step after each optimiser step and an EpochEnd after each epoch.
+
+    Raises:
+        NonFiniteLossError: a loss is not finite and the plan says stop.
+    """
+    schedule = rates(plan.stages, plan.num_steps)
+    for epoch in range(state.epoch, plan.num_epochs):
+        stage = _stage_of(plan.stages, epoch)
+        if isinstance(state.network, Network):  # Else it is a head alone: all of it trains.
+            set_trainable(state.network, stage.trainable)
+        train_mode(state.network, plan.norm)
+        total, count = 0.0, 0
+        for step, batch in enumerate(plan.batches(epoch)):
+            lr = float(schedule[epoch * plan.num_steps + step])
+            loss = _step(state, plan, batch, epoch, step, lr)
+            total, count = total + loss * len(batch.rows), count + len(batch.rows)
+            yield Step(epoch, step, plan.num_steps, loss, lr, len(batch.rows))
+        state.epoch = epoch + 1
+        if state.mean is not None:
+            state.mean.update(state.network, epoch, plan.num_epochs)
+        yield EpochEnd(epoch, plan.num_epochs, total / max(count, 1), lr)
+
+
+def _step(state: FitState, plan: FitPlan, batch: Batch, epoch: int, step: int, lr: float) -> float:
+    for group in state.optimizer.param_groups:
+        group["lr"] = lr * group.get("lr_scale", 1.0)
+    # What belongs to a step (dropout, drop path, mixing) is keyed by the step, so that a resumed
+    # run draws the same.
+    key = seeding.key("step", plan.seed, plan.fold, epoch, step)
+    torch.manual_seed(key)
+    images = batch.images.to(state.accelerator.device, non_blocking=True)
+    rows = torch.from_numpy(batch.rows).to(images.device)
+    target = plan.target[rows]
+    weights = None if plan.row_weights is None else plan.row_weights[rows]
+    if plan.mix is not None:
+        images, target = plan.mix(images, target, np.random.default_rng(key))
+    state.optimizer.zero_grad(set_to_none=True)
+    total = 0.0
+    for part in torch.arange(len(images)).chunk(plan.accumulate):
+        chosen = slice(int(part[0]), int(part[-1]) + 1)
+        with state.accelerator.autocast():
+            logits = state.network(images[chosen])
+        losses = plan.loss(logits.float(), target[chosen])
+        if weights is not None:
+            losses = losses * weights[chosen]
+        loss = losses.sum() / len(images)
+        value = float(loss.detach())
+        if not np.isfinite(value):
+            if plan.on_nonfinite == "stop":
+                raise NonFiniteLossError(epoch, step, batch.rows)
+            state.skipped.extend(int(row) for row in batch.rows)
+            state.optimizer.zero_grad(set_to_none=True)
+            return 0.0
+        state.accelerator.backward(loss)
+        total += value
+    if plan.clip is not None:
+        state.accelerator.clip_grad_norm_(state.network.parameters(), plan.clip)
+    state.optimizer.step()
+    if state.ema is not None:
+        state.ema.update(state.network)
+    return total
+
+
+def _stage_of(stages: tuple[Stage, ...], epoch: int) -> Stage:
+    for stage in stages:
+        if epoch < stage.epochs:
+            return stage
+        epoch -= stage.epochs
+    raise AssertionError("epoch beyond the schedule")
+
+
+def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,0 +1,77 @@
+"""The one forward pass: validation, test prediction, features and packs come through here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from foldwise.data.batches import Source, eval_batches
+from foldwise.engine.views import VIEWS
+
+
+def infer(
+    forward: Callable[[torch.Tensor], torch.Tensor],
+    source: Source,
+    *,
+    views: Sequence[str],
+    batch: int,
+    device: torch.device,
+    workers: int = 1,
+    autocast: torch.dtype | None = None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> dict[str, np.ndarray]:
+    """Run a network, or its features, over all samples and views.
+
+    Each image is read once for all views; samples go in the source's order in batches of one
+    shape, so a row's result does not depend on how many rows there are.
+
+    Args:
+        forward: (B, C, S, S) uint8 → (B, O); a module is put into eval mode by the caller.
+        source: the samples.
+        views: names from `VIEWS`.
+        batch: images per pass.
+        device: where to compute.
+        workers: threads that prepare batches.
+        autocast: half precision to compute in, or None.
+        progress: called with the number of samples done.
+
+    Returns:
+        View → (N, O) float64.
+    """
+    parts: dict[str, list[np.ndarray]] = {view: [] for view in views}
+    done = 0
+    with (
+        torch.inference_mode(),
+        torch.autocast(device.type, dtype=autocast or torch.bfloat16, enabled=autocast is not None),
+    ):
+        for item in eval_batches(source, batch=batch, workers=workers):
+            images = item.images.to(device, non_blocking=True)
+            for view in views:
+                outputs = forward(VIEWS[view](images))[: len(item.rows)]
+                parts[view].append(outputs.double().cpu().numpy())
+            done += len(item.rows)
+            progress(done)
+    return {view: np.concatenate(rows) for view, rows in parts.items()}
+
+
+def apply_head(head: torch.nn.Module, features: np.ndarray, *, batch: int) -> np.ndarray:
+    """A head over cached features, in batches of the shape `infer` uses: the same bits.
+
+    Args:
+        head: (B, D) → (B, O), on the CPU.
+        features: (N, D) float32.
+        batch: rows per pass.
+
+    Returns:
+        (N, O) float64.
+    """
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(features), batch):
+            rows = features[start : start + batch]
+            padded = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), axis=0)])
+            outputs = head(torch.from_numpy(padded))[: len(rows)]
+            parts.append(outputs.double().numpy())
+    return np.concatenate(parts)

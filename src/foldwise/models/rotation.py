@@ -1,0 +1,62 @@
+"""Features standardised and turned onto their principal axes, exactly; heads are turned back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Axes this much weaker than the first are rounding, as are features this much flatter.
+_RELATIVE_ZERO = 1e-7
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """Rows on r axes; a penalty on squared weights means the same there as on the features.
+
+    Attributes:
+        rows: (N, r) float64, standardised features on the axes.
+        axes: (D, r) float64, orthonormal.
+        mean: (D,) of the features.
+        std: (D,) of the features; 1 where constant.
+    """
+
+    rows: np.ndarray
+    axes: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+
+    def back(self, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(r, O) weights and (O,) biases on the axes as a (O, D), (O,) layer on the features."""
+        layer = (self.axes @ weight).T / self.std
+        return layer, bias - layer @ self.mean
+
+
+def rotate(features: np.ndarray) -> Rotation:
+    """Standardise (N, D) features and rotate them onto at most min(N, D) axes.
+
+    Weights outside the span of the rows are 0 at any penalised optimum, so nothing is lost; the
+    optimum of any subset of the rows lies in that span, too.
+    """
+    features = np.asarray(features, dtype=np.float64)
+    mean, std = features.mean(axis=0), features.std(axis=0)
+    std[std <= _RELATIVE_ZERO * np.maximum(np.abs(mean), 1e-12)] = 0.0
+    is_flat = std == 0.0
+    std[is_flat] = 1.0
+    standard = (features - mean) / std
+    standard[:, is_flat] = 0.0
+    num, dims = standard.shape
+    if dims <= num:
+        strength, axes = np.linalg.eigh(standard.T @ standard)
+        kept = _above_zero(strength)
+        axes = axes[:, kept]
+    else:
+        strength, left = np.linalg.eigh(standard @ standard.T)
+        kept = _above_zero(strength)
+        axes = standard.T @ (left[:, kept] / np.sqrt(strength[kept]))
+    return Rotation(standard @ axes, axes, mean, std)
+
+
+def _above_zero(strength: np.ndarray) -> np.ndarray:
+    kept: np.ndarray = strength > max(float(strength[-1]), 0.0) * _RELATIVE_ZERO**2 * 100
+    return kept

@@ -1,0 +1,193 @@
+"""Looks for what would make a score lie: duplicates, twins, shortcuts, rare classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from foldwise.auditing.duplicates import DuplicateReport, find_duplicates
+from foldwise.auditing.tables import class_counts, find_size_shortcut, size_by_class
+from foldwise.config.writing import fingerprint
+from foldwise.data.cache import Cache
+from foldwise.data.hashes import near_pairs
+from foldwise.data.spec import THUMB
+from foldwise.publish import publish_json
+from foldwise.rundir import Home, read_json
+from foldwise.samples import Samples
+from foldwise.stages.display import Display
+from foldwise.tasks.problem import Problem, open_problem
+
+_VERSION = 1
+_MAX_LISTED = 200
+_MAX_SIZES = 40
+
+
+def audit(
+    home: Home, *, problem: Problem | None = None, display: Display | None = None
+) -> dict[str, Any]:
+    """Audit the samples and write `audit.json`.
+
+    Returns:
+        What was written: counts, sizes by class, duplicate groups and pairs, train-test twins,
+        label conflicts, the size shortcut, and `warnings`, one sentence each.
+    """
+    show = display or Display()
+    problem = problem or open_problem(home)
+    inputs = {
+        "version": _VERSION,
+        "samples": fingerprint(
+            [*problem.samples.ids, *problem.samples.hashes, problem.target.tobytes().hex()]
+        ),
+    }
+    if home.is_fresh("audit", inputs, home.audit):
+        return dict(read_json(home.audit))
+    duplicates = _duplicates(problem)
+    found = _findings(problem, duplicates)
+    publish_json(home.audit, found)
+    home.set_fresh("audit", inputs)
+    for warning in found["warnings"]:
+        show.warn(warning)
+    return found
+
+
+def thumbnails(home: Home, samples: Samples) -> np.ndarray:
+    """(N, 32, 32, 3) uint8."""
+    cache = Cache.open(home.cache, THUMB)
+    return np.stack([cache.get(sha) for sha in samples.hashes])
+
+
+def _labels(problem: Problem) -> list[object]:
+    """The label of each sample as text; None for test rows."""
+    columns = problem.competition.columns.target
+    cells = [problem.train.cells(column) for column in columns]
+    return [" ".join(row) for row in zip(*cells, strict=True)] + [None] * len(problem.test)
+
+
+def _duplicates(problem: Problem) -> DuplicateReport:
+    samples = problem.samples
+    return find_duplicates(
+        list(samples.hashes),
+        samples.frame["phash"].to_numpy(dtype=np.uint64),
+        thumbnails(problem.home, samples),
+        near_pairs,
+        splits=list(samples.frame["split"]),
+        labels=_labels(problem) if problem.task.has_classes else None,
+    )
+
+
+def _findings(problem: Problem, duplicates: DuplicateReport) -> dict[str, Any]:
+    samples, train = problem.samples, problem.train
+    sizes = train.frame[["width", "height"]].to_numpy()
+    labels = _labels(problem)[: len(train)]
+    is_classes = problem.task.one_of_classes
+    table = size_by_class(sizes, labels) if is_classes else None
+    shortcut = find_size_shortcut(sizes, labels) if is_classes else None
+    inside = duplicates.pairs[
+        (duplicates.pairs["i"] < len(train)) & (duplicates.pairs["j"] < len(train))
+    ]
+    found = {
+        "num_train": len(train),
+        "num_test": len(problem.test),
+        "classes": _records(class_counts(labels)) if is_classes else _label_counts(problem),
+        "sizes": None if table is None else _size_table(table),
+        "num_sizes": len(np.unique(sizes, axis=0)),
+        "modes": samples.frame["mode"].value_counts().to_dict(),
+        "formats": samples.frame["format"].value_counts().to_dict(),
+        "duplicates": {
+            "groups": duplicates.groups.tolist(),
+            "ids": list(samples.ids),
+            "inside_train": len(inside),
+            "pairs": _pairs(duplicates.pairs, samples),
+            "twins": _pairs(duplicates.twins, samples),
+            "label_conflicts": _pairs(duplicates.label_conflicts, samples),
+            "num_twins": len(duplicates.twins),
+            "num_label_conflicts": len(duplicates.label_conflicts),
+        },
+        "shortcut": None
+        if shortcut is None
+        else {
+            "level": shortcut.level,
+            "left_out": shortcut.left_out,
+            "majority": shortcut.majority,
+            "note": shortcut.note,
+        },
+    }
+    found["warnings"] = _warnings(problem, found)
+    return found
+
+
+def _warnings(problem: Problem, found: dict[str, Any]) -> list[str]:
+    warnings = []
+    duplicates = found["duplicates"]
+    if duplicates["inside_train"]:
+        warnings.append(
+            f"{duplicates['inside_train']} pairs of (near) duplicate images inside train: "
+            "they share a fold"
+        )
+    if duplicates["num_twins"]:
+        warnings.append(
+            f"{duplicates['num_twins']} test images have a (near) duplicate in train: "
+            "the leaderboard will look better than new images would"
+        )
+    if duplicates["num_label_conflicts"]:
+        warnings.append(
+            f"{duplicates['num_label_conflicts']} pairs of (near) duplicates bear different labels"
+        )
+    shortcut = found["shortcut"]
+    if shortcut is not None and shortcut["note"]:
+        warnings.append(shortcut["note"])
+    if problem.task.one_of_classes:
+        counts = np.bincount(problem.target, minlength=problem.num_classes)
+        rare = [
+            f"{name} ({count})"
+            for name, count in zip(problem.competition.classes, counts, strict=True)
+            if count < 10
+        ]
+        if rare:
+            warnings.append(f"classes with fewer than 10 images: {', '.join(rare)}")
+    return warnings
+
+
+def _label_counts(problem: Problem) -> list[dict[str, Any]]:
+    if not problem.task.has_classes:
+        return []
+    ones = problem.target.sum(axis=0)
+    return [
+        {"label": name, "count": int(count), "share": float(count) / len(problem.target)}
+        for name, count in zip(problem.competition.classes, ones, strict=True)
+    ]
+
+
+def _size_table(table: pd.DataFrame) -> dict[str, Any]:
+    shown = table.head(_MAX_SIZES)
+    return {
+        "labels": [str(name) for name in shown.columns],
+        "rows": [
+            {"width": int(width), "height": int(height), "counts": [int(v) for v in counts]}
+            for (width, height), counts in zip(shown.index, shown.to_numpy(), strict=True)
+        ],
+        "hidden": max(0, len(table) - _MAX_SIZES),
+    }
+
+
+def _pairs(pairs: pd.DataFrame, samples: Samples) -> list[dict[str, Any]]:
+    ids = samples.ids
+    return [
+        {
+            "a": str(ids[row["i"]]),
+            "b": str(ids[row["j"]]),
+            "kind": row["kind"],
+            "distance": int(row["distance"]),
+            "likeness": round(float(row["likeness"]), 4),
+        }
+        for row in pairs.head(_MAX_LISTED).to_dict("records")
+    ]
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {"label": str(row["label"]), "count": int(row["count"]), "share": float(row["share"])}
+        for row in frame.to_dict("records")
+    ]

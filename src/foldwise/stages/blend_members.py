@@ -1,0 +1,216 @@
+"""Members of a blend: runs, references and score files from outside, checked for likeness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from foldwise import predictions as predictions_file
+from foldwise.errors import DataError, FoldwiseError, RunError
+from foldwise.rundir import Home
+from foldwise.stages.held_out import (
+    HeldOut,
+    decision_of,
+    file_hash,
+    ordered_columns,
+    read_held_out,
+    run_label,
+)
+from foldwise.stages.how_got import how_got
+from foldwise.stages.outside_scores import is_outside, read_outside
+from foldwise.stages.recipes import load_plan
+from foldwise.tasks.problem import Problem
+
+
+@dataclass(frozen=True)
+class Member:
+    """What is blended.
+
+    Attributes:
+        held: out-of-fold scores with the member's own decision.
+        test: (M, C) float64 scores of the problem's test rows, in their order.
+        facts: name, kind, how its score was got, hashes and notes, for the blend's record.
+    """
+
+    held: HeldOut
+    test: np.ndarray
+    facts: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The run's name, or the path of the out-of-fold file."""
+        return self.held.name
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The members of a blend on their common rows.
+
+    Attributes:
+        members: at least one, all with the same rows.
+        left_out: name → why it is no member, where all runs of the plan were asked for.
+    """
+
+    members: tuple[Member, ...]
+    left_out: dict[str, str]
+
+
+def choose_members(
+    problem: Problem, wanted: Sequence[str] | Literal["all"], *, blend: str
+) -> Chosen:
+    """Read members and check that they can be blended.
+
+    Args:
+        problem: what they answer.
+        wanted: runs, references (`b/reference`) or score files (`oof.csv,test.csv`); `all`: the
+            plan's recipes that have scores, and of those the ones with the most complete folds.
+        blend: the blend's own name.
+
+    Raises:
+        RunError: named members that cannot be blended, each with the reason: no such run, other
+            folds, a fold missing, the same score for every row; or nothing is left to blend.
+    """
+    is_all = wanted == "all"
+    names = planned_members(problem.home) if is_all else list(wanted)
+    problems: dict[str, str] = {}
+    members = _read_all(problem, names, blend, problems)
+    _refuse_lacking(members, problems)
+    members = [member for member in members if member.name not in problems]
+    if problems and not is_all:
+        raise RunError(
+            *problems.values(), remedy="mend these members, or leave them out of the blend"
+        )
+    if not members:
+        raise RunError(
+            f"{blend}: nothing to blend", *problems.values(), remedy="train the members first"
+        )
+    return Chosen(tuple(_on_common_rows(members)), problems)
+
+
+def planned_members(home: Home) -> list[str]:
+    """The plan's recipes whose runs have out-of-fold scores, in the plan's order."""
+    return [name for name in load_plan(home).recipes if home.run(name).oof.exists()]
+
+
+def _read_all(
+    problem: Problem, names: Sequence[str], blend: str, problems: dict[str, str]
+) -> list[Member]:
+    members: list[Member] = []
+    for spec in names:
+        try:
+            member = _read(problem, spec, blend)
+        except FoldwiseError as error:
+            problems[spec] = str(error)
+            continue
+        if member.name in {other.name for other in members}:
+            problems[spec] = f"{spec}: is named twice"
+            continue
+        members.append(member)
+    return members
+
+
+def _read(problem: Problem, spec: str, blend: str) -> Member:
+    member = read_outside_member(problem, spec) if is_outside(spec) else read_run(problem, spec)
+    if blend in [member.name, *member.facts["made_of"]]:
+        raise RunError(f"{spec}: the blend {blend!r} cannot be a member of itself")
+    for what, scores in (("out-of-fold", member.held.scores), ("test", member.test)):
+        if len(scores) > 1 and not np.ptp(scores, axis=0).any():
+            raise DataError(f"{spec}: its {what} scores are the same for every row")
+    return member
+
+
+def read_run(problem: Problem, name: str) -> Member:
+    """A run, a blend or a reference as member.
+
+    Raises:
+        RunError, DataError: as `read_held_out`, or test rows have no scores.
+    """
+    run = problem.home.run(name)
+    record = run.read_record()
+    held = read_held_out(problem, run)
+    label = run_label(problem.home, run)
+    test = ordered_columns(
+        predictions_file.read(run.test), problem.columns, name=f"{label} (test)"
+    ).align(problem.test.ids, name=f"{label} (test)")
+    return Member(
+        held,
+        _finite(test.scores, f"{label} (test)"),
+        {
+            "name": label,
+            "kind": record["kind"],
+            "how": how_got(run, record, decision_of(problem, record))["got"],
+            "oof": file_hash(run.oof),
+            "test": file_hash(run.test),
+            "commit": record.get("commit"),
+            "made_of": _made_of(record),
+            "notes": [],
+        },
+    )
+
+
+def read_outside_member(problem: Problem, spec: str) -> Member:
+    """A pair of score files as member.
+
+    Raises:
+        RunError, DataError: as `read_outside`.
+    """
+    found = read_outside(problem, spec)
+    return Member(
+        found.held,
+        _finite(found.test, f"{found.held.name} (test)"),
+        {
+            "name": found.held.name,
+            "kind": "outside",
+            # Only a recorded fold says that a row was held out; else it is a word to be trusted.
+            "how": "cross-fitted" if found.has_folds else "unknown",
+            "oof": found.hashes[0],
+            "test": found.hashes[1],
+            "commit": None,
+            "made_of": [],
+            "notes": list(found.notes),
+        },
+    )
+
+
+def _made_of(record: Mapping[str, Any]) -> list[str]:
+    """Names of all members, and of theirs, below a blend."""
+    members = record.get("members", [])
+    return [name for member in members for name in (member["name"], *member["made_of"])]
+
+
+def _refuse_lacking(members: Sequence[Member], problems: dict[str, str]) -> None:
+    """Name members that lack a fold which another one has."""
+    every = {fold for member in members for fold in member.held.present_folds}
+    for member in members:
+        lacking = sorted(every - set(member.held.present_folds))
+        if lacking:
+            problems[member.name] = (
+                f"{member.name}: lacks {_rows_of(member.held, lacking)}, which other members have"
+            )
+        elif not every:
+            problems[member.name] = f"{member.name}: has no complete fold"
+
+
+def _rows_of(held: HeldOut, folds: Sequence[int]) -> str:
+    every = held.problem.folds
+    parts = []
+    for fold in folds:
+        total, there = int((every == fold).sum()), int((held.folds == fold).sum())
+        parts.append(f"fold {fold}" if not there else f"{total - there} rows of fold {fold}")
+    return ", ".join(parts)
+
+
+def _on_common_rows(members: Sequence[Member]) -> list[Member]:
+    """All members on the complete folds, which are the same for all."""
+    folds = members[0].held.present_folds
+    return [Member(m.held.among(np.isin(m.held.folds, folds)), m.test, m.facts) for m in members]
+
+
+def _finite(scores: np.ndarray, name: str) -> np.ndarray:
+    bad = np.flatnonzero(~np.isfinite(scores).all(axis=1))
+    if len(bad):
+        raise DataError(f"{name}: scores of {len(bad)} of {len(scores)} rows are NaN or infinite")
+    return scores

@@ -1,0 +1,144 @@
+"""What a person sees of long work: a live line per unit on a terminal, sparse lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from foldwise.stages.progress import last_line
+
+_PLAIN_EVERY_S = 20.0
+
+
+@dataclass
+class Display:
+    """Shows messages and the progress of units.
+
+    Attributes:
+        console: where to.
+        quiet: only what must be known.
+    """
+
+    console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
+    quiet: bool = False
+    _spoken: float = field(default_factory=time.monotonic)
+
+    def say(self, text: str, *, style: str | None = None) -> None:
+        """A line."""
+        if not self.quiet:
+            self.console.print(text, style=style, markup=False)
+
+    def warn(self, text: str) -> None:
+        """A line that is shown even when quiet."""
+        self.console.print(f"! {text}", style="yellow", markup=False)
+
+    def ended(self, name: str, error: str | None, note: object = None) -> None:
+        """A unit is over."""
+        if error is not None:
+            self.warn(f"{name}: {error}")
+        else:
+            self.say(f"  {name} done" + (f": {note}" if note else ""))
+
+    @contextlib.contextmanager
+    def counting(self, what: str, total: int) -> Iterator[Callable[[], None]]:
+        """Progress with time left over `total` things; gives a function to call for each."""
+        with Progress(
+            TextColumn("  {task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed}/{task.total}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+            disable=self.quiet or not self.console.is_terminal,
+        ) as progress:
+            task = progress.add_task(what, total=total)
+            yield lambda: progress.advance(task)
+
+    @contextlib.contextmanager
+    def watching(self, units: Sequence[tuple[str, Path]]) -> Iterator[Callable[[], None]]:
+        """Follow the progress files of units; gives a function to be called now and then."""
+        if self.quiet:
+            yield lambda: None
+        elif self.console.is_terminal:
+            with self._live(units) as poll:
+                yield poll
+        else:
+            yield lambda: self._plain(units)
+
+    @contextlib.contextmanager
+    def _live(self, units: Sequence[tuple[str, Path]]) -> Iterator[Callable[[], None]]:
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[text]}"),
+        )
+        started = time.time()
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            tasks: dict[str, TaskID] = {}
+
+            def poll() -> None:
+                for name, path in units:
+                    line = _line(path, started)
+                    if line is None:
+                        continue
+                    task = tasks.setdefault(name, progress.add_task(name, total=1.0, text=""))
+                    is_over = (path.parent / "unit.json").exists()
+                    text, share = describe(line)
+                    progress.update(task, completed=share, text=text, visible=not is_over)
+
+            yield poll
+
+    def _plain(self, units: Sequence[tuple[str, Path]]) -> None:
+        now = time.monotonic()
+        if now - self._spoken < _PLAIN_EVERY_S:
+            return
+        self._spoken = now
+        for name, path in units:
+            line = _line(path, time.time() - _PLAIN_EVERY_S)
+            if line is not None and not (path.parent / "unit.json").exists():
+                self.say(f"  {name}: {describe(line)[0]}")
+
+
+def describe(line: dict[str, object]) -> tuple[str, float]:
+    """A progress line in words with the time left, and the share that is done."""
+    done, total = float(str(line["done"])), max(float(str(line["total"])), 1e-9)
+    seconds, share = float(str(line["seconds"])), done / total
+    left = seconds / share * (1 - share) if share > 0 else None
+    tail = "" if left is None or line["phase"] != "train" else f" · {duration(left)} left"
+    middle = f" · {line['text']}" if line["text"] else f" {done:.0f}/{total:.0f}"
+    return f"{line['phase']}{middle}{tail}", share
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words.
+
+    >>> [duration(s) for s in (0.4, 75, 3720)]
+    ['0 s', '1 min 15 s', '1 h 02 min']
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def _line(path: Path, since: float) -> dict[str, object] | None:
+    with contextlib.suppress(OSError):
+        if path.stat().st_mtime >= since:
+            return last_line(path)
+    return None

@@ -1,0 +1,245 @@
+"""Checks competition, plan and recipes before money is spent on them, and tries each recipe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from foldwise import device as machine
+from foldwise.cluster.local import Job, Outcome, run_jobs
+from foldwise.config.loading import origins
+from foldwise.config.plan import Plan
+from foldwise.config.reading import shown
+from foldwise.errors import FoldwiseError
+from foldwise.rundir import Home
+from foldwise.stages.display import Display
+from foldwise.stages.examining import (
+    competition_rules,
+    fitting_rules,
+    input_rules,
+    network_rules,
+    plan_rules,
+    schedule_rules,
+    trial_rules,
+)
+from foldwise.stages.examining.cases import Ground, PlanCase, RecipeCase
+from foldwise.stages.examining.finding import Fault, Finding, apply_rules, from_error, locate
+from foldwise.stages.examining.ground import open_ground
+from foldwise.stages.examining.trial_facts import TrialFacts, Tried
+from foldwise.stages.prepare import prepare
+from foldwise.stages.recipes import load_plan, load_recipe, recipe_path
+from foldwise.stages.train import side_by_side
+
+#: A trial takes up to about 20 s; one that takes this long hangs.
+_TRIAL_LIMIT_S = 180.0
+
+RECIPE_RULES = {
+    **schedule_rules.RULES,
+    **network_rules.RULES,
+    **input_rules.RULES,
+    **fitting_rules.RULES,
+}
+
+#: What is examined → rule → what finds it; the reference page is made from it.
+RULES: dict[str, Mapping[str, Callable[..., Iterable[Fault]]]] = {
+    "Competition": competition_rules.RULES,
+    "Plan": plan_rules.RULES,
+    "Recipes": RECIPE_RULES,
+    "Recipes, by a short trial": trial_rules.RULES,
+}
+
+
+def doctor(
+    home: Home,
+    recipe: str | None = None,
+    *,
+    overrides: Sequence[str] = (),
+    trial: bool = True,
+    display: Display | None = None,
+) -> list[Finding]:
+    """Look for mistakes; what a loader or binder would raise is a finding, too.
+
+    Args:
+        home: the competition.
+        recipe: name or path; None: all recipes of the plan, with its changes, and the plan.
+        overrides: `key=value` for the recipe, or for each.
+        trial: whether each recipe also learns one batch by heart, in a process of its own, and a
+            picture of a batch is written; images are prepared for it if they are not. Without it
+            torch is not needed, and parts' own options are not checked.
+        display: where findings are shown.
+
+    Returns:
+        Errors first, then warnings.
+
+    Raises:
+        FoldwiseError: there is no recipe of that name.
+    """
+    show = display or Display()
+    found: list[Finding] = []
+    plan = _plan(home, recipe, found)
+    ground = open_ground(home, plan, found)
+    names = [recipe] if recipe is not None else list(plan.recipes) if plan is not None else []
+    cases: list[RecipeCase] = []
+    for name in names:
+        case = _case(home, name, overrides, None if recipe else plan, ground, found)
+        if case is not None:
+            cases.append(case)
+            file = shown(recipe_path(home, name))
+            found += apply_rules(RECIPE_RULES, case, given=case.given, file=file, recipe=case.name)
+    if recipe is None and plan is not None and ground is not None:
+        given, file = origins(home.plan), shown(home.plan)
+        found += apply_rules(plan_rules.RULES, PlanCase(ground, plan), given=given, file=file)
+    if trial and cases:
+        found += _try_all(home, cases, found, show)
+    ordered = sorted(found, key=lambda finding: (finding.level != "error", finding.recipe))
+    _tell(show, ordered, len(names))
+    return ordered
+
+
+def _plan(home: Home, recipe: str | None, found: list[Finding]) -> Plan | None:
+    if recipe is not None and not home.plan.exists():
+        return None
+    try:
+        return load_plan(home)
+    except FoldwiseError as problem:
+        found += from_error(problem, "config")
+        return None
+
+
+def _case(
+    home: Home,
+    name: str,
+    overrides: Sequence[str],
+    plan: Plan | None,
+    ground: Ground | None,
+    found: list[Finding],
+) -> RecipeCase | None:
+    """The recipe on its ground; None if either cannot be read."""
+    if plan is not None and not home.recipe(name).is_file():
+        return None  # The rule recipe-file says so.
+    path = recipe_path(home, name)
+    changes = plan.recipes.get(path.stem) if plan is not None else None
+    try:
+        resolved = load_recipe(home, name, overrides=overrides, plan=plan)
+        given = origins(path, overrides=overrides, extra=changes, extra_source="plan.yaml")
+    except FoldwiseError as problem:
+        found += from_error(problem, "config", recipe=path.stem)
+        return None
+    return None if ground is None else RecipeCase(ground, path.stem, resolved, given)
+
+
+def _try_all(
+    home: Home, cases: Sequence[RecipeCase], found: Sequence[Finding], show: Display
+) -> list[Finding]:
+    """What the trials of the recipes find."""
+    if any(finding.level == "error" and not finding.recipe for finding in found):
+        show.say("recipes are tried once competition and plan are in order")
+        return []
+    bad = {finding.recipe for finding in found if finding.level == "error"}
+    sound = [case for case in cases if not {"steps", "channels"} & _error_rules(found, case)]
+    try:
+        prepare(home, inputs=[case.recipe.input for case in sound], display=show)
+    except FoldwiseError as problem:
+        return from_error(problem, "images")
+    by_name = {case.name: case for case in sound}
+    at_once, threads = side_by_side(None)
+    stop_at = machine.monotonic() + _TRIAL_LIMIT_S * len(sound)
+    jobs = [_job(home, case, threads, stop_at, is_sound=case.name not in bad) for case in sound]
+    more: list[Finding] = []
+    # Side by side and with the threads of units, so that what is measured is what they will get.
+    for outcome in run_jobs(jobs, parallel=at_once):
+        case = by_name[outcome.job.name]
+        known = _error_rules(found, case)
+        more += [f for f in _from_outcome(home, case, outcome, show) if f.rule not in known]
+    return more
+
+
+def _error_rules(found: Sequence[Finding], case: RecipeCase) -> set[str]:
+    """Rules that have found an error in a recipe already."""
+    return {f.rule for f in found if f.recipe == case.name and f.level == "error"}
+
+
+def _job(home: Home, case: RecipeCase, threads: int, stop_at: float, *, is_sound: bool) -> Job:
+    folder = home.path / ".foldwise"
+    return Job(
+        name=case.name,
+        function="foldwise.stages.examining.trial:try_recipe",
+        arguments=(
+            str(home.path),
+            json.dumps(case.recipe.model_dump(mode="json")),
+            case.name,
+            str(folder / f"doctor-{case.name}.png"),
+            int(is_sound),
+        ),
+        log=folder / "doctor-log.txt",
+        threads=threads,
+        stop_at=stop_at,
+    )
+
+
+def _from_outcome(
+    home: Home, case: RecipeCase, outcome: Outcome, show: Display
+) -> Iterator[Finding]:
+    file = shown(recipe_path(home, case.name))
+    if outcome.error is not None:
+        yield Finding("trial", "error", case.name, f"the trial failed: {outcome.error}", "", file)
+        return
+    tried: Tried = outcome.value
+    for rule, problems, remedy in tried.failures:
+        problem = FoldwiseError(*problems, remedy=remedy)
+        where = locate(_KEYS.get(rule, ""), case.given, file)
+        yield from from_error(problem, rule, recipe=case.name, where=where)
+    if tried.facts is not None:
+        show.say(f"  {case.name}: {_measured(case, tried.facts)}")
+        show.say(f"  {case.name}: a batch as the network is fed it: {tried.picture}")
+        at_once, _ = side_by_side(None)
+        yield from apply_rules(
+            trial_rules.RULES,
+            trial_rules.TrialCase(tried.facts, at_once),
+            given=case.given,
+            file=file,
+            recipe=case.name,
+        )
+
+
+#: Rule of a binder → the key it is about.
+_KEYS = {
+    "augment": "augment",
+    "mix-fit": "mix",
+    "loss-fit": "loss",
+    "schedule": "train.schedule",
+    "precision": "train.precision",
+    "weights-file": "model.pretrained",
+    "weights-offline": "model.pretrained",
+    "network": "model",
+    "head": "model",
+    "optimizer": "train.optimizer",
+    "formulation": "formulation",
+}
+
+
+def _measured(case: RecipeCase, facts: TrialFacts) -> str:
+    words = []
+    if facts.attempts and facts.attempts[-1].is_learned:
+        last = facts.attempts[-1]
+        words.append(
+            f"{facts.num_images} images learned by heart in {len(last.losses)} steps at {last.lr:g}"
+        )
+    if facts.step_s is not None:
+        batch = case.recipe.train.batch
+        words.append(
+            f"a step of {batch} images takes {facts.step_s:.2g} s ({batch / facts.step_s:.0f} "
+            "images/s)"
+        )
+    words.append(f"{facts.memory / 2**30:.2g} GiB of memory on {facts.device}")
+    return ", ".join(words)
+
+
+def _tell(show: Display, found: Sequence[Finding], num_recipes: int) -> None:
+    for finding in found:
+        style = "red" if finding.level == "error" else "yellow"
+        line = f"{finding.level:<7}  {finding.rule:<18}  {finding}"
+        show.console.print(line, style=style, markup=False)
+    if not found:
+        recipes = f"{num_recipes} recipe{'s' * (num_recipes != 1)}"
+        show.say(f"nothing found in {recipes}, their tables and the plan")

@@ -1,0 +1,144 @@
+"""Scores a run of any kind: decision, metric with its interval, errors, references, warnings."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from foldwise import predictions as predictions_file
+from foldwise.config.writing import fingerprint
+from foldwise.publish import locked, publish_json
+from foldwise.rundir import Home, RunDir, read_json
+from foldwise.stages.display import Display
+from foldwise.stages.error_tables import error_tables
+from foldwise.stages.headline import headline, more_metrics
+from foldwise.stages.held_out import (
+    decision_of,
+    file_hash,
+    held_out,
+    ordered_columns,
+    run_label,
+)
+from foldwise.stages.how_got import how_got
+from foldwise.stages.learning import learning_curves
+from foldwise.stages.references import compare, has_thumbnails, inputs_of_frozen, references
+from foldwise.stages.score_warnings import spread, warnings
+from foldwise.stages.unit import code_hash, data_hash
+from foldwise.tasks.problem import Problem, open_problem
+
+#: Raised whenever the same predictions would give another `scores.json` than before.
+_VERSION = 1
+
+
+def evaluate(
+    home: Home, run_name: str, *, problem: Problem | None = None, display: Display | None = None
+) -> dict[str, Any]:
+    """Decide and score a run, and write its `decision.json` and `scores.json`.
+
+    A recipe's run, its `reference/`, a blend and a run from outside are all scored by this.
+
+    Args:
+        home: the competition.
+        run_name: a run with `oof.parquet` and `test.parquet`; `b/reference` for a reference.
+        problem: if it is already open.
+        display: where the score and the warnings are shown.
+
+    Returns:
+        What was written. `run`, `kind`, `inputs`; `how` (see `how_got`), `undecided`; the keys of
+        `headline.headline` with the score; `more_metrics`; those of `error_tables.error_tables`;
+        `learning`; `references`; `spread`; `warnings`. Numbers that are undefined are None.
+
+    Raises:
+        RunError: there is no such run, or it was made on other folds or rows.
+        DataError: its score files are absent or damaged.
+    """
+    show = display or Display()
+    problem = problem or open_problem(home)
+    run = home.run(run_name)
+    record = run.read_record()
+    inputs = _inputs(problem, run, record)
+    stored = read_json(run.scores)
+    if stored is not None and stored["inputs"] == inputs and run.decision.exists():
+        return dict(stored)
+    with locked(run.lock, doing="evaluating the run", wait_s=600):
+        scores = _plain({"inputs": inputs, **_scored(problem, run, record)})
+        publish_json(run.decision, decision_of(problem, record).to_json())
+        publish_json(run.scores, scores)
+    _tell(show, scores)
+    return dict(scores)
+
+
+def score_line(scores: dict[str, Any]) -> str:
+    """A run's score in one line."""
+    metric = scores["metric"]["label"]
+    if scores["score"] is None:
+        return f"{scores['run']}: {metric} is undefined"
+    ends = scores["interval"]
+    between = f" [{ends['low']:.4f}, {ends['high']:.4f}]" if ends else ""
+    num_folds = len(scores["present_folds"]) + len(scores["missing_folds"])
+    return (
+        f"{scores['run']}: {metric} {scores['score']:.4f}{between}, {scores['how']['got']}, "
+        f"{scores['num_rows']} rows, {len(scores['present_folds'])} of {num_folds} folds"
+    )
+
+
+def _inputs(problem: Problem, run: RunDir, record: dict[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in record.items() if key not in ("created", "machine")}
+    return {
+        "version": _VERSION,
+        "oof": file_hash(run.oof),
+        "test": file_hash(run.test),
+        "record": fingerprint(kept),
+        "merged": file_hash(run.path / "merged.json"),
+        "competition": fingerprint(problem.competition),
+        "folds": problem.folds_hash,
+        "data": data_hash(problem),
+        "groups": file_hash(problem.home.groups),
+        "code": code_hash(problem),
+        "frozen": inputs_of_frozen(problem.home, run, record),
+        "thumbnails": has_thumbnails(problem),
+    }
+
+
+def _scored(problem: Problem, run: RunDir, record: dict[str, Any]) -> dict[str, Any]:
+    name = run_label(problem.home, run)
+    decision = decision_of(problem, record)
+    held = held_out(problem, predictions_file.read(run.oof), decision, name=name)
+    test = ordered_columns(predictions_file.read(run.test), problem.columns, name=f"{name} (test)")
+    scores = {
+        "run": name,
+        "kind": record["kind"],
+        "how": how_got(run, record, decision),
+        "undecided": list(problem.competition.undecided),
+        **headline(held),
+        "more_metrics": more_metrics(held),
+        **error_tables(held),
+        "learning": learning_curves(run) if record["kind"] == "recipe" else None,
+        "references": compare(held, references(problem, run, record)),
+        "spread": spread(held, test),
+    }
+    scores["warnings"] = warnings(held, scores)
+    return scores
+
+
+def _tell(show: Display, scores: dict[str, Any]) -> None:
+    show.say(score_line(scores))
+    for guess in scores["undecided"]:
+        show.warn(f"undecided: {guess}")
+    for warning in scores["warnings"]:
+        show.warn(f"{scores['run']}: {warning}")
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON takes it; numbers that are not finite become None."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

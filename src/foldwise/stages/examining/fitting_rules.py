@@ -1,0 +1,130 @@
+"""Rules on what is learned: formulation, loss, mixing, class balance, batches, folds."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterator
+
+from foldwise.parts import name_of
+from foldwise.stages.examining.cases import RecipeCase
+from foldwise.stages.examining.finding import Fault, error, warning
+from foldwise.tasks import TASKS
+
+#: Batch statistics of fewer images than this are noise.
+_FEWEST_FOR_NORM = 4
+
+
+def formulation(case: RecipeCase) -> Iterator[Fault]:
+    """The task has no such formulation."""
+    known, name = case.ground.task.formulations, case.formulation
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        yield error(
+            "formulation",
+            f"{name}: task {case.ground.task.name} has none of that name"
+            + (f"; did you mean {near[0]}?" if near else ""),
+            f"known: {', '.join(known)}",
+        )
+
+
+def loss_fit(case: RecipeCase) -> Iterator[Fault]:
+    """The loss reads the network's outputs otherwise than the formulation."""
+    found = case.ground.task.formulations.get(case.formulation)
+    if case.recipe.loss is None or found is None:
+        return
+    name = name_of(case.recipe.loss)
+    if name not in found.losses and name in _every_loss():
+        yield error(
+            "loss",
+            f"{name} does not fit formulation {case.formulation}",
+            f"losses for it: {', '.join(found.losses)}",
+        )
+
+
+def mix_fit(case: RecipeCase) -> Iterator[Fault]:
+    """The formulation's targets cannot be mixed."""
+    found = case.ground.task.formulations.get(case.formulation)
+    if case.recipe.mix is not None and found is not None and not found.mixable:
+        yield error(
+            "mix",
+            f"{name_of(case.recipe.mix)} cannot mix the targets of {case.formulation}",
+            "take it out, or choose another formulation",
+        )
+
+
+def imbalance(case: RecipeCase) -> Iterator[Fault]:
+    """There are no classes to balance."""
+    if case.recipe.imbalance != "none" and not case.ground.task.one_of_classes:
+        yield error(
+            "imbalance",
+            f"{case.recipe.imbalance} needs one class per sample, which task "
+            f"{case.ground.task.name} does not have",
+            "use imbalance: none",
+        )
+
+
+def batch_size(case: RecipeCase) -> Iterator[Fault]:
+    """A batch is larger than what there is to train on."""
+    rows, batch = case.ground.num_training_rows, case.recipe.train.batch
+    if rows is not None and batch > rows:
+        yield warning(
+            "train.batch",
+            f"{batch} images, while the smallest training fold has {rows}: one step an epoch",
+            f"try {max(1, rows // 8)}",
+        )
+
+
+def tiny_parts(case: RecipeCase) -> Iterator[Fault]:
+    """A batch is cut into more parts than it has images, or into parts too small to normalise."""
+    train = case.recipe.train
+    if train.accumulate > train.batch:
+        yield error(
+            "train.accumulate",
+            f"a batch of {train.batch} cannot be cut into {train.accumulate} parts",
+            f"use at most {train.batch}",
+        )
+        return
+    each = train.batch // train.accumulate
+    if each < _FEWEST_FOR_NORM and train.norm == "train" and not case.is_frozen:
+        key = "train.accumulate" if train.accumulate > 1 else "train.batch"
+        yield warning(
+            key,
+            f"batch norm takes its statistics from {each} images at a time, which is noise",
+            "use larger parts, norm: frozen with pretrained weights, or a network without batch "
+            "norm",
+        )
+
+
+def unknown_fold(case: RecipeCase) -> Iterator[Fault]:
+    """A fold is asked for that there is not, or twice."""
+    wanted = case.recipe.folds
+    if wanted == "all":
+        return
+    known = range(case.ground.num_folds)
+    if case.ground.folds is not None:
+        known = sorted(set(case.ground.folds.tolist()))  # type: ignore[assignment]
+    unknown = sorted(set(wanted) - set(known))
+    if unknown:
+        yield error(
+            "folds",
+            f"there is no fold {', '.join(map(str, unknown))}",
+            f"there are {', '.join(map(str, known))}",
+        )
+    if len(set(wanted)) < len(wanted):
+        yield warning("folds", f"{list(wanted)} names a fold twice", "name each once")
+
+
+def _every_loss() -> set[str]:
+    formulations = [f for task in TASKS.values() for f in task.formulations.values()]
+    return {name for found in formulations for name in found.losses}
+
+
+RULES: dict[str, Callable[[RecipeCase], Iterator[Fault]]] = {
+    "formulation": formulation,
+    "loss-fit": loss_fit,
+    "mix-fit": mix_fit,
+    "imbalance": imbalance,
+    "batch-size": batch_size,
+    "tiny-parts": tiny_parts,
+    "unknown-fold": unknown_fold,
+}

@@ -1,0 +1,172 @@
+"""Rules on what the network is fed: size, crops, views, symmetries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from foldwise.data.steps import normalised_steps
+from foldwise.errors import ConfigError
+from foldwise.parts import name_of
+from foldwise.rundir import read_json
+from foldwise.stages.examining.cases import RecipeCase
+from foldwise.stages.examining.finding import Fault, error, warning
+
+#: Pretrained networks see little in tiny images, so these may be enlarged up to here.
+_PRETRAINED_LEAST = 160
+_ENLARGED, _ENLARGED_PRETRAINED, _REDUCED = 2.0, 3.0, 8.0
+_WIDE_ZOOM = 1.5
+_USES_MARGIN = ("crop", "shift", "rotate")
+#: Augmentation → views of the images it makes.
+_SYMMETRIES = {
+    "hflip": ("hflip",),
+    "vflip": ("vflip",),
+    "rot90": ("rot90", "rot180", "rot270"),
+}
+
+
+def input_size(case: RecipeCase) -> Iterator[Fault]:
+    """The input is far larger than the images, or far smaller."""
+    size, native = case.recipe.input.size, case.ground.side_px
+    if native is None:
+        return
+    most = _ENLARGED_PRETRAINED if case.is_pretrained else _ENLARGED
+    least = _PRETRAINED_LEAST if case.is_pretrained else 0
+    if size > max(most * native, least):
+        yield warning(
+            "input.size",
+            f"{size} px, while the images' shorter side is {native:.0f} px: "
+            f"{size / native:.1f} times enlarged is blur that costs {(size / native) ** 2:.0f} "
+            "times the work",
+            f"try {max(least, round(native))}",
+        )
+    elif native > _REDUCED * size:
+        yield warning(
+            "input.size",
+            f"{size} px, while the images' shorter side is {native:.0f} px: what is smaller than "
+            f"{native / size:.0f} px in them is lost",
+            "use a larger size, or crop to what matters first",
+        )
+
+
+def zoom(case: RecipeCase) -> Iterator[Fault]:
+    """The cache keeps a wide margin that nothing uses."""
+    augments = {name_of(spec) for spec in case.recipe.augment}
+    if case.recipe.input.zoom >= _WIDE_ZOOM and not augments & set(_USES_MARGIN):
+        yield warning(
+            "input.zoom",
+            f"{case.recipe.input.zoom:g}: images are cached "
+            f"{case.recipe.input.zoom**2:.1f} times as large as they are fed, and no augmentation "
+            "crops them",
+            "set zoom: 1.0, or add crop to augment",
+        )
+
+
+def steps(case: RecipeCase) -> Iterator[Fault]:
+    """A step before the cache is unknown, or stands there twice."""
+    try:
+        names = [name for name, _ in normalised_steps(case.recipe.input.steps)]
+    except ConfigError as problem:
+        yield error("input.steps", "; ".join(problem.problems), problem.remedy)
+        return
+    for name in _repeated(names):
+        yield warning("input.steps", f"{name} is done twice", "take one out")
+
+
+def channels(case: RecipeCase) -> Iterator[Fault]:
+    """An augmentation or step needs colours that the input does not have."""
+    number = case.recipe.input.channels
+    names = [name_of(step) for step in case.recipe.input.steps]
+    if number not in (1, 3, 4):
+        for name in {"ben", "grey"} & set(names):
+            yield error("input.steps", f"{name} takes 1, 3 or 4 channels, not {number}")
+
+
+def frozen_augment(case: RecipeCase) -> Iterator[Fault]:
+    """Features are computed once, so images cannot be changed from epoch to epoch."""
+    if not case.is_frozen:
+        return
+    if case.recipe.augment:
+        names = ", ".join(name_of(spec) for spec in case.recipe.augment)
+        yield error(
+            "augment",
+            f"{names} cannot be honoured: freeze: backbone computes features once",
+            "take it out, add views, or use freeze: none with trainable: head",
+        )
+    if case.recipe.mix is not None:
+        yield error(
+            "mix",
+            f"{name_of(case.recipe.mix)} cannot be honoured: freeze: backbone computes features "
+            "once",
+            "take it out, or use freeze: none",
+        )
+
+
+def repeated_views(case: RecipeCase) -> Iterator[Fault]:
+    """A view counts twice."""
+    for name in _repeated(case.recipe.views):
+        yield error("views", f"{name} stands there twice, and would count twice", "take one out")
+
+
+def views(case: RecipeCase) -> Iterator[Fault]:
+    """A view is unknown, or the image as it is is left out."""
+    known = ("identity", *(name for names in _SYMMETRIES.values() for name in names))
+    for name in case.recipe.views:
+        if name not in known:
+            yield error("views", f"{name} is unknown", f"known: {', '.join(known)}")
+    if "identity" not in case.recipe.views:
+        yield warning("views", "the image as it is is not among them", "add identity")
+
+
+def harmful_symmetry(case: RecipeCase) -> Iterator[Fault]:
+    """A flip or turn that `init` measured as harmful is used."""
+    measured = read_json(case.ground.home.stamp("symmetries")) or {}
+    harmful = {name for name, facts in measured.items() if not facts["harmless"]}
+    for index, spec in enumerate(case.recipe.augment):
+        for name in sorted(harmful & set(_SYMMETRIES.get(name_of(spec), ()))):
+            yield warning(
+                f"augment.{index}",
+                f"{name_of(spec)}: {_cost(name, measured[name])}",
+                "take it out; a turned image may be of another class",
+            )
+    for name in sorted(harmful & set(case.recipe.views)):
+        yield warning("views", f"{name}: {_cost(name, measured[name])}", "take it out")
+
+
+def view_unlike_training(case: RecipeCase) -> Iterator[Fault]:
+    """A network is shown views at the end that it never trained on."""
+    if case.is_frozen or case.is_pretrained:
+        return
+    trained = {v for spec in case.recipe.augment for v in _SYMMETRIES.get(name_of(spec), ())}
+    for name in case.recipe.views:
+        if name != "identity" and name not in trained:
+            yield warning(
+                "views",
+                f"{name}: a network trained from scratch has never seen an image like that",
+                f"add {_augment_for(name)} to augment if it does no harm, or take the view out",
+            )
+
+
+def _cost(name: str, facts: dict[str, object]) -> str:
+    return f"init measured that {name} does harm ({facts.get('reason') or facts.get('cost')})"
+
+
+def _augment_for(view: str) -> str:
+    return next((name for name, made in _SYMMETRIES.items() if view in made), view)
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+RULES: dict[str, Callable[[RecipeCase], Iterator[Fault]]] = {
+    "input-size": input_size,
+    "zoom": zoom,
+    "steps": steps,
+    "channels": channels,
+    "frozen-augment": frozen_augment,
+    "repeated-views": repeated_views,
+    "views": views,
+    "harmful-symmetry": harmful_symmetry,
+    "view-unlike-training": view_unlike_training,
+}

@@ -1,0 +1,176 @@
+"""The job behind `doctor`: binds a recipe's parts, learns one batch by heart, times a step."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import torch
+
+from foldwise import device as machine
+from foldwise import seeding
+from foldwise.config.loading import from_values
+from foldwise.config.recipe import Recipe
+from foldwise.data.batches import eval_batches
+from foldwise.engine.assemble import Assembly
+from foldwise.engine.fit import NonFiniteLossError, Step, fit
+from foldwise.engine.fitting import fit_plan, fit_state, image_batches
+from foldwise.models.network import Network
+from foldwise.optim.schedule import Stage
+from foldwise.parts import name_of
+from foldwise.rundir import Home
+from foldwise.stages.examining.binding import bind_parts
+from foldwise.stages.examining.overfit import learn_by_heart
+from foldwise.stages.examining.picture import write_picture
+from foldwise.stages.examining.trial_facts import Overfit, TrialFacts, Tried
+from foldwise.tasks.problem import Problem, open_problem
+
+_FEW, _MANY = 16, 32
+#: Up to this side 32 images make a batch that is learned in a second or two.
+_SMALL_PX = 96
+_STEPS_TIMED, _SECONDS_TIMED = 4, 5.0
+_USUAL_LR = 1e-3
+
+
+def try_recipe(home: str, recipe: str, name: str, picture: str, is_sound: int) -> Tried:
+    """Everything about a recipe that takes torch to know.
+
+    Args:
+        home: the competition's folder; images are prepared.
+        recipe: resolved, as JSON.
+        name: of the recipe.
+        picture: PNG to write.
+        is_sound: 0: only bind its parts, since its settings are wrong already; 1: try it.
+    """
+    problem = open_problem(Home(Path(home)))
+    resolved = from_values(json.loads(recipe), Recipe, source=f"recipe {name}")
+    assembly = Assembly(problem, resolved)
+    failures = bind_parts(assembly)
+    if failures or not is_sound:
+        return Tried(tuple(failures))
+    write_picture(assembly, Path(picture))
+    return Tried(facts=_measure(assembly), picture=picture)
+
+
+def spread_rows(problem: Problem, num: int) -> np.ndarray:
+    """(n,) positions of train rows, every class or value in turn."""
+    order = seeding.permutation(seeding.key("doctor"), len(problem.train))
+    _, kind = np.unique(problem.one_hot[order], axis=0, return_inverse=True)
+    kind = kind.reshape(-1)
+    turn = np.zeros(len(kind), dtype=np.int64)
+    for value in range(int(kind.max()) + 1):
+        turn[kind == value] = np.arange((kind == value).sum())
+    return np.asarray(order[np.argsort(turn, kind="stable")][:num])
+
+
+def _measure(assembly: Assembly) -> TrialFacts:
+    device = machine.pick()
+    is_small = assembly.recipe.input.size <= _SMALL_PX
+    rows = spread_rows(assembly.problem, _MANY if is_small else _FEW)
+    source = assembly.source(assembly.problem.train.take(rows))
+    images = next(eval_batches(source, batch=len(rows), workers=0)).images
+    torch.manual_seed(seeding.key("weights", 0, -1))
+    network = assembly.network().to(device).eval()
+    with torch.inference_mode():
+        pixels = network.normalize(images.to(device))
+        features = network.features(images.to(device)) if network.has_features else None
+        outputs = network(images.to(device)) if features is None else network.head(features)
+    step_s: float | None = None
+    attempts: tuple[Overfit, ...] = ()
+    if trains := assembly.recipe.freeze == "none" and bool(assembly.stages()):
+        attempts = _attempts(assembly, images, rows, device)
+        step_s = _seconds_of_step(assembly, network, device)
+    return TrialFacts(
+        num_images=len(rows),
+        chance=_chance(assembly) if trains else None,
+        attempts=attempts,
+        outputs_finite=bool(torch.isfinite(outputs).all()),
+        features_differ=None if features is None else bool(features.std(dim=0).any()),
+        pixel_mean=tuple(pixels.mean(dim=(0, 2, 3)).tolist()),
+        pixel_std=tuple(pixels.std(dim=(0, 2, 3)).tolist()),
+        normalises=_normalising_layer(assembly, network),
+        step_s=step_s,
+        memory=_memory(device),
+        device=device.type,
+    )
+
+
+def _attempts(
+    assembly: Assembly, images: torch.Tensor, rows: np.ndarray, device: torch.device
+) -> tuple[Overfit, ...]:
+    """At the recipe's rate; if that fails at a usual one, to tell a bad rate from the rest."""
+    stage = _main_stage(assembly)
+    lr = max(stage.start_lr, stage.end_lr)
+    attempts: list[Overfit] = []
+    for rate in dict.fromkeys((lr, _USUAL_LR)):
+        attempts.append(
+            learn_by_heart(
+                assembly, images, rows, trainable=stage.trainable, lr=rate, device=device
+            )
+        )
+        if attempts[-1].is_learned or attempts[-1].is_open:
+            break
+    return tuple(attempts)
+
+
+def _main_stage(assembly: Assembly) -> Stage:
+    return max(assembly.stages(), key=lambda stage: (stage.trainable != "head", stage.epochs))
+
+
+def _chance(assembly: Assembly) -> float | None:
+    """Log C where a fresh softmax should start with equal chances."""
+    loss = assembly.recipe.loss or assembly.formulation.loss
+    if assembly.weights is not None or name_of(loss) != "cross_entropy":
+        return None
+    return math.log(assembly.problem.num_classes)
+
+
+def _seconds_of_step(assembly: Assembly, network: Network, device: torch.device) -> float | None:
+    """Median over a few steps as in training, after one to warm up."""
+    rows = np.arange(len(assembly.problem.train))
+    state = fit_state(assembly, network, device)
+    plan = fit_plan(
+        assembly,
+        rows,
+        device,
+        batches=image_batches(assembly, rows, seed=0, fold=-1),
+        stages=(_main_stage(assembly),),
+        seed=0,
+        fold=-1,
+    )
+    marks: list[float] = []
+    try:
+        for event in fit(state, plan):
+            if isinstance(event, Step):
+                marks.append(time.monotonic())
+            if len(marks) > _STEPS_TIMED or marks[-1] - marks[0] > _SECONDS_TIMED:
+                break
+    except NonFiniteLossError:
+        return None  # Learning by heart has told why.
+    return float(np.median(np.diff(marks))) if len(marks) > 1 else None
+
+
+def _memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    return int(psutil.Process().memory_info().rss)
+
+
+def _normalising_layer(assembly: Assembly, network: Network) -> str:
+    """A part of an own network that looks as if it normalised images once more."""
+    if ":" not in assembly.recipe.model.name:
+        return ""
+    sizes = {1, assembly.recipe.input.channels}
+    for name, buffer in network.backbone.named_buffers():
+        word = name.rpartition(".")[2].lower()
+        is_statistic = ("mean" in word or "std" in word) and not word.startswith("running_")
+        if is_statistic and buffer.numel() in sizes:
+            return str(name)
+    for name, module in network.backbone.named_modules():
+        if type(module).__name__ == "Normalize":
+            return str(name)
+    return ""

@@ -1,0 +1,156 @@
+"""Rules on what the trial of a recipe measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import psutil
+
+from foldwise.stages.examining.finding import Fault, error, warning
+from foldwise.stages.examining.trial_facts import LEARNED_SHARE, TrialFacts
+
+_MAX_NAMED = 4
+#: How far the normalised images may lie from mean 0 and spread 1: dark or flat images do, a bit.
+_MEAN, _STD = 3.0, (0.1, 5.0)
+
+
+@dataclass(frozen=True)
+class TrialCase:
+    """What was measured, and how many units will do the same side by side."""
+
+    facts: TrialFacts
+    side_by_side: int
+
+
+def cannot_learn(case: TrialCase) -> Iterator[Fault]:
+    """One batch of images cannot be learned by heart, so nothing can be learned."""
+    facts = case.facts
+    if facts.features_differ is False:
+        yield error(
+            "model",
+            f"the features of {facts.num_images} different images are all the same",
+            "check the weights and the normalisation",
+        )
+    attempts = facts.attempts
+    if not attempts or any(found.is_learned or found.is_open for found in attempts):
+        return
+    first = attempts[0]
+    if first.problem:
+        return
+    lowest = min(loss for found in attempts for loss in found.losses)
+    yield error(
+        "model",
+        f"{facts.num_images} images cannot be learned by heart: after {len(first.losses)} steps "
+        f"the loss is {lowest:.3g} at best, from {first.losses[0]:.3g}; one answer for all "
+        f"images gets {first.blind:.3g}, and {LEARNED_SHARE:.0%} of that was wanted",
+        "likely: labels that do not belong to the images, images that are all alike, a layer "
+        "that passes no gradient, or a loss that does not fit the outputs",
+    )
+
+
+def rate_unfit(case: TrialCase) -> Iterator[Fault]:
+    """The network learns one batch at a usual rate, but not at the recipe's."""
+    attempts = case.facts.attempts
+    if len(attempts) == 2 and attempts[1].is_learned:
+        first, second = attempts
+        fell = first.losses[-1] < first.losses[0] if first.losses else False
+        yield warning(
+            "train.lr",
+            f"one batch is not learned by heart at {first.lr:g} in {len(first.losses)} steps, "
+            f"but at {second.lr:g} it is in {len(second.losses)}",
+            "the rate seems too low" if fell and first.lr < second.lr else "the rate seems unfit",
+        )
+
+
+def loss_not_finite(case: TrialCase) -> Iterator[Fault]:
+    """Outputs or the loss are infinite or NaN."""
+    if not case.facts.outputs_finite:
+        yield error("model", "the fresh network's outputs are infinite or NaN")
+    attempts = case.facts.attempts
+    if attempts and attempts[0].problem and not attempts[-1].is_learned:
+        yield error(
+            "train.lr",
+            f"at {attempts[0].lr:g} {attempts[0].problem}",
+            "lower train.lr, set train.clip: 1.0, or use precision fp32",
+        )
+    elif attempts and attempts[0].problem:
+        yield error(
+            "train.lr",
+            f"at {attempts[0].lr:g} {attempts[0].problem}; at {attempts[-1].lr:g} it learns",
+            f"lower train.lr towards {attempts[-1].lr:g}",
+        )
+
+
+def dead_weights(case: TrialCase) -> Iterator[Fault]:
+    """Weights that should train never have a gradient."""
+    dead = case.facts.attempts[0].dead if case.facts.attempts else ()
+    if dead and len(case.facts.attempts[0].losses) > 1:
+        more = f" and {len(dead) - _MAX_NAMED} more" if len(dead) > _MAX_NAMED else ""
+        yield warning(
+            "model",
+            f"never have a gradient: {', '.join(dead[:_MAX_NAMED])}{more}",
+            "check that the network uses them and that nothing detaches them",
+        )
+
+
+def first_loss(case: TrialCase) -> Iterator[Fault]:
+    """A fresh classifier does not start from equal chances."""
+    chance, attempts = case.facts.chance, case.facts.attempts
+    if chance is None or not attempts or not attempts[0].losses:
+        return
+    first = attempts[0].losses[0]
+    if not 0.5 * chance < first < 1.5 * chance + 0.5:
+        yield warning(
+            "model",
+            f"the first loss is {first:.3g}, while equal chances for all classes give "
+            f"{chance:.3g}: the fresh head is far too sure",
+            "give the last layer smaller weights, or check the normalisation",
+        )
+
+
+def pixel_range(case: TrialCase) -> Iterator[Fault]:
+    """The normalised images are far from mean 0 and spread 1."""
+    mean, std = case.facts.pixel_mean, case.facts.pixel_std
+    if max(map(abs, mean)) > _MEAN or not _STD[0] < min(std) <= max(std) < _STD[1]:
+        yield warning(
+            "input",
+            f"after normalisation the images have mean {_numbers(mean)} and spread "
+            f"{_numbers(std)} instead of about 0 and 1",
+            "check the statistics that come with the weights, and the images",
+        )
+    if case.facts.normalises:
+        yield warning(
+            "model.name",
+            f"{case.facts.normalises} seems to normalise images that come normalised already",
+            "take it out: mean and std are applied before the network, and saved with it",
+        )
+
+
+def memory(case: TrialCase) -> Iterator[Fault]:
+    """Units side by side would need more memory than there is."""
+    if case.facts.device != "cpu":
+        return
+    needed, there = case.facts.memory * case.side_by_side, psutil.virtual_memory().total
+    if needed > 0.9 * there:
+        yield warning(
+            "train.batch",
+            f"{case.side_by_side} units side by side need about {needed / 2**30:.1f} GiB, there "
+            f"are {there / 2**30:.1f}",
+            "use a smaller batch, accumulate, or parallel: 1 in plan.yaml",
+        )
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:.2g}" for value in values)
+
+
+RULES: dict[str, Callable[[TrialCase], Iterator[Fault]]] = {
+    "cannot-learn": cannot_learn,
+    "rate-unfit": rate_unfit,
+    "loss-not-finite": loss_not_finite,
+    "dead-weights": dead_weights,
+    "first-loss": first_loss,
+    "pixel-range": pixel_range,
+    "memory": memory,
+}

@@ -1,0 +1,145 @@
+"""How long units will take: rates measured by a short trial on this machine, then arithmetic."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from foldwise import device as machine
+from foldwise.cluster.local import Job, run_jobs
+from foldwise.config.loading import from_values
+from foldwise.config.recipe import Recipe
+from foldwise.config.writing import fingerprint
+from foldwise.errors import RunError
+from foldwise.publish import publish_json
+from foldwise.rundir import Home, read_json
+from foldwise.stages.train import needs_features, side_by_side
+from foldwise.stages.unit import Unit, identity
+from foldwise.tasks.problem import open_problem
+
+_TRIAL_S = 3.0
+_MAX_STEPS = 20
+_INFER_BATCHES = 3
+#: Units side by side share memory and caches, and machines drift: measured 1.1 to 1.2.
+MARGIN = 1.25
+#: What a unit costs beside its images: start, solving the head, writing. Measured 2 to 6 s.
+_UNIT_S = 4.0
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a recipe reaches on this machine.
+
+    Attributes:
+        start_s: seconds to make the network.
+        train: images per second in training, of one unit; 0: it does not train.
+        infer: images per second and view in inference, of one unit.
+        infer_alone: the same with all cores.
+    """
+
+    start_s: float
+    train: float
+    infer: float
+    infer_alone: float
+
+
+def measure(home: Home, recipes: dict[str, Recipe]) -> dict[str, Rates]:
+    """Rates of recipes by a few seconds' trial each; known ones are reread.
+
+    Args:
+        home: with prepared images and folds.
+        recipes: name → resolved recipe.
+
+    Raises:
+        RunError: a trial failed: that recipe would, too.
+    """
+    stored = read_json(home.stamp("rates")) or {}
+    at_once, threads = side_by_side(None)
+    keys = {
+        name: fingerprint([identity(recipe), machine.num_cores(), machine.num_gpus()])
+        for name, recipe in recipes.items()
+    }
+    jobs = [
+        Job(
+            name=name,
+            function="foldwise.stages.forecast:trial",
+            arguments=(str(home.path), json.dumps(recipe.model_dump(mode="json")), threads),
+            log=home.path / ".foldwise" / "trial-log.txt",
+            threads=threads,
+        )
+        for name, recipe in recipes.items()
+        if keys[name] not in stored
+    ]
+    for outcome in run_jobs(jobs, parallel=at_once):
+        if outcome.error is not None:
+            raise RunError(f"recipe {outcome.job.name}: {outcome.error}")
+        stored[keys[outcome.job.name]] = outcome.value
+    if jobs:
+        publish_json(home.stamp("rates"), stored)
+    return {name: Rates(**stored[key]) for name, key in keys.items()}
+
+
+def trial(home: str, recipe: str, threads: int) -> dict[str, float]:
+    """A few training steps and inference batches of a recipe; the job behind `measure`."""
+    import torch
+
+    from foldwise.engine.assemble import Assembly
+    from foldwise.stages.unit_trial import infer_rate, train_rate
+
+    problem = open_problem(Home(Path(home)))
+    resolved = from_values(json.loads(recipe), Recipe, source="recipe")
+    started = time.monotonic()
+    assembly = Assembly(problem, resolved)
+    network = assembly.network()
+    start_s = time.monotonic() - started
+    infer = infer_rate(assembly, network, num_batches=_INFER_BATCHES)
+    torch.set_num_threads(machine.num_cores())
+    alone = infer_rate(assembly, network, num_batches=_INFER_BATCHES)
+    torch.set_num_threads(threads)
+    trains = resolved.freeze == "none" and bool(assembly.stages())
+    train = train_rate(assembly, network, seconds=_TRIAL_S, max_steps=_MAX_STEPS) if trains else 0.0
+    return asdict(Rates(start_s, train, infer, alone))
+
+
+def unit_seconds(unit: Unit, rates: Rates, epochs: int) -> float:
+    """Forecast of one unit, features already there.
+
+    Args:
+        unit: which.
+        rates: of its recipe.
+        epochs: of its schedule.
+    """
+    num_train, num_valid = len(unit.train_rows), len(unit.valid_rows)
+    num_test, num_views = len(unit.problem.test), len(unit.recipe.views)
+    if unit.recipe.freeze == "backbone":
+        return _UNIT_S + epochs * num_train * 1e-4
+    each = num_train / rates.train + num_valid / rates.infer if rates.train else 0.0
+    last = (num_valid + num_test) * num_views / rates.infer
+    return (rates.start_s + _UNIT_S + epochs * each + last) * MARGIN
+
+
+def run_seconds(units: Sequence[Unit], rates: Rates, epochs: int) -> float:
+    """Forecast of a run's units that are not done, side by side, features included."""
+    waiting = [unit for unit in units if not unit.is_done()]
+    if not waiting:
+        return 0.0
+    at_once, _ = side_by_side(None)
+    each = [unit_seconds(unit, rates, epochs) for unit in waiting]
+    rounds = float(np.ceil(len(each) / at_once)) * max(each)
+    problem = waiting[0].problem
+    recipe = waiting[0].recipe
+    if needs_features(recipe):
+        num_images = (len(problem.train) + len(problem.test)) * len(recipe.views)
+        rounds += num_images / rates.infer_alone * MARGIN
+    return rounds
+
+
+def num_epochs(recipe: Recipe) -> int:
+    """Epochs of the recipe's schedule."""
+    stages = recipe.train.schedule.stages
+    return sum(stage.epochs for stage in stages) if stages else recipe.train.epochs

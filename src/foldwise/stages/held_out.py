@@ -1,0 +1,213 @@
+"""A run's out-of-fold scores beside the truth, and what a metric makes of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from foldwise import predictions as predictions_file
+from foldwise.decide.decision import Decision
+from foldwise.errors import DataError, RunError
+from foldwise.metrics import Metric
+from foldwise.predictions import Predictions
+from foldwise.rundir import Home, RunDir
+from foldwise.tasks.problem import Problem
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Scores of train rows by models that have not seen them, and the truth.
+
+    Attributes:
+        problem: whose rows they are.
+        name: the run's, for messages.
+        rows: (n,) int64 positions in the problem's train rows, rising.
+        scores: (n, C) float64 on the common scale, columns in the problem's order.
+        decision: from scores to answers.
+    """
+
+    problem: Problem
+    name: str
+    rows: np.ndarray
+    scores: np.ndarray
+    decision: Decision
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def target(self) -> np.ndarray:
+        """(n,) or (n, C)."""
+        target: np.ndarray = self.problem.target[self.rows]
+        return target
+
+    @property
+    def folds(self) -> np.ndarray:
+        """(n,) int64."""
+        folds: np.ndarray = self.problem.folds[self.rows]
+        return folds
+
+    @property
+    def weight(self) -> np.ndarray | None:
+        """(n,) how much each row counts under the test mix; None: all alike."""
+        weights = self.problem.row_weights
+        return None if weights is None else weights[self.rows]
+
+    @property
+    def groups(self) -> np.ndarray | None:
+        """(n,) what shares a fold; None: every row alone."""
+        groups = self.problem.groups
+        return None if groups is None else groups[self.rows]
+
+    @property
+    def answers(self) -> np.ndarray:
+        """(n,) or (n, C) decided answers."""
+        return self.decision.answers(self.scores)
+
+    @property
+    def present_folds(self) -> list[int]:
+        """Folds of which every row is there."""
+        every = np.bincount(self.problem.folds)
+        there = np.bincount(self.folds, minlength=len(every))
+        return [int(fold) for fold in np.flatnonzero((there == every) & (every > 0))]
+
+    @property
+    def missing_folds(self) -> list[int]:
+        """Folds of which rows are missing."""
+        return sorted(set(self.problem.folds.tolist()) - set(self.present_folds))
+
+    def among(self, chosen: np.ndarray) -> HeldOut:
+        """The rows given by a mask over these rows."""
+        return replace(self, rows=self.rows[chosen], scores=self.scores[chosen])
+
+    def preds(self, metric: Metric) -> np.ndarray:
+        """What the metric takes."""
+        return self.problem.preds(metric, self.scores, self.decision)
+
+    def score(self, metric: Metric, *, weighted: bool = True) -> float:
+        """The metric on these rows, under the test mix unless told otherwise.
+
+        Raises:
+            ValueError: it is undefined on them.
+        """
+        weight = self.weight if weighted else None
+        return self.problem.score(metric, self.scores, self.decision, self.rows, weight)
+
+
+def held_out(problem: Problem, found: Predictions, decision: Decision, *, name: str) -> HeldOut:
+    """Predictions beside the truth, aligned by id and by column name.
+
+    Raises:
+        RunError: ids that are no train rows, or folds that differ from the problem's.
+        DataError: other columns, or scores that are not finite.
+    """
+    found = ordered_columns(found, problem.columns, name=name)
+    position = pd.Index(problem.train.ids).get_indexer(pd.Index(found.ids))
+    _refuse_strangers(found, position, name)
+    if found.folds is not None:
+        refuse_other_folds(problem, found.ids, found.folds, name=name)
+    bad = np.flatnonzero(~np.isfinite(found.scores).all(axis=1))
+    if len(bad):
+        raise DataError(
+            f"{name}: scores of {len(bad)} of {len(found)} rows are NaN or infinite, such as "
+            + ", ".join(map(str, found.ids[bad[:5]]))
+        )
+    order = np.argsort(position, kind="stable")
+    return HeldOut(problem, name, position[order], found.scores[order], decision)
+
+
+def read_held_out(problem: Problem, run: RunDir) -> HeldOut:
+    """A run's out-of-fold scores.
+
+    Raises:
+        RunError: there is no such run, or it was made on other folds.
+        DataError: its score file is absent or damaged.
+    """
+    record = run.read_record()
+    name = run_label(problem.home, run)
+    return held_out(
+        problem, predictions_file.read(run.oof), decision_of(problem, record), name=name
+    )
+
+
+def decision_of(problem: Problem, record: Mapping[str, Any]) -> Decision:
+    """The fixed decision for a run's scores.
+
+    A blend of labels averages answers, so the steps before the answer are behind it already.
+    """
+    decision = problem.default_decision()
+    takes_votes = record.get("blend", {}).get("takes") == "votes"
+    return Decision(decision.steps[-1:]) if takes_votes else decision
+
+
+def ordered_columns(found: Predictions, columns: tuple[str, ...], *, name: str) -> Predictions:
+    """The same predictions with their score columns in this order.
+
+    Raises:
+        DataError: columns are missing, or there are others.
+    """
+    missing = [column for column in columns if column not in found.columns]
+    others = [column for column in found.columns if column not in columns]
+    if missing or others:
+        raise DataError(
+            *([f"{name}: score columns missing: {', '.join(missing)}"] if missing else []),
+            *([f"{name}: unknown score columns: {', '.join(others)}"] if others else []),
+            remedy=f"the columns are {', '.join(columns)}",
+        )
+    places = [found.columns.index(column) for column in columns]
+    return replace(found, scores=found.scores[:, places], columns=columns)
+
+
+def refuse_other_folds(problem: Problem, ids: np.ndarray, folds: np.ndarray, *, name: str) -> None:
+    """Check that rows were held out in the folds that `folds.csv` gives them.
+
+    Raises:
+        RunError: they were not; the first five are named.
+    """
+    ours = dict(zip(problem.train.ids, problem.folds.tolist(), strict=True))
+    differ = [
+        (row, fold) for row, fold in zip(ids, folds.tolist(), strict=True) if ours[row] != fold
+    ]
+    if differ:
+        shown = ", ".join(f"{row} ({fold}, here {ours[row]})" for row, fold in differ[:5])
+        raise RunError(
+            f"{name}: {len(differ)} of {len(ids)} rows were held out in another fold than "
+            f"folds.csv gives them: {shown}" + (" ..." if len(differ) > 5 else ""),
+            remedy="runs are comparable on equal folds only: train it again on these folds",
+        )
+
+
+def run_label(home: Home, run: RunDir) -> str:
+    """The run's name below `runs/`, such as `b` or `b/reference`; else its path."""
+    if run.path.is_relative_to(home.runs):
+        return run.path.relative_to(home.runs).as_posix()
+    return str(run.path)
+
+
+def file_hash(path: Path) -> str | None:
+    """SHA-256 of a file; None if it is not there."""
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _refuse_strangers(found: Predictions, position: np.ndarray, name: str) -> None:
+    strangers = found.ids[position < 0]
+    if len(strangers):
+        raise RunError(
+            f"{name}: {len(strangers)} of {len(found)} out-of-fold ids are no train rows, such as "
+            + ", ".join(map(str, strangers[:5])),
+            remedy="the tables have changed since; run `foldwise train` again",
+        )
+    repeated = found.ids[pd.Index(found.ids).duplicated()]
+    if len(repeated):
+        raise DataError(
+            f"{name}: {len(repeated)} ids are there more than once, such as {repeated[0]}"
+        )

@@ -1,0 +1,85 @@
+"""How a score was got: cross-fitted, naive or optimistic, and the sentence that says why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from foldwise.decide.decision import Decision
+from foldwise.rundir import RunDir, read_json
+
+_STOPS = {
+    "fixed": "fixed schedule",
+    "inner": "epoch chosen on a slice of the training rows",
+    "cross": "epoch chosen on the other folds' curves",
+}
+
+
+def how_got(run: RunDir, record: Mapping[str, Any], decision: Decision) -> dict[str, Any]:
+    """How the score of a run was got.
+
+    Returns:
+        `got`: `cross-fitted` (nothing was fitted on the rows it is scored on), `naive` (fitted
+        and scored on the same rows) or `optimistic` (something was chosen on them, or what was
+        done cannot be known); `sentence` says what; `naive` is a blend's naive score beside its
+        cross-fitted one, else None.
+    """
+    if record["kind"] == "blend":
+        return _blend(record, decision)
+    if record["kind"] == "external":
+        return _said("optimistic", "scores from outside: how they were got cannot be checked here")
+    if record["kind"] == "reference":
+        return _said("cross-fitted", f"head solved on frozen features, {_decided(decision)}")
+    return _recipe(run, record, decision)
+
+
+def _recipe(run: RunDir, record: Mapping[str, Any], decision: Decision) -> dict[str, Any]:
+    train = record["recipe"]["train"]
+    refit = ""
+    merged = read_json(run.path / "merged.json") or {}
+    if any(unit.startswith("all-") for unit in merged):
+        refit = (
+            "; test scores come from a refit on all rows, which has no out-of-fold score of its own"
+        )
+    if train["stop"] == "validation":
+        return _said(
+            "optimistic",
+            "the epoch was chosen on the held-out fold itself (stop: validation), so the score is "
+            f"better than new images would give; {_decided(decision)}{refit}",
+        )
+    # A solved head is all there is where no epoch follows.
+    epochs = train["epochs"] if record["epochs"] is None else record["epochs"]
+    has_stages = bool(train["schedule"]["stages"])
+    what = _STOPS[train["stop"]] if epochs or has_stages else "head solved on frozen features"
+    return _said("cross-fitted", f"{what}, {_decided(decision)}{refit}")
+
+
+def _blend(record: Mapping[str, Any], decision: Decision) -> dict[str, Any]:
+    blend, gain = record["blend"], record["gain"]
+    members = {member["name"]: member["how"] for member in record["members"]}
+    optimistic = [name for name, how in members.items() if how != "cross-fitted"]
+    naive = record["naive_score"]
+    if optimistic:
+        return {
+            **_said(
+                "optimistic", f"members with optimistic or unknown scores: {', '.join(optimistic)}"
+            ),
+            "naive": naive,
+        }
+    if blend["method"] in ("mean", "label_average"):
+        sentence = f"equal weights, nothing fitted, {_decided(decision)}"
+    elif gain["cross_fitted_gain"] is None:
+        sentence = f"{blend['method']} was fitted on the rows it is scored on: only one fold"
+        return {**_said("naive", sentence), "naive": naive}
+    else:
+        sentence = f"{blend['method']} fitted without the fold it scores, {_decided(decision)}"
+    return {**_said("cross-fitted", sentence), "naive": naive}
+
+
+def _decided(decision: Decision) -> str:
+    names = ", then ".join(step.name for step in decision.steps)
+    return f"{'fitted' if decision.is_fitted else 'fixed'} decision ({names})"
+
+
+def _said(got: str, sentence: str) -> dict[str, Any]:
+    return {"got": got, "sentence": sentence, "naive": None}

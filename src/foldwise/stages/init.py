@@ -1,0 +1,221 @@
+"""Looks at a raw folder and proposes competition, recipes and plan, each guess with its reason."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from foldwise.config.competition import Competition
+from foldwise.config.loading import from_values
+from foldwise.config.plan import Plan
+from foldwise.config.recipe import Recipe
+from foldwise.data.inputs import image_refs
+from foldwise.errors import ConfigError, DataError
+from foldwise.rundir import Home
+from foldwise.samples import Samples, collect
+from foldwise.stages.clock import seconds
+from foldwise.stages.display import Display, duration
+from foldwise.stages.proposing.competition import Finding, find_competition
+from foldwise.stages.proposing.files import write_files
+from foldwise.stages.proposing.looking import NUM_LOOKED, Looks, load_squares, look, spread_rows
+from foldwise.stages.proposing.machine import Machine, look_at_machine
+from foldwise.stages.proposing.note import Note, aligned
+from foldwise.stages.proposing.question import Ask
+from foldwise.stages.proposing.recipes import Facts, Proposal, fit_reason, propose
+from foldwise.stages.proposing.symmetries import (
+    SIDE,
+    Measured,
+    Sample,
+    choose_rows,
+    measure,
+    notes_of,
+)
+from foldwise.tasks import TASKS
+from foldwise.tasks.problem import read_target
+
+#: What training may take where nobody says: a coffee on a CPU, a lunch on a graphics card.
+_BUDGET_CPU, _BUDGET_GPU = "8m", "40m"
+
+
+def init(
+    folder: Path,
+    *,
+    data: Path,
+    task: str | None = None,
+    metric: str | None = None,
+    pretrained: Literal["allowed", "forbidden"] | None = None,
+    ask: Ask | None = None,
+    time: str | None = None,
+    display: Display | None = None,
+) -> Home:
+    """Write competition.yaml, three recipes and plan.yaml for a raw folder.
+
+    Nothing of the user's is overwritten, and where anything is wrong nothing is written.
+
+    Args:
+        folder: the competition's folder, made if absent.
+        data: raw folder with tables and images.
+        task: the task, if known.
+        metric: the metric, if known.
+        pretrained: the rule on pretrained weights, if known.
+        ask: puts a question with a default answer to a person; None: nobody is there.
+        time: how long training may take, such as `40m`; None: by machine.
+        display: where guesses are shown.
+
+    Raises:
+        ConfigError: there is a competition.yaml already, or a flag names what there is not.
+        DataError: no tables, images or task can be told; lists what was seen.
+    """
+    show, home = display or Display(), Home(folder)
+    _check_places(home, data)
+    finding = find_competition(home, data, task=task, metric=metric, pretrained=pretrained, ask=ask)
+    competition = from_values(finding.values, Competition, source="what init found")
+    samples = collect(competition, data)
+    read_target(competition, TASKS[competition.task], samples.part("train"))
+    looks = look(image_refs(samples.take(spread_rows(len(samples), NUM_LOOKED)), data))
+    machine = look_at_machine()
+    measured = _measure(home, data, competition, samples.part("train"), looks, machine, show)
+    budget = seconds(time or (_BUDGET_GPU if machine.num_gpus else _BUDGET_CPU))
+    facts = _facts(competition, samples, looks, machine, measured, budget)
+    proposals = propose(facts)
+    plan, plan_comments = _plan(facts, proposals)
+    _check(proposals, plan)
+    written, kept = write_files(
+        home, finding.values, finding.comments, proposals, plan, plan_comments
+    )
+    _tell(show, finding, facts, notes_of(measured, competition.classes), proposals)
+    _tell_files(show, home, written, kept)
+    return home
+
+
+def _check_places(home: Home, data: Path) -> None:
+    if home.competition.exists():
+        raise ConfigError(
+            f"{home.competition}: is there already, and init overwrites nothing",
+            remedy="edit it, or move it away and run init again; recipes that are there are kept",
+        )
+    if not data.is_dir():
+        raise DataError(f"{data}: no such folder", remedy="--data names the raw folder")
+
+
+def _measure(
+    home: Home,
+    data: Path,
+    competition: Competition,
+    train: Samples,
+    looks: Looks,
+    machine: Machine,
+    show: Display,
+) -> Measured:
+    """What flips and turns cost, on the first network whose weights are at hand."""
+    allowed = competition.rules.pretrained == "allowed" and looks.channels == 3
+    network = machine.networks[0] if allowed and machine.networks else None
+    task = TASKS[competition.task]
+    target = read_target(competition, task, train)
+    one_hot = task.one_hot(target, max(1, len(competition.classes))).astype(float)
+    columns = competition.columns.group
+    groups = np.array(train.cells(columns[0]), dtype=object) if columns else None
+    rows = choose_rows(target if task.one_of_classes else None, groups, len(train))
+    show.say(f"measuring flips and turns on {len(rows)} images ...")
+    images = load_squares(image_refs(train.take(rows), data), looks, SIDE)
+    rows = rows[list(images)]
+    has_labels = task.one_of_classes and one_hot.shape[1] > 1
+    sample = Sample(
+        images=np.stack(list(images.values())),
+        target=one_hot[rows],
+        labels=target[rows] if has_labels else None,
+        groups=None if groups is None else groups[rows],
+    )
+    return measure(sample, network, home.cache / "weights")
+
+
+def _facts(
+    competition: Competition,
+    samples: Samples,
+    looks: Looks,
+    machine: Machine,
+    measured: Measured,
+    budget: float,
+) -> Facts:
+    train = samples.part("train")
+    return Facts(
+        looks=looks,
+        machine=machine,
+        num_train=len(train),
+        num_test=len(samples) - len(train),
+        formulations=tuple(TASKS[competition.task].formulations),
+        symmetries=measured.harmless,
+        pretrained=competition.rules.pretrained == "allowed",
+        num_folds=_num_folds(competition, train),
+        budget_s=budget,
+    )
+
+
+def _num_folds(competition: Competition, train: Samples) -> int:
+    groups = [len(set(train.cells(name))) for name in competition.columns.group]
+    return max(2, min([5, len(train), *groups]))
+
+
+def _plan(facts: Facts, proposals: Sequence[Proposal]) -> tuple[dict[str, Any], dict[str, str]]:
+    plan = {
+        "recipes": {proposal.name: {} for proposal in proposals},
+        "folds": {"count": facts.num_folds},
+        "seeds": [0],
+        "blends": {"blend": {"method": "mean", "members": "all"}},
+        "submit": "best",
+    }
+    comments = {
+        "": "What `foldwise run` does, in this order.",
+        "recipes": "recipe: keys changed for this plan",
+        "seeds": "more seeds: steadier scores, more time",
+        "blends": "the plain mean, until something beats it cross-fitted",
+    }
+    return plan, comments
+
+
+def _check(proposals: Sequence[Proposal], plan: dict[str, Any]) -> None:
+    """What init writes must load; a fault here is ours."""
+    for proposal in proposals:
+        from_values(proposal.values, Recipe, source=proposal.name)
+    from_values(plan, Plan, source="plan")
+
+
+def _tell(
+    show: Display,
+    finding: Finding,
+    facts: Facts,
+    symmetries: Sequence[Note],
+    proposals: Sequence[Proposal],
+) -> None:
+    notes = [
+        *finding.notes,
+        Note("image size", facts.looks.words, fit_reason(facts.looks)),
+        *symmetries,
+        Note("machine", facts.machine.words, _weights_words(facts)),
+        *(Note("recipe", p.name, f"{p.reason}; about {duration(p.forecast_s)}") for p in proposals),
+    ]
+    for line in aligned(notes):
+        show.say(f"  {line}")
+    for sentence in finding.values.get("undecided", ()):
+        show.warn(f"undecided: {sentence}")
+
+
+def _weights_words(facts: Facts) -> str:
+    if not facts.pretrained:
+        return "pretrained weights are forbidden: networks are trained from scratch"
+    names = [network.name for network in facts.machine.networks]
+    return f"weights at hand: {', '.join(names)}" if names else "no pretrained weights at hand"
+
+
+def _tell_files(show: Display, home: Home, written: Sequence[str], kept: Sequence[str]) -> None:
+    show.say(f"wrote {', '.join(written)} in {home.path}")
+    if kept:
+        show.warn(f"kept as they are: {', '.join(kept)}")
+    show.say(
+        "Every guess is a line in these files: change it there, or start again with --task, "
+        f"--metric or --no-pretrained. Next: foldwise run {os.path.relpath(home.path)}"
+    )

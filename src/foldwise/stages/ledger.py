@@ -1,0 +1,73 @@
+"""The ledger: one numbered folder per submission, with its file and what it came from."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foldwise.publish import publish_bytes, publish_json
+from foldwise.rundir import Home, read_json
+
+_FOLDER = re.compile(r"([0-9]{4,})-(.+)")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A submission in the ledger.
+
+    Attributes:
+        path: its folder, such as `submissions/0007-blend`.
+        facts: what `entry.json` says: number, run, score and how it was got, hashes, time.
+    """
+
+    path: Path
+    facts: dict[str, Any]
+
+    @property
+    def file(self) -> Path:
+        """The submission."""
+        return self.path / "submission.csv"
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the submission as it was written."""
+        return str(self.facts["submission_sha256"])
+
+
+def read_ledger(home: Home) -> list[Entry]:
+    """All entries by number; folders without a record are leftovers of a killed `submit`."""
+    entries = []
+    for path in sorted(home.submissions.glob("*-*")):
+        facts = read_json(path / "entry.json") if _FOLDER.fullmatch(path.name) else None
+        if facts is not None:
+            entries.append(Entry(path, facts))
+    return sorted(entries, key=lambda entry: int(entry.facts["number"]))
+
+
+def add_entry(home: Home, data: bytes, facts: dict[str, Any]) -> Entry:
+    """Write the next entry; its record comes last, so that an entry is whole or not there.
+
+    Args:
+        home: the competition; its ledger is locked by the caller.
+        data: the submission.
+        facts: what the record says; the number is added.
+    """
+    _remove_leftovers(home)
+    entries = read_ledger(home)
+    number = 1 + (int(entries[-1].facts["number"]) if entries else 0)
+    name = facts["run"].replace("/", "-")
+    entry = Entry(home.submissions / f"{number:04d}-{name}", {"number": number, **facts})
+    publish_bytes(entry.file, data)
+    publish_json(entry.path / "entry.json", entry.facts)
+    return entry
+
+
+def _remove_leftovers(home: Home) -> None:
+    for path in home.submissions.glob("*-*"):
+        if _FOLDER.fullmatch(path.name) and not (path / "entry.json").exists():
+            left = {file.name for file in path.iterdir()}
+            if left <= {"submission.csv"}:  # Anything else is not ours.
+                shutil.rmtree(path)

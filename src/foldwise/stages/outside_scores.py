@@ -1,0 +1,172 @@
+"""Score files from outside: a pair of tables with ids and the scores of the common scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from foldwise import predictions as predictions_file
+from foldwise.errors import DataError, RunError
+from foldwise.predictions import Predictions
+from foldwise.stages.held_out import HeldOut, file_hash, held_out, ordered_columns
+from foldwise.tables import Table, floats, ids, integers, read_table
+from foldwise.tasks.problem import Problem
+
+_SUFFIXES = (".csv", ".tsv", ".parquet", ".pq")
+_FOLD = "fold"
+#: What printing with few digits may put beyond the ends of a scale.
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class OutsideScores:
+    """A pair of score files, aligned.
+
+    Attributes:
+        held: out-of-fold scores under the task's fixed decision.
+        test: (M, C) float64 in the order of the problem's test rows.
+        has_folds: the out-of-fold file says in which fold each row was held out.
+        hashes: of the two files.
+        notes: what was found in them.
+    """
+
+    held: HeldOut
+    test: np.ndarray
+    has_folds: bool
+    hashes: tuple[str | None, str | None]
+    notes: tuple[str, ...]
+
+
+def is_outside(spec: str) -> bool:
+    """Whether a member is given by score files, not by the name of a run."""
+    return any(part.strip().lower().endswith(_SUFFIXES) for part in spec.split(","))
+
+
+def read_outside(problem: Problem, spec: str) -> OutsideScores:
+    """Read `oof.csv,test.csv`.
+
+    Both hold an id column (the competition's, or `id`) and a column per score: class names, the
+    grade counted from 0, or the value; the out-of-fold file may hold `fold`. Paths are relative
+    to here or to the competition; the second also to the first. The files of a run folder of
+    foldwise do as well.
+
+    Raises:
+        RunError: not a pair, or folds or ids that are not the problem's.
+        DataError: absent, wrong columns, numbers that are none, class scores outside [0, 1].
+    """
+    oof_path, test_path = _pair(problem, spec)
+    notes: list[str] = []
+    oof = _read(problem, oof_path, notes)
+    test = _read(problem, test_path, notes).align(problem.test.ids, name=str(test_path))
+    name = spec.split(",")[0].strip()
+    held = held_out(problem, oof, problem.default_decision(), name=name)
+    return OutsideScores(
+        held,
+        test.scores,
+        has_folds=oof.folds is not None,
+        hashes=(file_hash(oof_path), file_hash(test_path)),
+        notes=tuple(notes),
+    )
+
+
+def _pair(problem: Problem, spec: str) -> tuple[Path, Path]:
+    parts = [part.strip() for part in spec.split(",")]
+    if len(parts) != 2 or not all(parts):
+        raise RunError(
+            f"{spec}: found {len(parts)} score file{'s' if len(parts) != 1 else ''}, wanted two",
+            remedy="name the out-of-fold file and the test file: path/to/oof.csv,test.csv",
+        )
+    first = _existing(parts[0], (Path(), problem.home.path))
+    return first, _existing(parts[1], (Path(), problem.home.path, first.parent))
+
+
+def _existing(name: str, folders: tuple[Path, ...]) -> Path:
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder / name
+    looked = ", ".join(str(folder.resolve()) for folder in folders)
+    raise DataError(f"{name}: no such file", remedy=f"looked in {looked}")
+
+
+def _read(problem: Problem, path: Path, notes: list[str]) -> Predictions:
+    if _is_own(path):
+        found = ordered_columns(predictions_file.read(path), problem.columns, name=str(path))
+        if len(set(found.ids)) < len(found):
+            raise DataError(f"{path}: ids are there more than once")
+    else:
+        found = _from_table(problem, read_table(path), notes)
+    return _in_range(problem, found, path, notes)
+
+
+def _is_own(path: Path) -> bool:
+    if path.suffix.lower() not in (".parquet", ".pq"):
+        return False
+    try:
+        return b"foldwise" in (pq.read_schema(path).metadata or {})
+    except (OSError, pa.ArrowInvalid):
+        return False
+
+
+def _from_table(problem: Problem, table: Table, notes: list[str]) -> Predictions:
+    header = list(table.frame.columns)
+    names = _score_columns(problem, table, header)
+    id_column = _id_column(problem, table, header)
+    found = ids(table, id_column)
+    scores = np.stack([floats(table, name) for name in names], axis=1)
+    folds = integers(table, _FOLD) if _FOLD in header else None
+    ignored = [name for name in header if name not in (*names, id_column, _FOLD)]
+    if ignored:
+        notes.append(f"{table.path.name}: columns not used: {', '.join(ignored)}")
+    return Predictions(found, scores, problem.columns, folds=folds)
+
+
+def _id_column(problem: Problem, table: Table, header: list[str]) -> str:
+    known = (problem.competition.columns.id, "id")
+    found = next((name for name in known if name in header), None)
+    if found is None:
+        raise DataError(
+            f"{table.path}: no column {' or '.join(map(repr, dict.fromkeys(known)))}",
+            remedy=f"it has {', '.join(map(repr, header))}",
+        )
+    return found
+
+
+def _score_columns(problem: Problem, table: Table, header: list[str]) -> list[str]:
+    """The header's names of the problem's scores; a single score may bear the target's name."""
+    targets = problem.competition.columns.target
+    if len(problem.columns) == 1 and problem.columns[0] not in header and targets[0] in header:
+        return [targets[0]]
+    missing = [name for name in problem.columns if name not in header]
+    if missing:
+        raise DataError(
+            f"{table.path}: score columns missing: {', '.join(missing)}",
+            remedy=f"it has {', '.join(map(repr, header))}; wanted the id and a column for each of "
+            + ", ".join(problem.columns),
+        )
+    return list(problem.columns)
+
+
+def _in_range(problem: Problem, found: Predictions, path: Path, notes: list[str]) -> Predictions:
+    """The scores on the common scale, rounding beyond its ends cut off."""
+    if not problem.task.has_classes or not len(found):
+        return found
+    low, high = float(found.scores.min()), float(found.scores.max())
+    is_grade = len(problem.columns) == 1
+    top = problem.num_classes - 1 if is_grade else 1
+    if low < -_ROUNDING or high > top + _ROUNDING:
+        what = "grades counted from 0" if is_grade else "probabilities"
+        raise DataError(
+            f"{path}: found scores in [{low:g}, {high:g}], wanted {what} in [0, {top}]",
+            remedy="put the scores on that scale; a softmax or sigmoid makes logits probabilities",
+        )
+    sums = found.scores.sum(axis=1)
+    if problem.task.one_of_classes and not is_grade and not np.allclose(sums, 1, atol=1e-3):
+        notes.append(
+            f"{path.name}: rows sum to {sums.min():.4g} up to {sums.max():.4g}, not to 1; "
+            "used as they are"
+        )
+    return found.with_scores(np.clip(found.scores, 0, top))

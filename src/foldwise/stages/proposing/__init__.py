@@ -1,0 +1,1 @@
+"""What `init` guesses of a raw folder, each guess with its reason."""

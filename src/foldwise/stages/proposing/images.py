@@ -1,0 +1,196 @@
+"""Where the images of the rows are: by path, by id in a folder, in an array, or by class folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from foldwise.config.competition import Images
+from foldwise.stages.proposing.folders import (
+    ImageArray,
+    ImageFolder,
+    image_arrays,
+    image_folders,
+)
+from foldwise.stages.proposing.note import Note
+from foldwise.tables import Table
+
+_PATH_WORDS = re.compile(r"path|file|image|img|photo|picture|name")
+_ROW_WORDS = re.compile(r"index|idx|row|position|number|^i$")
+_NUM_TRIED = 200
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Where the images are.
+
+    Attributes:
+        images: as `competition.yaml` holds it.
+        note: the guess and its reason.
+    """
+
+    images: Images
+    note: Note
+
+
+@dataclass(frozen=True)
+class ClassFolders:
+    """A folder per class.
+
+    Attributes:
+        root: the folder that holds them.
+        classes: their names.
+        num: images in them.
+        test: folder with the images to be answered, or None.
+    """
+
+    root: str
+    classes: tuple[str, ...]
+    num: int
+    test: str | None
+
+
+def find_images(data: Path, train: Table, test: Table | None, id_column: str) -> ImageSource | None:
+    """How the rows of the tables lead to images; None: no way was found."""
+    folders = image_folders(data)
+    splits = [train] if test is None else [train, test]
+    return (
+        _by_path(data, splits, folders, id_column)
+        or _by_id(splits, folders, id_column)
+        or _by_row(image_arrays(data), splits)
+    )
+
+
+def find_class_folders(data: Path) -> ClassFolders | None:
+    """Folders side by side, all with images: one per class; None: there are none."""
+    folders = image_folders(data)
+    nested: dict[str, list[ImageFolder]] = {}
+    for folder in folders:
+        if folder.name != ".":
+            nested.setdefault(str(Path(folder.name).parent), []).append(folder)
+    roots = {root: inside for root, inside in nested.items() if len(inside) > 1}
+    train_named = [root for root in roots if "train" in Path(root).name.lower()]
+    candidates = train_named or [r for r in roots if "test" not in Path(r).name.lower()]
+    if not candidates:
+        return None
+    root = min(candidates, key=lambda name: (len(Path(name).parts), name))
+    inside = [f for f in roots[root] if train_named or not _is_test(f.name)]
+    if len(inside) < 2:
+        return None
+    tests = [f.name for f in folders if _is_test(f.name) and f not in inside]
+    classes = tuple(sorted(Path(folder.name).name for folder in inside))
+    return ClassFolders(root, classes, sum(len(f.files) for f in inside), min(tests, default=None))
+
+
+def locate_ids(data: Path, cells: Sequence[str], folder: str) -> str | None:
+    """The ending that turns ids into files of a folder ("" if they have it); None: none does."""
+    found = next((f for f in image_folders(data) if f.name == folder), None)
+    return None if found is None else _ending(found, cells)
+
+
+def _is_test(folder: str) -> bool:
+    return "test" in Path(folder).name.lower()
+
+
+def _by_path(
+    data: Path, splits: Sequence[Table], folders: Sequence[ImageFolder], id_column: str
+) -> ImageSource | None:
+    shared = [c for c in splits[0].frame.columns if all(c in t.frame.columns for t in splits)]
+    columns = sorted(
+        (str(name) for name in shared if name != id_column),
+        key=lambda name: ("mask" in name.lower(), not _PATH_WORDS.search(name.lower())),
+    )
+    for column in columns:
+        roots = [_root(data, _tried(table.frame[column]), folders) for table in splits]
+        if all(root is not None for root in roots):
+            train, test = str(roots[0]), str(roots[-1])
+            where = "" if train == test == "." else f", in {' and '.join(sorted({train, test}))}"
+            note = Note("images", f"column {column}", f"its cells are image files{where}")
+            images = Images(kind="path", column=column, train=train, test=test)
+            return ImageSource(images, note)
+    return None
+
+
+def _root(data: Path, cells: Sequence[str], folders: Sequence[ImageFolder]) -> str | None:
+    """The folder from which all cells are files."""
+    if not cells or not all(cells):
+        return None
+    starts = {
+        parent.as_posix() for f in folders for parent in [Path(f.name), *Path(f.name).parents]
+    }
+    for start in sorted(starts, key=lambda name: (name != ".", len(Path(name).parts), name)):
+        if all((data / start / cell).is_file() for cell in cells):
+            return start
+    return None
+
+
+def _by_id(
+    splits: Sequence[Table], folders: Sequence[ImageFolder], id_column: str
+) -> ImageSource | None:
+    found = []
+    for table in splits:
+        cells = list(table.frame[id_column])
+        places = [(f.name, end) for f in folders for end in [_ending(f, cells)] if end is not None]
+        if not places:
+            return None
+        found.append(places)
+    pairs = [(a, b) for a in found[0] for b in found[-1] if a[1] == b[1]]
+    if not pairs:
+        return None
+    # A folder of masks may bear the same names; the shortest path is the images'.
+    (train, ending), (test, _) = min(pairs, key=lambda p: ("mask" in f"{p}".lower(), f"{p}"))
+    where = train if train == test else f"{train} and {test}"
+    note = Note("images", f"{where}/<{id_column}>{ending}", "files named like the ids")
+    return ImageSource(Images(kind="folder", train=train, test=test, extension=ending), note)
+
+
+def _ending(folder: ImageFolder, cells: Sequence[str]) -> str | None:
+    """The ending with which most cells are files of the folder; None: fewer than half are."""
+    for ending in ["", *folder.endings]:
+        hits = sum(f"{cell}{ending}" in folder.files for cell in cells)
+        if 2 * hits > len(cells):
+            return ending
+    return None
+
+
+def _by_row(arrays: Sequence[ImageArray], splits: Sequence[Table]) -> ImageSource | None:
+    if not arrays:
+        return None
+    shared = [c for c in splits[0].frame.columns if all(c in t.frame.columns for t in splits)]
+    columns = [str(c) for c in shared if all(_are_rows(table.frame[c]) for table in splits)]
+    columns.sort(key=lambda name: not _ROW_WORDS.search(name.lower()))
+    for column in [*columns[:1], None]:
+        places = [_array(arrays, table, column, i) for i, table in enumerate(splits)]
+        if all(place is not None for place in places):
+            train, test = str(places[0]), str(places[-1])
+            how = f"column {column} is the row" if column else "rows in the order of the table"
+            where = train if train == test else f"{train} and {test}"
+            note = Note("images", where, how)
+            return ImageSource(Images(kind="array", column=column, train=train, test=test), note)
+    return None
+
+
+def _array(
+    arrays: Sequence[ImageArray], table: Table, column: str | None, index: int
+) -> str | None:
+    """The array that has the table's rows, by name first."""
+    need = len(table) if column is None else int(table.frame[column].astype(int).max()) + 1
+    fits = [a for a in arrays if (a.num == need if column is None else a.num >= need)]
+    word = ("train", "test")[index]
+    other = ("test", "train")[index]
+    fits.sort(key=lambda a: (word not in a.name.lower(), other in a.name.lower(), a.num - need))
+    return fits[0].name if fits else None
+
+
+def _are_rows(cells: pd.Series) -> bool:
+    return bool(cells.str.fullmatch(r"\d{1,9}").all()) and cells.nunique() == len(cells)
+
+
+def _tried(cells: pd.Series) -> list[str]:
+    """Cells spread over the column: files are asked for one by one, so not all of a million."""
+    step = max(1, len(cells) // _NUM_TRIED)
+    return [str(cell) for cell in cells.iloc[::step]]

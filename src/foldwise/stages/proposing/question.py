@@ -1,0 +1,161 @@
+"""Which task and metric it is: from flags, the text beside the data, names and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from foldwise.errors import ConfigError, DataError
+from foldwise.metrics import METRICS
+from foldwise.stages.proposing.note import Note
+from foldwise.stages.proposing.readme import Readme
+from foldwise.tasks import TASKS
+from foldwise.tasks.task import Evidence, Guess, Task
+
+#: Below this a guess counts as undecided, and so do two tasks nearer to each other than that.
+_MIN_CONFIDENCE = 0.6
+_MIN_LEAD = 0.1
+
+#: A question and the answer that is taken by default → the answer.
+Ask = Callable[[str, str], str]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked.
+
+    Attributes:
+        task: the task.
+        guess: its claim.
+        metric: the metric by name.
+        more_metrics: others that the text names.
+        undecided: what nobody confirmed, in sentences for the banner.
+        notes: the guesses.
+    """
+
+    task: Task
+    guess: Guess
+    metric: str
+    more_metrics: tuple[str, ...]
+    undecided: tuple[str, ...]
+    notes: tuple[Note, ...]
+
+
+def find_question(
+    targets: Mapping[str, Sequence[str]],
+    asked: Mapping[str, Sequence[str]],
+    readme: Readme,
+    *,
+    task: str | None,
+    metric: str | None,
+    ask: Ask | None,
+) -> Question:
+    """Decide on task and metric.
+
+    Raises:
+        ConfigError: a flag names what there is not.
+        DataError: no task recognises itself.
+    """
+    _check_flags(task, metric)
+    named = _named_metrics(readme, metric)
+    evidence = Evidence(targets=targets, asked=asked, readme=readme.text, metric=None)
+    claims = _claims(evidence, named, task)
+    if not claims:
+        raise DataError(*_unrecognised(task, named))
+    (chosen, guess), unsure = claims[0], _unsure(claims, task)
+    undecided: list[str] = []
+    why = "as you said" if task is not None else guess.reason
+    if unsure is not None and ask is not None:
+        answer = ask(f"task ({', '.join(name for name, _ in claims)})", chosen)
+        chosen, guess = next((c for c in claims if c[0] == answer), claims[0])
+        why = "as you said"
+    elif unsure is not None:
+        undecided.append(f"task {chosen}: {unsure}; nothing beside the data settles it")
+    measure, more, note = _metric(TASKS[chosen], guess, named, metric, ask, undecided)
+    if METRICS.get(measure) is not None and METRICS[measure].takes == "scores":
+        guess = replace(guess, gives=guess.gives)
+    notes = (Note("task", chosen, why), note)
+    return Question(TASKS[chosen], guess, measure, more, tuple(undecided), notes)
+
+
+def _check_flags(task: str | None, metric: str | None) -> None:
+    if task is not None and task not in TASKS:
+        raise ConfigError(f"--task {task}: there is no such task", remedy=_tasks_there_are())
+    if metric is not None and metric not in METRICS and ":" not in metric:
+        raise ConfigError(
+            f"--metric {metric}: there is no such metric",
+            remedy=f"known: {', '.join(METRICS)}; or your own as module:attribute",
+        )
+
+
+def _named_metrics(readme: Readme, metric: str | None) -> dict[str, str]:
+    return readme.metrics if metric is None else {metric: ""}
+
+
+def _claims(
+    evidence: Evidence, named: Mapping[str, str], task: str | None
+) -> list[tuple[str, Guess]]:
+    """Tasks that recognise themselves with their best claim, the surest first."""
+    claims = []
+    for name, value in TASKS.items():
+        if task not in (None, name):
+            continue
+        seen = [evidence, *(replace(evidence, metric=metric) for metric in named)]
+        guesses = [guess for each in seen if (guess := value.recognise(each)) is not None]
+        if guesses:
+            claims.append((name, max(guesses, key=lambda guess: guess.confidence)))
+    able = [c for c in claims if not named or any(_can_score(m, c[0]) for m in named)]
+    return sorted(able or claims, key=lambda claim: -claim[1].confidence)
+
+
+def _can_score(metric: str, task: str) -> bool:
+    return metric not in METRICS or not METRICS[metric].tasks or task in METRICS[metric].tasks
+
+
+def _unsure(claims: Sequence[tuple[str, Guess]], task: str | None) -> str | None:
+    if task is not None:
+        return None
+    first = claims[0][1]
+    if len(claims) > 1 and first.confidence - claims[1][1].confidence < _MIN_LEAD:
+        return f"it could as well be {claims[1][0]} ({claims[1][1].reason})"
+    return first.reason if first.confidence < _MIN_CONFIDENCE else None
+
+
+def _metric(
+    task: Task,
+    guess: Guess,
+    named: Mapping[str, str],
+    flag: str | None,
+    ask: Ask | None,
+    undecided: list[str],
+) -> tuple[str, tuple[str, ...], Note]:
+    if flag is not None:
+        if not _can_score(flag, task.name):
+            raise ConfigError(
+                f"--metric {flag}: cannot score task {task.name}",
+                remedy=f"metrics for it: {', '.join(task.metrics)}; or give --task",
+            )
+        return flag, (), Note("metric", flag, "as you said")
+    able = [name for name in named if _can_score(name, task.name)]
+    able.sort(key=lambda name: METRICS[name].takes != guess.gives)
+    if able:
+        also = f"; of several it fits {guess.gives}" if len(able) > 1 else ""
+        note = Note("metric", able[0], f"the text says {named[able[0]]!r}{also}")
+        return able[0], tuple(able[1:]), note
+    if ask is not None:
+        answer = ask(f"metric ({', '.join(task.metrics)})", guess.metric)
+        _check_flags(None, answer)
+        return answer, (), Note("metric", answer, "as you said")
+    undecided.append(f"metric {guess.metric}: nothing beside the data names one")
+    return guess.metric, (), Note("metric", guess.metric, "usual for the task; nothing names one")
+
+
+def _unrecognised(task: str | None, named: Mapping[str, str]) -> list[str]:
+    who = "no task" if task is None else f"task {task} does not"
+    text = "recognises itself in the labels" if task is None else "recognise itself in the labels"
+    hint = f" (the text names {', '.join(named)})" if named else ""
+    return [f"{who} {text}{hint}"]
+
+
+def _tasks_there_are() -> str:
+    return f"tasks there are: {', '.join(TASKS)}"

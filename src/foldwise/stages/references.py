@@ -1,0 +1,192 @@
+"""What a run is judged against: majority, nearest thumbnail, and the head on frozen features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from foldwise import predictions as predictions_file
+from foldwise.auditing.references import REFERENCES
+from foldwise.blending.gain import verdict
+from foldwise.config.writing import fingerprint
+from foldwise.data.cache import Cache
+from foldwise.data.spec import THUMB
+from foldwise.predictions import Predictions
+from foldwise.rundir import Home, RunDir, read_json
+from foldwise.stages.audit import thumbnails
+from foldwise.stages.held_out import (
+    HeldOut,
+    file_hash,
+    held_out,
+    read_held_out,
+    run_label,
+)
+from foldwise.stages.intervals import gain_over
+from foldwise.stages.recipes import load_plan
+from foldwise.stages.unit import data_hash
+from foldwise.tasks.problem import Problem
+
+_VERSION = 1
+_LABELS = {
+    "majority": "always the mean of the other folds",
+    "nearest_thumbnail": "nearest 20 x 20 grey thumbnails",
+}
+#: The mean of the other folds counts as much as this share of five neighbours' votes, so that a
+#: class none of them is of keeps a probability above 0.
+_PRIOR_SHARE = 1 / 6
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Something a run has to beat.
+
+    Attributes:
+        name: `majority`, `nearest_thumbnail` or `frozen`.
+        label: what it is, for people.
+        run: the run it is; None for those that are no runs.
+        held: its out-of-fold scores.
+    """
+
+    name: str
+    label: str
+    run: str | None
+    held: HeldOut
+
+
+def references(problem: Problem, run: RunDir, record: dict[str, Any]) -> list[Reference]:
+    """The references of a run; a frozen run has no frozen one."""
+    found = [
+        Reference(name, _LABELS[name], None, held_out(problem, scores, decision, name=name))
+        for name, scores in simple_references(problem).items()
+        for decision in [problem.default_decision()]
+    ]
+    frozen = frozen_run(problem.home, run, record)
+    if frozen is not None:
+        label = run_label(problem.home, frozen)
+        what = f"head on frozen features ({label})"
+        found.append(Reference("frozen", what, label, read_held_out(problem, frozen)))
+    return found
+
+
+def compare(held: HeldOut, found: list[Reference]) -> list[dict[str, Any]]:
+    """Each reference's score and the paired gain of the run over it, as `scores.json` has them.
+
+    Scores are on the rows that both have; `verdict` is `gain` or `loss` only if the interval
+    lies wholly on one side of 0.
+    """
+    return [_compared(held, reference) for reference in found]
+
+
+def frozen_run(home: Home, run: RunDir, record: dict[str, Any]) -> RunDir | None:
+    """The frozen reference of a run: its own, else the plan's.
+
+    The plan's is the first run whose recipe has `freeze: backbone`, else the first that keeps a
+    reference of its own; only runs with out-of-fold scores count.
+    """
+    if run.reference.oof.exists() and run.reference.record.exists():
+        return run.reference
+    if record["kind"] == "reference" or _is_frozen(record):
+        return None
+    runs = [home.run(name) for name in (load_plan(home).recipes if home.plan.exists() else ())]
+    with_scores = [(other, read_json(other.record)) for other in runs if other.oof.exists()]
+    for other, stored in with_scores:
+        if stored is not None and _is_frozen(stored):
+            return other
+    return next((other.reference for other, _ in with_scores if other.reference.oof.exists()), None)
+
+
+def inputs_of_frozen(home: Home, run: RunDir, record: dict[str, Any]) -> list[str | None] | None:
+    """Name and hash of the frozen reference; another one makes `scores.json` stale."""
+    frozen = frozen_run(home, run, record)
+    return None if frozen is None else [run_label(home, frozen), file_hash(frozen.oof)]
+
+
+def simple_references(problem: Problem) -> dict[str, Predictions]:
+    """Name → out-of-fold scores of the references that see no network; computed once.
+
+    Kept under `runs/.references`, named after the folds and data they were made from. Without
+    thumbnails in the cache only the majority comes back.
+    """
+    folder = problem.home.runs / ".references"
+    key = fingerprint(
+        [_VERSION, problem.folds_hash, data_hash(problem), file_hash(problem.home.gaps)]
+    )
+    made = {}
+    for name, function in REFERENCES.items():
+        path = folder / f"{name}-{key}.parquet"
+        if not path.exists():
+            if name != "majority" and not has_thumbnails(problem):
+                continue
+            _remove_old(folder, name)
+            predictions_file.write(path, _computed(problem, function, needs=name != "majority"))
+        made[name] = predictions_file.read(path)
+    if "nearest_thumbnail" in made and problem.metric.takes == "scores":
+        made["nearest_thumbnail"] = _smoothed(made["nearest_thumbnail"], made["majority"])
+    return made
+
+
+def has_thumbnails(problem: Problem) -> bool:
+    """Whether every image has its thumbnail in the cache, which may be deleted at any time."""
+    cache = Cache.open(problem.home.cache, THUMB)
+    return all(sha in cache for sha in problem.samples.hashes)
+
+
+def _compared(held: HeldOut, reference: Reference) -> dict[str, Any]:
+    metric = held.problem.metric
+    common = reference.held.among(np.isin(reference.held.rows, held.rows))
+    try:
+        score: float | None = common.score(metric)
+    except ValueError:
+        score = None
+    gain = gain_over(reference.held, held)
+    return {
+        "name": reference.name,
+        "label": reference.label,
+        "run": reference.run,
+        "score": score,
+        "gain": None if gain is None else asdict(gain),
+        "verdict": "undecided" if gain is None else verdict(gain.low, gain.high),
+    }
+
+
+def _is_frozen(record: dict[str, Any]) -> bool:
+    return bool(record.get("recipe", {}).get("freeze") == "backbone")
+
+
+def _computed(problem: Problem, function: Callable[..., Any], *, needs: bool) -> Predictions:
+    train, test = problem.train, problem.test
+    none = np.zeros((0, 1, 1, 3), dtype=np.uint8)
+    scores = function(
+        thumbnails(problem.home, train) if needs else none,
+        problem.one_hot,
+        problem.folds,
+        thumbnails(problem.home, test) if needs and len(test) else none,
+        _gap_rows(problem),
+    )
+    # A weighted mean of targets lies among them, but for rounding.
+    oof = np.clip(scores.oof, problem.one_hot.min(axis=0), problem.one_hot.max(axis=0))
+    return Predictions(train.ids, oof, problem.columns, folds=problem.folds)
+
+
+def _gap_rows(problem: Problem) -> np.ndarray | None:
+    if not problem.home.gaps.exists():
+        return None
+    return np.stack([problem.gap_rows(fold) for fold in range(int(problem.folds.max()) + 1)])
+
+
+def _smoothed(votes: Predictions, shares: Predictions) -> Predictions:
+    mixed = (1 - _PRIOR_SHARE) * votes.scores + _PRIOR_SHARE * shares.scores
+    return votes.with_scores(mixed)
+
+
+def _remove_old(folder: Path, name: str) -> None:
+    for path in _old(folder, name):
+        path.unlink(missing_ok=True)
+
+
+def _old(folder: Path, name: str) -> Iterator[Path]:
+    return folder.glob(f"{name}-*.parquet")

@@ -1,0 +1,1 @@
+"""Sections, charts, pictures and templates of the report."""

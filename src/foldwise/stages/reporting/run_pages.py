@@ -1,0 +1,149 @@
+"""One page part per run: how it learned, where it errs, what it was fed, what it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from markupsafe import Markup
+
+from foldwise.config.recipe import Recipe
+from foldwise.config.writing import to_yaml
+from foldwise.errors import FoldwiseError
+from foldwise.stages.display import duration
+from foldwise.stages.reporting.charts import Course, courses
+from foldwise.stages.reporting.errors_view import (
+    class_table,
+    confusion_view,
+    curves_view,
+    groups_view,
+    samples_view,
+    scatter_view,
+)
+from foldwise.stages.reporting.fed import fed_batch
+from foldwise.stages.reporting.material import Material, Run
+from foldwise.stages.reporting.words import moment
+
+#: More names than that would not find room at the ends of their lines.
+_MAX_NAMED = 6
+_HASHES = ("identity", "competition", "folds", "data", "code")
+
+
+def run_pages(material: Material, first: str | None) -> list[dict[str, Any]]:
+    """What the page says of each run and blend, the submitted one first, then the best.
+
+    Args:
+        material: with runs.
+        first: the run that is handed in.
+    """
+    order = [*material.scored, *(run for run in material.runs if run.scores is None)]
+    shown = [run for run in order if run.kind != "reference"]
+    shown.sort(key=lambda run: run.label != first)
+    return [_page(material, run) for run in shown]
+
+
+def learning_view(scores: dict[str, Any]) -> dict[str, Any] | None:
+    """Two charts of all units, and whether they speak of over- or underfitting."""
+    found = scores["learning"]
+    if found is None:
+        return None
+    units = [unit for unit in found["units"] if unit["rows"]]
+    losses = [
+        *(_course(unit, "train_loss", "b thin") for unit in units),
+        *(_course(unit, "valid_loss", "a thin") for unit in units),
+        _mean(units, "train_loss", "b", "train"),
+        _mean(units, "valid_loss", "a", "held out"),
+    ]
+    metric = scores["metric"]["label"]
+    return {
+        "verdict": found["verdict"],
+        "sentence": found["sentence"].removeprefix(f"{found['verdict']}: "),
+        "rule": found["rule"],
+        "num_units": len(units),
+        "loss": courses(
+            losses, x_label="epoch", y_label="loss", about="training and held-out loss by epoch"
+        ),
+        "score": _score_chart(units, metric),
+    }
+
+
+def changed_keys(record: dict[str, Any]) -> str:
+    """The recipe's keys that differ from the defaults, as YAML."""
+    recipe = Recipe.model_validate(record["recipe"])
+    return to_yaml(recipe.model_dump(mode="json", exclude_defaults=True))
+
+
+def _page(material: Material, run: Run) -> dict[str, Any]:
+    scores = run.scores
+    is_recipe = run.kind == "recipe" and "recipe" in run.record
+    problem = material.problem
+    return {
+        "label": run.label,
+        "kind": run.kind,
+        "scores": scores,
+        "is_stale": run.is_stale,
+        "learning": _of(scores, learning_view),
+        "confusion": _of(scores, confusion_view),
+        "classes": _of(scores, class_table),
+        "curves": _of(scores, curves_view),
+        "scatter": _of(scores, scatter_view),
+        "groups": _of(scores, groups_view),
+        "samples": None if scores is None else samples_view(material, scores),
+        "fed": fed_batch(problem, run.record) if is_recipe and problem is not None else None,
+        "recipe": _recipe_text(run) if is_recipe else None,
+        "units": run.units,
+        "facts": _facts(run),
+        "versions": run.record.get("machine", {}),
+    }
+
+
+def _of(
+    scores: dict[str, Any] | None, view: Callable[[dict[str, Any]], Any]
+) -> dict[str, Any] | Markup | None:
+    return None if scores is None else view(scores)
+
+
+def _recipe_text(run: Run) -> str:
+    try:
+        return changed_keys(run.record)
+    except (FoldwiseError, ValueError) as error:
+        return f"# of another version of foldwise: {error}"
+
+
+def _facts(run: Run) -> list[tuple[str, str]]:
+    record = run.record
+    facts = [("made", moment(record.get("created"))), ("commit", record.get("commit"))]
+    if run.kind == "recipe":
+        facts.append(("seeds", ", ".join(map(str, record.get("seeds", ())))))
+        if record.get("epochs") is not None:
+            facts.append(("shortened", f"to {record['epochs']} epochs, to end in time"))
+        if run.seconds is not None:
+            facts.append(("training time", f"{duration(run.seconds)} over all units"))
+    facts += [(f"hash of {name}", (record.get(name) or "")[:16]) for name in _HASHES]
+    return [(name, str(value)) for name, value in facts if value]
+
+
+def _course(unit: dict[str, Any], column: str, look: str, name: str = "") -> Course:
+    rows = unit["rows"]
+    return Course([row["epoch"] for row in rows], [row[column] for row in rows], look, name)
+
+
+def _mean(units: list[dict[str, Any]], column: str, look: str, name: str) -> Course:
+    """The mean over the units of each epoch that all of them have."""
+    columns = list(zip(*([row[column] for row in unit["rows"]] for unit in units), strict=False))
+    means = [None if None in values else sum(values) / len(values) for values in columns]
+    return Course(list(range(1, len(means) + 1)), means, look, name)
+
+
+def _score_chart(units: list[dict[str, Any]], metric: str) -> Markup:
+    is_named = len(units) <= _MAX_NAMED and len({unit["seed"] for unit in units}) == 1
+    lines = [
+        _course(unit, "valid_score", "a thin", f"fold {unit['fold']}" if is_named else "")
+        for unit in units
+    ]
+    return courses(
+        [*lines, _mean(units, "valid_score", "a", "mean")],
+        x_label="epoch",
+        y_label=f"{metric} on the held-out fold",
+        about=f"{metric} on the held-out fold by epoch",
+    )

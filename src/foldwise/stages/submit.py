@@ -1,0 +1,272 @@
+"""Writes a run's submission, checks it, keeps the ledger, and alone replaces `submission.csv`."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foldwise import __version__
+from foldwise import predictions as predictions_file
+from foldwise.decide.decision import Decision
+from foldwise.errors import DataError, RunError
+from foldwise.publish import locked, publish_bytes
+from foldwise.rundir import Home, RunDir, read_json
+from foldwise.stages.commit import commit_of
+from foldwise.stages.display import Display
+from foldwise.stages.evaluate import evaluate, score_line
+from foldwise.stages.founding import Founding, best_run, founding, is_better
+from foldwise.stages.held_out import file_hash, ordered_columns, run_label
+from foldwise.stages.ledger import Entry, add_entry, read_ledger
+from foldwise.stages.recipes import load_plan
+from foldwise.stages.submission_cells import cell_check
+from foldwise.stages.submission_checks import check_file
+from foldwise.stages.submission_checks import check_submission as check_submission
+from foldwise.stages.submission_file import DIGITS, submission_content
+from foldwise.stages.submission_shape import submission_shape
+from foldwise.tables import write_csv
+from foldwise.tasks.problem import Problem, open_problem
+
+_STAMP = "submission"
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What `submit` did.
+
+    Attributes:
+        entry: the ledger's entry, new or the one that holds the same already.
+        is_new: whether it was written now.
+        is_current: whether `submission.csv` is this entry's file now.
+        reason: why it is, or why it is not.
+        notes: what was done beyond copying scores or answers.
+    """
+
+    entry: Entry
+    is_new: bool
+    is_current: bool
+    reason: str
+    notes: tuple[str, ...]
+
+
+def submit(
+    home: Home,
+    run_name: str | None = None,
+    *,
+    check: Path | None = None,
+    problem: Problem | None = None,
+    display: Display | None = None,
+) -> Submitted | None:
+    """Write a run's submission into the ledger; copy it to `submission.csv` if better founded.
+
+    Header, order of columns and order of rows are the sample submission's; scores have six
+    significant digits. The file is checked before it gets its name. The same content as the
+    run's last entry makes no new one.
+
+    Args:
+        home: the competition.
+        run_name: the run; None: the one that the plan names, once it has scores; else, and for
+            `best`: see `founding.best_run`.
+        check: only check this file, write nothing.
+        problem: if it is already open.
+        display: where messages go.
+
+    Returns:
+        None after a check that found nothing wrong.
+
+    Raises:
+        DataError: `check` found problems, all in one.
+        RunError: no such run, no run at all, or ids without a prediction.
+    """
+    show = display or Display()
+    if check is not None:
+        refuse_wrong(home, check)
+        show.say(f"{check} is a valid submission")
+        return None
+    problem = problem or open_problem(home)
+    name = _planned(home) if run_name is None else run_name
+    if name == "best":
+        name = best_run(home, problem=problem)
+    run = home.run(name)
+    scores = evaluate(home, name, problem=problem, display=show)
+    name = run_label(home, run)
+    data, notes = _content(problem, run, name)
+    with locked(home.submissions / ".lock", doing="submitting", wait_s=600):
+        facts = _facts(problem, run, scores, data, notes)
+        entry, is_new = _entered(home, name, data, facts)
+        is_current, reason = _place(problem, entry, data, scores)
+    done = Submitted(entry, is_new, is_current, reason, notes)
+    _tell(show, home, done, scores)
+    return done
+
+
+def _planned(home: Home) -> str:
+    """The plan's choice, or `best` as long as that run has no scores."""
+    choice = load_plan(home).submit if home.plan.exists() else "best"
+    return choice if home.run(choice).oof.exists() else "best"
+
+
+def refuse_wrong(home: Home, path: Path) -> None:
+    """Check a submission file.
+
+    Raises:
+        DataError: everything that is wrong with it.
+    """
+    problems = check_submission(home, path)
+    if problems:
+        raise DataError(*problems, remedy=f"{path} is not a valid submission: correct the above")
+
+
+def _content(problem: Problem, run: RunDir, name: str) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes of the submission, checked, and the notes on how it came about."""
+    home, competition = problem.home, problem.competition
+    shape = submission_shape(home, competition, problem.task)
+    decision = Decision.from_json(read_json(run.decision))
+    test = ordered_columns(predictions_file.read(run.test), problem.columns, name=f"{name} (test)")
+    content = submission_content(problem, shape, test, decision, name=name)
+    with tempfile.TemporaryDirectory(prefix="foldwise-") as folder:
+        draft = Path(folder) / "submission.csv"
+        write_csv(draft, content.frame, digits=DIGITS)
+        problems = check_file(draft, shape, cell_check(competition, problem.task))
+        if problems:
+            raise RunError(
+                f"{name}: its submission would not be valid:",
+                *(text.replace(str(draft), "submission.csv") for text in problems),
+                remedy="look at `submission` and `classes` in competition.yaml",
+            )
+        return draft.read_bytes(), content.notes
+
+
+def _facts(
+    problem: Problem, run: RunDir, scores: dict[str, Any], data: bytes, notes: tuple[str, ...]
+) -> dict[str, Any]:
+    return {
+        "run": scores["run"],
+        "kind": scores["kind"],
+        "metric": scores["metric"]["name"],
+        "higher_is_better": scores["metric"]["higher_is_better"],
+        "score": scores["score"],
+        "interval": scores["interval"],
+        "how": scores["how"],
+        "undecided": scores["undecided"],
+        "founding": founding(problem, scores["run"], scores).to_json(),
+        "gives": problem.competition.submission.gives,
+        "digits": DIGITS,
+        "decision": read_json(run.decision),
+        "notes": list(notes),
+        "submission_sha256": hashlib.sha256(data).hexdigest(),
+        "oof_sha256": file_hash(run.oof),
+        "test_sha256": file_hash(run.test),
+        "competition": scores["inputs"]["competition"],
+        "folds": scores["inputs"]["folds"],
+        "run_commit": run.read_record().get("commit"),
+        "commit": commit_of(problem.home.path),
+        "foldwise": __version__,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def _entered(home: Home, name: str, data: bytes, facts: dict[str, Any]) -> tuple[Entry, bool]:
+    """The run's last entry if it holds the same, else a new one."""
+    own = [entry for entry in read_ledger(home) if entry.facts["run"] == name]
+    if own and own[-1].sha256 == facts["submission_sha256"] == file_hash(own[-1].file):
+        return own[-1], False
+    return add_entry(home, data, facts), True
+
+
+def _place(problem: Problem, entry: Entry, data: bytes, scores: dict[str, Any]) -> tuple[bool, str]:
+    """Copy the entry to `submission.csv` if it is better founded than what is there."""
+    home = problem.home
+    current = file_hash(home.submission)
+    old = None if current is None else _standing(home, current)
+    if current == entry.sha256 and old is not None:
+        # Two runs may give the same file; it rests on the better founded of them.
+        if is_better(founding(problem, scores["run"], scores), _founding_of(problem, old))[0]:
+            _remember(home, entry, scores)
+        return True, "submission.csv is this file already"
+    is_placed, reason = _compared(problem, entry, scores, old, is_there=current is not None)
+    if is_placed:
+        publish_bytes(home.submission, data)
+        _remember(home, entry, scores)
+    return is_placed, reason
+
+
+def _standing(home: Home, current: str) -> Entry | None:
+    """The entry that `submission.csv` is a copy of; None: nobody here wrote it."""
+    remembered = (read_json(home.stamp(_STAMP)) or {}).get("entry")
+    same = [entry for entry in read_ledger(home) if entry.sha256 == current]
+    return next((e for e in same if e.path.name == remembered), same[-1] if same else None)
+
+
+def _compared(
+    problem: Problem, entry: Entry, scores: dict[str, Any], old: Entry | None, *, is_there: bool
+) -> tuple[bool, str]:
+    home = problem.home
+    if not is_there:
+        return True, "there was no submission.csv"
+    if old is None:
+        aside = _set_aside(home)
+        return True, f"submission.csv was not written by foldwise; it is kept as {aside.name}"
+    name = old.facts["run"]
+    if check_submission(home, home.submission):
+        return True, f"submission.csv of {name} is not valid any more"
+    if all(old.facts[key] == entry.facts[key] for key in ("run", "oof_sha256")):
+        return True, "the same run, whose test scores or form have changed"
+    standing = _founding_of(problem, old)
+    if standing.held is None and old.facts["competition"] != scores["inputs"]["competition"]:
+        return True, f"competition.yaml and {name} have changed since it was submitted"
+    is_placed, reason = is_better(founding(problem, scores["run"], scores), standing)
+    against = "better founded than" if is_placed else "not better founded than"
+    return is_placed, f"{against} {name}: {reason}"
+
+
+def _founding_of(problem: Problem, old: Entry) -> Founding:
+    """What the submitted file rests on: the run as it stands if unchanged, else the record."""
+    name = old.facts["run"]
+    run = problem.home.run(name)
+    scores = read_json(run.scores)
+    is_unchanged = (
+        scores is not None
+        and file_hash(run.oof) == old.facts["oof_sha256"]
+        and scores["inputs"]["folds"] == problem.folds_hash
+    )
+    if is_unchanged:
+        return founding(problem, name, scores)
+    return Founding(**old.facts["founding"], held=None)
+
+
+def _set_aside(home: Home) -> Path:
+    number = 1
+    while (aside := home.path / f"submission-yours-{number}.csv").exists():
+        number += 1
+    home.submission.rename(aside)
+    return aside
+
+
+def _remember(home: Home, entry: Entry, scores: dict[str, Any]) -> None:
+    home.set_fresh(
+        _STAMP,
+        {
+            "entry": entry.path.name,
+            "run": entry.facts["run"],
+            "sha256": entry.sha256,
+            "metric": scores["metric"]["name"],
+            "score": scores["score"],
+            "how": scores["how"]["got"],
+            "present_folds": scores["present_folds"],
+            "missing_folds": scores["missing_folds"],
+        },
+    )
+
+
+def _tell(show: Display, home: Home, done: Submitted, scores: dict[str, Any]) -> None:
+    place = done.entry.path.relative_to(home.path)
+    kept = "" if done.is_new else ", which held the same already"
+    show.say(f"submission {place}{kept}: {score_line(scores)}")
+    for note in done.notes:
+        show.warn(note)
+    verb = "is" if done.is_current else "stays as it was, not"
+    show.say(f"submission.csv {verb} this file: {done.reason}")

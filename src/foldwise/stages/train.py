@@ -1,0 +1,279 @@
+"""Trains a recipe's units, each in its own process; done units are skipped, killed ones go on."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from foldwise import device as machine
+from foldwise.cluster.local import Job, Outcome, run_jobs
+from foldwise.config.plan import Plan
+from foldwise.config.recipe import Recipe
+from foldwise.config.writing import difference, fingerprint
+from foldwise.errors import LockedError, RunError
+from foldwise.publish import holder, locked, publish_json
+from foldwise.rundir import Home, RunDir, read_json
+from foldwise.stages.clock import seconds
+from foldwise.stages.cross_stop import choose_epochs
+from foldwise.stages.display import Display
+from foldwise.stages.prepare import prepare
+from foldwise.stages.recipes import load_recipe, recipe_path
+from foldwise.stages.unit import Unit, code_hash, data_hash, identity
+from foldwise.tasks.problem import Problem, open_problem
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How the units of a run stand.
+
+    Attributes:
+        run: the run's folder.
+        done: units whose results are there.
+        failed: unit → why it is not done.
+    """
+
+    run: RunDir
+    done: tuple[Unit, ...]
+    failed: dict[str, str]
+
+
+def train(
+    home: Home,
+    recipe: str,
+    *,
+    overrides: Sequence[str] = (),
+    plan: Plan | None = None,
+    folds: Sequence[int] | None = None,
+    seeds: Sequence[int] = (0,),
+    as_name: str | None = None,
+    stop_at: float | None = None,
+    display: Display | None = None,
+) -> Trained:
+    """Train the units of a recipe that are not done.
+
+    Args:
+        home: the competition; it has folds.
+        recipe: name in `recipes/`, or a path to a recipe file.
+        overrides: `key=value`, as on the command line.
+        plan: whose changes to the recipe apply; None: none.
+        folds: held-out folds; None: those the recipe asks for.
+        seeds: one unit per fold and seed.
+        as_name: name of the run; None: the recipe's.
+        stop_at: on the monotonic clock; units still running then are stopped.
+        display: where progress is shown.
+
+    Raises:
+        ConfigError: the recipe is wrong.
+        RunError: another recipe's run has this name; shows the difference.
+        LockedError: all units to be trained are being trained by others.
+    """
+    show = display or Display()
+    resolved = load_recipe(home, recipe, overrides=overrides, plan=plan)
+    prepare(home, inputs=[resolved.input], display=show)
+    run = RunDir(home.runs / (as_name or recipe_path(home, recipe).stem))
+    units = units_of(open_problem(home), resolved, run, folds=folds, seeds=seeds)
+    held = held_units(units)
+    if held and len(held) == len([unit for unit in units if not unit.is_done()]):
+        raise LockedError(*held.values(), remedy="wait for it to end, or stop it")
+    record_run(units[0], seeds)
+    failed = dict(held)
+    own_stop = _earliest(stop_at, resolved.train.limit)
+    free = [unit for unit in units if unit.name not in held]
+    for outcome in run_units(free, stop_at=own_stop, display=show):
+        if outcome.error is not None:
+            failed[outcome.job.name] = outcome.error
+    return Trained(run, tuple(unit for unit in units if unit.is_done()), failed)
+
+
+def units_of(
+    problem: Problem,
+    recipe: Recipe,
+    run: RunDir,
+    *,
+    folds: Sequence[int] | None = None,
+    seeds: Sequence[int] = (0,),
+    epochs: int | None = None,
+) -> list[Unit]:
+    """The units of a recipe, all folds of a seed before the next seed, refits last.
+
+    Raises:
+        RunError: there is no such fold.
+    """
+    known = sorted(set(problem.folds.tolist()))
+    wanted = list(folds) if folds is not None else known
+    if folds is None and recipe.folds != "all":
+        wanted = list(recipe.folds)
+    unknown = sorted(set(wanted) - set(known))
+    if unknown:
+        raise RunError(
+            f"there is no fold {', '.join(map(str, unknown))}",
+            remedy=f"folds.csv has {', '.join(map(str, known))}",
+        )
+    places: list[tuple[int | None, int]] = [(fold, seed) for seed in seeds for fold in wanted]
+    if recipe.refit == "all" and folds is None:
+        places += [(None, seed) for seed in seeds]
+    return [Unit(problem, recipe, run, fold, seed, epochs) for fold, seed in places]
+
+
+def held_units(units: Sequence[Unit]) -> dict[str, str]:
+    """Units that are not done and that another process works on → who."""
+    return {
+        unit.name: who
+        for unit in units
+        if not unit.is_done() and (who := holder(unit.folder.lock)) is not None
+    }
+
+
+def run_units(
+    units: Sequence[Unit],
+    *,
+    stop_at: float | None = None,
+    parallel: int | None = None,
+    display: Display,
+) -> Iterator[Outcome]:
+    """Train what is not done, features of frozen backbones first; yields each outcome.
+
+    Args:
+        units: of runs whose records are written.
+        stop_at: on the monotonic clock; jobs still running then are stopped.
+        parallel: units side by side; None: by GPUs or cores.
+        display: where progress is shown.
+    """
+    at_once, threads = side_by_side(parallel)
+    waiting = [unit for unit in units if not unit.is_done()]
+    watched = [(unit.name, unit.folder.timing) for unit in waiting]
+    with display.watching(watched) as poll:
+        warm_ups = _feature_jobs(waiting, stop_at)
+        for outcome in run_jobs(warm_ups, parallel=1, poll=poll):
+            if outcome.error is not None:
+                display.ended(outcome.job.name, outcome.error)
+        untrained = [unit for unit in waiting if not unit.is_pending()]
+        jobs = [_unit_job("train_unit", unit, threads, stop_at) for unit in untrained]
+        for outcome in run_jobs(jobs, parallel=at_once, poll=poll):
+            display.ended(outcome.job.name, outcome.error, outcome.value)
+            yield outcome
+        chosen = choose_epochs([unit for unit in waiting if unit.is_pending()])
+        finishing = [
+            _unit_job("finish_unit", unit, threads, stop_at, epoch) for unit, epoch in chosen
+        ]
+        for outcome in run_jobs(finishing, parallel=at_once, poll=poll):
+            display.ended(outcome.job.name, outcome.error, outcome.value)
+            yield outcome
+
+
+def record_run(unit: Unit, seeds: Sequence[int]) -> dict[str, Any]:
+    """Write the record of a unit's run, or check that the stored one is of this recipe.
+
+    Returns:
+        The record.
+
+    Raises:
+        RunError: it is not; shows the difference.
+    """
+    problem, run = unit.problem, unit.run
+    with locked(run.lock, doing="recording the run", wait_s=30):
+        stored = read_json(run.record)
+        if stored is not None:
+            _check_same(run, stored, unit.recipe)
+        record = {
+            "kind": "recipe",
+            "recipe": unit.recipe.model_dump(mode="json"),
+            "identity": fingerprint(identity(unit.recipe)),
+            "seeds": sorted({*(stored or {}).get("seeds", []), *seeds}),
+            "epochs": unit.epochs,
+            "competition": fingerprint(problem.competition.model_dump(mode="json")),
+            "folds": problem.folds_hash,
+            "data": data_hash(problem),
+            "code": code_hash(problem),
+            "machine": machine.describe(),
+            "commit": _commit(problem.home.path),
+            "created": (stored or {}).get("created") or time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        }
+        if record != stored:
+            publish_json(run.record, record)
+    return record
+
+
+def side_by_side(parallel: int | None) -> tuple[int, int]:
+    """(units at a time, compute threads of each)."""
+    cores = machine.num_cores()
+    at_once = parallel or machine.num_gpus() or min(cores, 4)
+    return at_once, max(1, cores // at_once)
+
+
+def _feature_jobs(units: Sequence[Unit], stop_at: float | None) -> list[Job]:
+    """One job per run whose units need features: with all cores, before the units wait for it."""
+    first: dict[Path, Unit] = {}
+    for unit in units:
+        if needs_features(unit.recipe):
+            first.setdefault(unit.run.path, unit)
+    return [
+        Job(
+            name=f"{unit.run.name}/features",
+            function="foldwise.stages.train_unit:prepare_features",
+            arguments=(str(unit.problem.home.path), str(unit.run.path), str(unit.folder.timing)),
+            log=unit.run.path / "features-log.txt",
+            threads=machine.num_cores(),
+            stop_at=stop_at,
+        )
+        for unit in first.values()
+    ]
+
+
+def needs_features(recipe: Recipe) -> bool:
+    """Whether the recipe's head is solved on features of its frozen backbone."""
+    is_pretrained = recipe.model.pretrained is not False
+    return recipe.freeze == "backbone" or (is_pretrained and recipe.train.head_start)
+
+
+def _unit_job(function: str, unit: Unit, threads: int, stop_at: float | None, *more: int) -> Job:
+    home = str(unit.problem.home.path)
+    return Job(
+        name=unit.name,
+        function=f"foldwise.stages.train_unit:{function}",
+        arguments=(home, str(unit.run.path), unit.fold, unit.seed, threads, unit.epochs, *more),
+        log=unit.folder.log,
+        threads=threads,
+        stop_at=stop_at,
+    )
+
+
+def _check_same(run: RunDir, stored: dict[str, Any], recipe: Recipe) -> None:
+    if stored.get("kind") != "recipe":
+        raise RunError(
+            f"{run.path} is a {stored.get('kind')}, not a run of a recipe",
+            remedy="choose another name with --as NAME",
+        )
+    old = identity(Recipe.model_validate(stored["recipe"]))
+    changed = difference(old, identity(recipe))
+    if changed:
+        raise RunError(
+            f"the run {run.name!r} was made with another recipe:",
+            *(f"  {line}" for line in changed),
+            remedy=f"make another run with --as NAME, or delete {run.path}",
+        )
+
+
+def _earliest(stop_at: float | None, limit: str | None) -> float | None:
+    if limit is None:
+        return stop_at
+    own = machine.monotonic() + seconds(limit)
+    return own if stop_at is None else min(own, stop_at)
+
+
+def _commit(path: Path) -> str | None:
+    """The commit of the competition's folder, with a mark if it has changes; None outside git."""
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(path), "describe", "--always", "--dirty", "--abbrev=40"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None

@@ -1,0 +1,229 @@
+"""Fits a unit's network with checkpoints, a learning curve and the recipe's stopping rule."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from foldwise.engine import checkpoint
+from foldwise.engine.checkpoint import Checkpoint
+from foldwise.engine.fit import EpochEnd, FitPlan, FitState, NonFiniteLossError, Step, fit
+from foldwise.engine.fitting import feature_batches, fit_plan, fit_state, image_batches
+from foldwise.engine.infer import apply_head, infer
+from foldwise.errors import RunError
+from foldwise.models.network import Network
+from foldwise.publish import publish, publish_text
+from foldwise.stages.split import inner_rows
+from foldwise.stages.unit_work import EVAL_BATCH, UnitWork
+
+History = list[dict[str, Any]]
+
+
+@dataclass
+class Course:
+    """How the fit has gone so far; kept in every checkpoint.
+
+    Attributes:
+        history: one row per epoch.
+        best: epoch with the best score of the stopping rule; -1: none yet.
+        best_weights: the weights after that epoch.
+    """
+
+    history: History = field(default_factory=list)
+    best: int = -1
+    best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+def fit_unit(at_work: UnitWork, network: Network) -> History:
+    """Train `network` in place; it ends with the weights that count.
+
+    Returns:
+        One row per epoch: epoch, lr, train_loss, valid_loss, valid_score.
+
+    Raises:
+        RunError: the loss became infinite or NaN; names the samples.
+    """
+    rows, chosen_on = _rows(at_work)
+    module: nn.Module = network.head if at_work.is_frozen else network
+    state = fit_state(at_work.assembly, module, at_work.device)
+    course = _resume(at_work, state)
+    plan = _plan(at_work, rows)
+    started, first = time.monotonic(), state.epoch
+    try:
+        for event in fit(state, plan):
+            if isinstance(event, Step):
+                _report(at_work, plan, event, course, time.monotonic() - started, first)
+            else:
+                _end_epoch(at_work, state, plan, event, course, chosen_on)
+    except NonFiniteLossError as error:
+        ids = at_work.unit.problem.train.ids[rows[error.rows]]
+        raise RunError(
+            *error.problems, f"samples of that batch: {', '.join(ids)}", remedy=error.remedy
+        ) from None
+    _tell_skipped(at_work, state, rows)
+    weights = course.best_weights or state.weights()
+    state.network.load_state_dict(weights)
+    state.accelerator.free_memory()
+    return course.history
+
+
+def _rows(at_work: UnitWork) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the train rows to fit on, and of those that choose the epoch."""
+    unit = at_work.unit
+    if unit.recipe.train.stop != "inner":
+        return unit.train_rows, unit.valid_rows
+    held = inner_rows(unit.problem, unit.train_rows, unit.seed)
+    return unit.train_rows[~held], unit.train_rows[held]
+
+
+def _plan(at_work: UnitWork, rows: np.ndarray) -> FitPlan:
+    assembly, (seed, fold) = at_work.assembly, at_work.key
+    if at_work.is_frozen:
+        found = np.stack(list(at_work.features.values()))
+        batches = feature_batches(assembly, rows, found, seed=seed, fold=fold)
+    else:
+        batches = image_batches(assembly, rows, seed=seed, fold=fold)
+    return fit_plan(
+        assembly,
+        rows,
+        at_work.device,
+        batches=batches,
+        stages=assembly.stages(at_work.unit.epochs),
+        seed=seed,
+        fold=fold,
+    )
+
+
+def _resume(at_work: UnitWork, state: FitState) -> Course:
+    found, notes = checkpoint.load_newest(at_work.unit.folder.checkpoint)
+    at_work.notes += notes
+    if found is None:
+        return Course()
+    extra = state.restore(found)
+    best = {k.removeprefix("best."): v for k, v in found.tensors.items() if k.startswith("best.")}
+    return Course(extra["history"], extra["best"], best)
+
+
+def _end_epoch(
+    at_work: UnitWork,
+    state: FitState,
+    plan: FitPlan,
+    event: EpochEnd,
+    course: Course,
+    chosen_on: np.ndarray,
+) -> None:
+    unit, train = at_work.unit, at_work.unit.recipe.train
+    weights = state.weights()
+    loss, score = _validate(at_work, state, plan, weights, chosen_on)
+    course.history.append(
+        {
+            "epoch": event.epoch + 1,
+            "lr": event.lr,
+            "train_loss": event.loss,
+            "valid_loss": loss,
+            "valid_score": score,
+        }
+    )
+    publish_text(unit.folder.history, _history_csv(course.history))
+    if train.stop in ("inner", "validation") and _is_best(at_work, course):
+        course.best, course.best_weights = event.epoch, {k: v.clone() for k, v in weights.items()}
+    if train.stop == "cross":
+        path = unit.folder.epoch_weights(event.epoch)
+        cpu = {k: v.cpu().contiguous() for k, v in weights.items()}
+        publish(path, partial(save_file, cpu))
+    if state.epoch % train.checkpoint_every == 0 or state.epoch == plan.num_epochs:
+        saved = state.checkpoint({"history": course.history, "best": course.best})
+        tensors = saved.tensors | {f"best.{k}": v for k, v in course.best_weights.items()}
+        checkpoint.save(unit.folder.checkpoint, Checkpoint(saved.epoch, tensors, saved.meta))
+
+
+def _validate(
+    at_work: UnitWork,
+    state: FitState,
+    plan: FitPlan,
+    weights: dict[str, torch.Tensor],
+    rows: np.ndarray,
+) -> tuple[float | None, float | None]:
+    """Loss and metric on held-out rows with the weights that count; None where undefined."""
+    if not len(rows):
+        return None, None
+    problem = at_work.unit.problem
+    samples = problem.train.take(rows)
+    kept = {k: v.detach().clone() for k, v in state.network.state_dict().items()}
+    state.network.load_state_dict(weights)
+    state.network.eval()
+    if at_work.is_frozen:
+        first = next(iter(at_work.features.values()))
+        logits = apply_head(state.network.cpu(), first[rows], batch=EVAL_BATCH)
+        state.network.to(at_work.device)
+    else:
+        logits = infer(
+            state.network,
+            at_work.assembly.source(samples),
+            views=("identity",),
+            batch=EVAL_BATCH,
+            device=at_work.device,
+            workers=at_work.unit.recipe.train.workers,
+            autocast=at_work.autocast,
+        )["identity"]
+    state.network.load_state_dict(kept)
+    losses = plan.loss(torch.from_numpy(logits).float(), at_work.assembly.encoded(rows))
+    scored = at_work.predictions(samples, logits, held_out=True)
+    try:
+        score: float | None = problem.score(
+            problem.metric, scored.scores, problem.default_decision(), rows
+        )
+    except ValueError:
+        score = None
+    return float(losses.mean()), score
+
+
+def _is_best(at_work: UnitWork, course: Course) -> bool:
+    score = course.history[-1]["valid_score"]
+    if score is None:
+        return False
+    if course.best < 0:
+        return True
+    sign = 1 if at_work.unit.problem.metric.higher_is_better else -1
+    return bool(sign * score > sign * course.history[course.best]["valid_score"])
+
+
+def _report(
+    at_work: UnitWork, plan: FitPlan, event: Step, course: Course, seconds: float, first: int
+) -> None:
+    done = event.epoch * plan.num_steps + event.step + 1
+    begun = done - first * plan.num_steps
+    rate = begun * event.num_images / max(seconds, 1e-9)
+    text = (
+        f"epoch {event.epoch + 1}/{plan.num_epochs} · loss {event.loss:.3f} · {rate:.0f} images/s"
+    )
+    score = course.history[-1]["valid_score"] if course.history else None
+    if score is not None:
+        text += f" · {at_work.unit.problem.metric_name} {score:.4f}"
+    at_work.report("train", done, plan.num_epochs * plan.num_steps, text)
+
+
+def _tell_skipped(at_work: UnitWork, state: FitState, rows: np.ndarray) -> None:
+    if state.skipped:
+        ids = sorted(set(at_work.unit.problem.train.ids[rows[state.skipped]]))
+        at_work.notes.append(
+            f"{len(state.skipped)} rows were in batches skipped for a loss that was not finite: "
+            + ", ".join(ids)
+        )
+
+
+def _history_csv(history: History) -> str:
+    file = io.StringIO()
+    writer = csv.DictWriter(file, history[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return file.getvalue()

@@ -1,0 +1,61 @@
+"""Short trials of a recipe on this machine: images per second in training and inference."""
+
+from __future__ import annotations
+
+import time
+from itertools import islice
+
+import numpy as np
+import torch
+
+from foldwise import device as machine
+from foldwise.data.batches import eval_batches
+from foldwise.engine.assemble import Assembly
+from foldwise.engine.fit import Step, fit
+from foldwise.engine.fitting import fit_plan, fit_state, image_batches
+from foldwise.models.network import Network
+
+_BATCH = 32
+
+
+def infer_rate(assembly: Assembly, network: Network, *, num_batches: int) -> float:
+    """Images per second of reading and the plain forward pass, after one batch to warm up."""
+    device = machine.pick()
+    network.to(device).eval()
+    items = eval_batches(assembly.source(assembly.problem.train), batch=_BATCH, workers=0)
+    marks = []
+    with torch.inference_mode():
+        for item in islice(items, num_batches + 1):
+            network(item.images.to(device)).cpu()
+            marks.append(time.monotonic())
+    if len(marks) < 2:
+        return float(_BATCH)
+    return _BATCH * (len(marks) - 1) / max(marks[-1] - marks[0], 1e-6)
+
+
+def train_rate(assembly: Assembly, network: Network, *, seconds: float, max_steps: int) -> float:
+    """Images per second of training steps of the longest stage, after one step to warm up."""
+    device = machine.pick()
+    rows = np.arange(len(assembly.problem.train))
+    stage = max(assembly.stages(), key=lambda stage: (stage.trainable != "head", stage.epochs))
+    state = fit_state(assembly, network, device)
+    plan = fit_plan(
+        assembly,
+        rows,
+        device,
+        batches=image_batches(assembly, rows, seed=0, fold=-1),
+        stages=(stage,),
+        seed=0,
+        fold=-1,
+    )
+    marks, images = [], 0
+    for event in fit(state, plan):
+        if not isinstance(event, Step):
+            break
+        marks.append(time.monotonic())
+        images += event.num_images if len(marks) > 1 else 0
+        if len(marks) > max_steps or marks[-1] - marks[0] > seconds:
+            break
+    if len(marks) < 2:
+        return float(assembly.recipe.train.batch)
+    return images / max(marks[-1] - marks[0], 1e-6)

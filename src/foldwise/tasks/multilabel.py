@@ -1,0 +1,129 @@
+"""Multilabel: any number of several labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import expit
+
+from foldwise.decide.decision import Decision, Step
+from foldwise.errors import DataError
+from foldwise.tasks.labels import class_indices, natural_order
+from foldwise.tasks.task import Evidence, Formulation, Guess, Task
+
+_SEPARATORS = (" ", "|", ";", ",")
+
+
+def _target(
+    cells: Sequence[Sequence[str]], classes: Sequence[str], separator: str | None
+) -> np.ndarray:
+    if separator is not None:
+        return _split_target(cells[0], classes, separator)
+    target = np.stack([_flags(column, name) for column, name in zip(cells, classes, strict=True)])
+    return target.T
+
+
+def _flags(cells: Sequence[str], name: str) -> np.ndarray:
+    flags = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
+    wrong = sorted({cell for cell in cells if cell.lower() not in flags})
+    if wrong:
+        raise DataError(f"{name}: a label column holds 0 and 1, found {wrong[:5]}")
+    return np.array([flags[cell.lower()] for cell in cells], dtype=np.int64)
+
+
+def _split_target(cells: Sequence[str], classes: Sequence[str], separator: str) -> np.ndarray:
+    target = np.zeros((len(cells), len(classes)), dtype=np.int64)
+    for row, cell in enumerate(cells):
+        labels = [label for label in cell.split(separator) if label]
+        target[row, class_indices(labels, classes, column="labels")] = 1
+    return target
+
+
+def _decision(
+    num_classes: int, train_share: np.ndarray | None, test_share: np.ndarray | None
+) -> Decision:
+    return Decision((Step("thresholds", {"values": 0.5}, fitted=False),))
+
+
+def _answers(
+    answers: np.ndarray, classes: Sequence[str], num_columns: int, separator: str | None
+) -> list[list[str]]:
+    if separator is not None:
+        return [
+            [separator.join(n for n, on in zip(classes, row, strict=True) if on) for row in answers]
+        ]
+    return [[str(int(flag)) for flag in column] for column in answers.T]
+
+
+def _recognise(evidence: Evidence) -> Guess | None:
+    if len(evidence.targets) > 1:
+        return _from_columns(evidence)
+    if len(evidence.targets) == 1:
+        return _from_cells(evidence)
+    return None
+
+
+def _from_columns(evidence: Evidence) -> Guess | None:
+    cells = list(evidence.targets.values())
+    if {cell for column in cells for cell in column} - {"0", "1", "0.0", "1.0"}:
+        return None
+    sums = np.sum([[float(cell) for cell in column] for column in cells], axis=0)
+    if (sums == 1).all():
+        return None
+    shown = {cell for column in evidence.asked.values() for cell in column}
+    scores = not shown <= {"0", "1"}
+    return Guess(
+        0.95,
+        f"{len(cells)} columns of 0 and 1, {sums.mean():.2f} ones per row",
+        tuple(evidence.targets),
+        "mean_average_precision" if scores else "macro_f1",
+        "scores" if scores else "answers",
+    )
+
+
+def _from_cells(evidence: Evidence) -> Guess | None:
+    cells = next(iter(evidence.targets.values()))
+    for separator in _SEPARATORS:
+        parts = [[p for p in cell.split(separator) if p] for cell in cells]
+        classes = natural_order([label for labels in parts for label in labels])
+        several = sum(len(labels) > 1 for labels in parts)
+        single = {labels[0] for labels in parts if len(labels) == 1}
+        # Names of several words split too; labels that also stand alone tell them apart.
+        if several and 1 < len(classes) <= len(cells) // 4 and len(single) >= len(classes) / 2:
+            return Guess(
+                0.85,
+                f"{several} cells hold several labels, split by {separator!r}",
+                classes,
+                "macro_f1",
+                "scores" if set(evidence.asked) == set(classes) else "answers",
+                separator=separator,
+            )
+    return None
+
+
+TASK = Task(
+    name="multilabel",
+    formulations={
+        "sigmoid": Formulation(
+            num_outputs=lambda num_classes: num_classes,
+            encode=lambda target, num_classes: target.astype(np.float32),
+            activate=expit,
+            raw_columns=tuple,
+            to_common=lambda raw, num_classes: raw,
+            loss="bce",
+            losses=("bce",),
+            solver="sigmoid",
+            prior=False,
+        ),
+    },
+    columns=lambda classes, targets: tuple(classes),
+    target=_target,
+    strata=lambda target: target,
+    one_hot=lambda target, num_classes: target.astype(np.float64),
+    decision=_decision,
+    answers=_answers,
+    recognise=_recognise,
+    metrics=("mean_average_precision", "macro_f1", "roc_auc", "log_loss", "accuracy"),
+    one_of_classes=False,
+)

@@ -1,0 +1,120 @@
+"""Ordinal grading: classes in order, scored by how far an answer is off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.special import expit, softmax
+
+from foldwise.decide.cuts import half_cuts, shrunk_cuts, to_common
+from foldwise.decide.decision import Decision, Step
+from foldwise.tasks.labels import class_indices, is_integer, natural_order
+from foldwise.tasks.task import Evidence, Formulation, Guess, Task
+
+_WORDS = ("grade", "grading", "severity", "stage", "level", "ordinal", "rating", "isup")
+
+
+def _target(
+    cells: Sequence[Sequence[str]], classes: Sequence[str], separator: str | None
+) -> np.ndarray:
+    return class_indices(cells[0], classes, column="grade")
+
+
+def _decision(
+    num_classes: int, train_share: np.ndarray | None, test_share: np.ndarray | None
+) -> Decision:
+    cuts = list(half_cuts(num_classes))
+    return Decision((Step("cuts", {"values": cuts}, fitted=False),))
+
+
+def _answers(
+    answers: np.ndarray, classes: Sequence[str], num_columns: int, separator: str | None
+) -> list[list[str]]:
+    return [[classes[index] for index in answers]]
+
+
+def _borders(target: np.ndarray, num_classes: int) -> np.ndarray:
+    return (target[:, None] > np.arange(num_classes - 1)).astype(np.float32)
+
+
+def _expectation(raw: np.ndarray, num_classes: int) -> np.ndarray:
+    grade = raw @ np.arange(num_classes)
+    return to_common(grade[:, None], half_cuts(num_classes), num_classes)
+
+
+def _from_grade(raw: np.ndarray, num_classes: int) -> np.ndarray:
+    return to_common(raw, shrunk_cuts(num_classes), num_classes)
+
+
+def _from_borders(raw: np.ndarray, num_classes: int) -> np.ndarray:
+    return to_common(raw.sum(axis=1, keepdims=True), shrunk_cuts(num_classes), num_classes)
+
+
+def _recognise(evidence: Evidence) -> Guess | None:
+    if len(evidence.targets) != 1 or len(evidence.asked) > 1:
+        return None
+    column, cells = next(iter(evidence.targets.items()))
+    classes = natural_order(cells)
+    if not all(is_integer(name) for name in classes) or not 3 <= len(classes) <= 20:
+        return None
+    if [int(name) for name in classes] != list(range(int(classes[0]), int(classes[-1]) + 1)):
+        return None
+    if evidence.metric == "qwk":
+        return Guess(
+            0.97, "whole grades scored by quadratic weighted kappa", classes, "qwk", "answers"
+        )
+    word = next((word for word in _WORDS if word in column.lower()), None)
+    named = "" if word is None else f" in a column named like a {word}"
+    return Guess(
+        0.3 if word is None else 0.8,  # Whole numbers alone are more often plain classes.
+        f"whole numbers {classes[0]}-{classes[-1]}{named}",
+        classes,
+        "qwk",
+        "answers",
+    )
+
+
+TASK = Task(
+    name="ordinal",
+    formulations={
+        "expectation": Formulation(
+            num_outputs=lambda num_classes: num_classes,
+            encode=lambda target, num_classes: target,
+            activate=lambda logits: softmax(logits, axis=1),
+            raw_columns=lambda classes: tuple(f"grade {name}" for name in classes),
+            to_common=_expectation,
+            loss="expectation",
+            losses=("expectation", "cross_entropy"),
+            solver="softmax",
+        ),
+        "borders": Formulation(
+            num_outputs=lambda num_classes: num_classes - 1,
+            encode=_borders,
+            activate=expit,
+            raw_columns=lambda classes: tuple(f"above {name}" for name in classes[:-1]),
+            to_common=_from_borders,
+            loss="bce",
+            losses=("bce",),
+            solver="sigmoid",
+        ),
+        "regression": Formulation(
+            num_outputs=lambda num_classes: 1,
+            encode=lambda target, num_classes: target.astype(np.float32)[:, None],
+            activate=lambda logits: logits,
+            raw_columns=lambda classes: ("grade",),
+            to_common=_from_grade,
+            loss="mse",
+            losses=("mse", "smooth_l1"),
+            solver="linear",
+        ),
+    },
+    columns=lambda classes, targets: ("grade",),
+    target=_target,
+    strata=lambda target: target,
+    one_hot=lambda target, num_classes: target.astype(np.float64)[:, None],
+    decision=_decision,
+    answers=_answers,
+    recognise=_recognise,
+    metrics=("qwk", "mae", "accuracy", "rmse", "balanced_accuracy", "macro_f1"),
+)

@@ -1,0 +1,275 @@
+"""The problem at hand: competition, task, samples and targets, as every stage needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from foldwise import samples as samples_file
+from foldwise.config.competition import Competition
+from foldwise.config.loading import load
+from foldwise.data.folds_file import folds_hash, read_folds
+from foldwise.decide.decision import Decision
+from foldwise.errors import ConfigError, DataError
+from foldwise.metrics import METRICS, Metric, bind
+from foldwise.parts import Spec, name_of
+from foldwise.rundir import Home
+from foldwise.samples import Samples
+from foldwise.tables import read_table
+from foldwise.tasks import TASKS
+from foldwise.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A competition with its samples.
+
+    Attributes:
+        home: the competition's folder.
+        competition: what is asked.
+        task: which kind of question.
+        samples: train and test rows, damaged ones left out.
+    """
+
+    home: Home
+    competition: Competition
+    task: Task
+    samples: Samples
+
+    @property
+    def num_classes(self) -> int:
+        """Classes or grades; 1 for regression."""
+        return max(1, len(self.competition.classes))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the scores on the common scale."""
+        return self.task.columns(self.competition.classes, self.competition.columns.target)
+
+    @cached_property
+    def train(self) -> Samples:
+        """The rows with labels."""
+        return self.samples.part("train")
+
+    @cached_property
+    def test(self) -> Samples:
+        """The rows to be answered."""
+        return self.samples.part("test")
+
+    @cached_property
+    def target(self) -> np.ndarray:
+        """(N,) or (N, C), one row per train sample."""
+        return read_target(self.competition, self.task, self.train)
+
+    @cached_property
+    def one_hot(self) -> np.ndarray:
+        """(N, C) the target as a perfect score on the common scale."""
+        return self.task.one_hot(self.target, self.num_classes)
+
+    @cached_property
+    def column_groups(self) -> np.ndarray | None:
+        """(N,) str, the joined group columns of the train rows; None if there are none."""
+        names = self.competition.columns.group
+        if not names:
+            return None
+        cells = [self.train.cells(name) for name in names]
+        return np.array(["\x1f".join(row) for row in zip(*cells, strict=True)], dtype=object)
+
+    @cached_property
+    def groups(self) -> np.ndarray | None:
+        """(N,) str, what shares a fold: group columns and duplicates; None: every row alone.
+
+        Raises:
+            DataError: rows without a group, since they came after `split`.
+        """
+        if not self.home.groups.exists():
+            return None
+        table = read_table(self.home.groups)
+        group = dict(zip(table.frame["id"], table.frame["group"], strict=True))
+        missing = [name for name in self.train.ids if name not in group]
+        if missing:
+            raise DataError(
+                f"{self.home.groups}: {len(missing)} train rows have no group, such as "
+                f"{missing[0]}",
+                remedy="run `foldwise split`",
+            )
+        return np.array([group[name] for name in self.train.ids], dtype=object)
+
+    def gap_rows(self, fold: int) -> np.ndarray:
+        """(N,) bool, train rows too near in time to a fold to be learned from."""
+        left_out = np.zeros(len(self.train), dtype=bool)
+        if self.home.gaps.exists():
+            table = read_table(self.home.gaps)
+            ids = set(table.frame["id"][table.frame["fold"] == str(fold)])
+            left_out[:] = [name in ids for name in self.train.ids]
+        return left_out
+
+    @cached_property
+    def folds(self) -> np.ndarray:
+        """(N,) int64, the fold of each train row.
+
+        Raises:
+            DataError: no folds yet, or rows without a fold.
+        """
+        if not self.home.folds.exists():
+            raise DataError(
+                f"{self.home.folds}: there are no folds yet", remedy="run `foldwise split` first"
+            )
+        folds = read_folds(self.home.folds)
+        missing = [name for name in self.train.ids if name not in folds]
+        if missing:
+            raise DataError(
+                f"{self.home.folds}: {len(missing)} train rows have no fold, such as {missing[0]}",
+                remedy="run `foldwise split`: rows that have a fold keep it",
+            )
+        return np.array([folds[name] for name in self.train.ids], dtype=np.int64)
+
+    @property
+    def folds_hash(self) -> str:
+        """Hash of the train rows' folds."""
+        return folds_hash(self.train.ids, self.folds)
+
+    @cached_property
+    def metric(self) -> Metric:
+        """The competition's metric."""
+        return self.bound_metric(self.competition.metric)
+
+    @property
+    def metric_name(self) -> str:
+        """The competition's metric by name."""
+        return name_of(self.competition.metric)
+
+    def bound_metric(self, spec: Spec) -> Metric:
+        """A metric with its options, checked against the task.
+
+        Raises:
+            ConfigError: unknown, or it cannot score this task.
+        """
+        metric = bind(METRICS, spec, code=self.home.code)
+        if metric.tasks and self.task.name not in metric.tasks:
+            raise ConfigError(
+                f"{self.home.competition}: metric {name_of(spec)} cannot score task "
+                f"{self.task.name}",
+                remedy=f"metrics for it: {', '.join(self.task.metrics)}",
+            )
+        return metric
+
+    def shares(self) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Class shares in train and, as `test_prior` says, in test; None without classes."""
+        if not self.task.one_of_classes:
+            return None, None
+        counts = np.bincount(self.target, minlength=self.num_classes)
+        train = counts / counts.sum()
+        prior = self.competition.test_prior
+        if prior == "train":
+            return train, train
+        if prior == "balanced":
+            return train, np.full(self.num_classes, 1 / self.num_classes)
+        assert isinstance(prior, dict)
+        given = np.array([prior.get(name, 0.0) for name in self.competition.classes])
+        return train, given / given.sum()
+
+    @cached_property
+    def row_weights(self) -> np.ndarray | None:
+        """(N,) how much a train row counts for the mix of classes expected in test."""
+        train, test = self.shares()
+        if train is None or test is None or np.allclose(train, test):
+            return None
+        weights = np.divide(test, train, out=np.zeros_like(test), where=train > 0)
+        return np.asarray(weights[self.target])
+
+    def default_decision(self) -> Decision:
+        """The task's fixed decision."""
+        train, test = self.shares()
+        return self.task.decision(self.num_classes, train, test)
+
+    def score(
+        self,
+        metric: Metric,
+        scores: np.ndarray,
+        decision: Decision,
+        rows: np.ndarray | slice = slice(None),
+        weight: np.ndarray | None = None,
+    ) -> float:
+        """The metric of scores on the common scale, decided where the metric takes answers.
+
+        Args:
+            metric: bound metric.
+            scores: (n, C) for the given rows.
+            decision: from scores to answers.
+            rows: which train rows these are.
+            weight: (n,) row weights.
+
+        Raises:
+            ValueError: the metric is undefined on these rows.
+        """
+        return metric(self.preds(metric, scores, decision), self.target[rows], weight)
+
+    def preds(self, metric: Metric, scores: np.ndarray, decision: Decision) -> np.ndarray:
+        """What the metric takes: decided answers or scores after the decision's score steps."""
+        return decision.answers(scores) if metric.takes == "answers" else decision.scores(scores)
+
+
+def load_competition(home: Home) -> tuple[Competition, Task]:
+    """Read and check `competition.yaml`.
+
+    Raises:
+        ConfigError: as the loader says, or the task is unknown.
+    """
+    competition = load(home.competition, Competition)
+    if competition.task not in TASKS:
+        raise ConfigError(
+            f"{home.competition}: task {competition.task!r} is unknown",
+            remedy=f"known: {', '.join(TASKS)}",
+        )
+    task = TASKS[competition.task]
+    if task.has_classes and len(competition.classes) < 2:
+        raise ConfigError(
+            f"{home.competition}: classes: task {task.name} needs at least two classes"
+        )
+    _check_prior(home, competition, task)
+    return competition, task
+
+
+def open_problem(home: Home) -> Problem:
+    """The problem of a prepared competition.
+
+    Raises:
+        ConfigError, DataError: as the files say.
+    """
+    competition, task = load_competition(home)
+    found = samples_file.read(home.samples).whole()
+    return Problem(home, competition, task, found)
+
+
+def data_folder(home: Home, competition: Competition) -> Path:
+    """The data folder, absolute."""
+    return (home.path / competition.data).resolve()
+
+
+def read_target(competition: Competition, task: Task, train: Samples) -> np.ndarray:
+    """The target of train rows.
+
+    Raises:
+        DataError: cells that are no label, named with their column.
+    """
+    columns = competition.columns
+    cells = [train.cells(name) for name in columns.target]
+    return task.target(cells, competition.classes, columns.separator)
+
+
+def _check_prior(home: Home, competition: Competition, task: Task) -> None:
+    prior = competition.test_prior
+    if prior != "train" and not task.one_of_classes:
+        raise ConfigError(
+            f"{home.competition}: test_prior: {prior} has no meaning for task {task.name}",
+            remedy="use test_prior: train",
+        )
+    unknown = set(prior) - set(competition.classes) if isinstance(prior, dict) else set()
+    if unknown:
+        raise ConfigError(
+            f"{home.competition}: test_prior: no such classes: {', '.join(sorted(unknown))}"
+        )

@@ -1,0 +1,144 @@
+"""What differs between tasks, as one frozen value of plain functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from foldwise.decide.decision import Decision
+from foldwise.predictions import Predictions
+
+
+@dataclass(frozen=True)
+class Formulation:
+    """How a task is put to a network.
+
+    Attributes:
+        num_outputs: number of classes → network outputs.
+        encode: (N,)/(N, C) target, number of classes → what the loss takes: int64 classes or
+            float32 (N, O).
+        activate: (N, O) float64 logits → (N, R) raw outputs.
+        raw_columns: class names → R names.
+        to_common: (N, R) raw outputs, number of classes → (N, C) scores on the common scale.
+        loss: default loss by name.
+        losses: losses whose logits mean what `activate` expects.
+        solver: how the head is solved on frozen features.
+        prior: whether a sampler's or weights' class shares can be taken out of the logits.
+        mixable: whether targets of two samples may be mixed.
+    """
+
+    num_outputs: Callable[[int], int]
+    encode: Callable[[np.ndarray, int], np.ndarray]
+    activate: Callable[[np.ndarray], np.ndarray]
+    raw_columns: Callable[[Sequence[str]], tuple[str, ...]]
+    to_common: Callable[[np.ndarray, int], np.ndarray]
+    loss: str
+    losses: tuple[str, ...]
+    solver: Literal["softmax", "sigmoid", "linear"]
+    prior: bool = False
+    mixable: bool = True
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What `init` saw, for a task to recognise itself in.
+
+    Attributes:
+        targets: label columns of train that the submission asks for → their cells.
+        asked: columns of the sample submission beside the id → their cells.
+        readme: text beside the data, lower case.
+        metric: the metric's name when it is already known.
+    """
+
+    targets: Mapping[str, Sequence[str]]
+    asked: Mapping[str, Sequence[str]]
+    readme: str
+    metric: str | None
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A task's claim on a competition.
+
+    Attributes:
+        confidence: in [0, 1]; the highest wins; below 0.6 it counts as undecided.
+        reason: what spoke for it.
+        classes: class names in order.
+        metric: the metric if nothing else names one.
+        gives: what the submission holds.
+        separator: splits several labels in one cell.
+        columns: sample submission's column → class, where they differ.
+    """
+
+    confidence: float
+    reason: str
+    classes: tuple[str, ...]
+    metric: str
+    gives: Literal["answers", "scores"]
+    separator: str | None = None
+    columns: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Task:
+    """One kind of question asked of images.
+
+    Attributes:
+        name: the word in `competition.yaml`.
+        formulations: name → formulation; the first is the default.
+        columns: class names, target columns → names of the common scores.
+        target: cells per target column, class names, separator → (N,) or (N, C) array.
+        strata: target → (N,) int or (N, L) 0/1 for stratified folds, or float for bins.
+        one_hot: target, number of classes → (N, C) target on the common scale.
+        decision: number of classes, train and test class shares → default decision.
+        answers: number of classes, decided answers, class names → cells per target column.
+        recognise: evidence → guess, or None.
+        metrics: names of metrics that suit it, the commonest first.
+        has_classes: whether it has classes or grades.
+        one_of_classes: whether each sample has exactly one of them, so that shares make sense.
+    """
+
+    name: str
+    formulations: Mapping[str, Formulation]
+    columns: Callable[[Sequence[str], Sequence[str]], tuple[str, ...]]
+    target: Callable[[Sequence[Sequence[str]], Sequence[str], str | None], np.ndarray]
+    strata: Callable[[np.ndarray], np.ndarray]
+    one_hot: Callable[[np.ndarray, int], np.ndarray]
+    decision: Callable[[int, np.ndarray | None, np.ndarray | None], Decision]
+    answers: Callable[[np.ndarray, Sequence[str], int, str | None], list[list[str]]]
+    recognise: Callable[[Evidence], Guess | None]
+    metrics: tuple[str, ...]
+    has_classes: bool = True
+    one_of_classes: bool = True
+
+    @property
+    def default_formulation(self) -> str:
+        """The formulation a recipe has if it names none."""
+        return next(iter(self.formulations))
+
+
+def merge(parts: Sequence[Predictions]) -> Predictions:
+    """The mean of predictions of the same rows and columns: views, folds, seeds.
+
+    Args:
+        parts: predictions with equal ids in equal order.
+    """
+    first = parts[0]
+    for part in parts[1:]:
+        assert part.columns == first.columns
+        assert (part.ids == first.ids).all()
+    scores = np.mean([p.scores for p in parts], axis=0)
+    raws = [p.raw for p in parts if p.raw is not None and p.raw_columns == first.raw_columns]
+    has_raw = len(raws) == len(parts)
+    return Predictions(
+        ids=first.ids,
+        scores=scores,
+        columns=first.columns,
+        raw=np.mean(raws, axis=0) if has_raw else None,
+        raw_columns=first.raw_columns if has_raw else (),
+        folds=first.folds,
+        kind=first.kind,
+    )

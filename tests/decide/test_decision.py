@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import inspect
+import json
+
+import numpy as np
+import pytest
+
+from foldwise.decide import ANSWER_STEPS, DECISIONS, SCORE_STEPS, Decision, Step
+from foldwise.errors import ConfigError, DataError
+
+SHIFT = Step("prior_shift", {"train": [0.8, 0.2], "test": [0.5, 0.5]})
+
+#: One decision for each step of the table, and scores it takes.
+EXAMPLES = {
+    "argmax": (Decision((Step("argmax"),)), np.array([[0.2, 0.8], [0.6, 0.4]])),
+    "thresholds": (
+        Decision((Step("thresholds", {"values": [0.3, 0.1 + 0.2]}, fitted=True),)),
+        np.array([[0.2, 0.8], [0.6, 0.4]]),
+    ),
+    "cuts": (Decision((Step("cuts", {"values": [0.5, 1.5]}),)), np.array([[0.2], [1.7]])),
+    "value": (Decision((Step("value", {"low": 0.0, "decimals": 1}),)), np.array([[-0.2], [1.77]])),
+    "prior_shift": (Decision((SHIFT, Step("argmax"))), np.array([[0.7, 0.3], [0.9, 0.1]])),
+}
+
+
+def test_the_tables_part_score_steps_from_answer_steps() -> None:
+    assert DECISIONS == SCORE_STEPS | ANSWER_STEPS
+    assert not SCORE_STEPS.keys() & ANSWER_STEPS.keys()
+    assert EXAMPLES.keys() == DECISIONS.keys()
+
+
+@pytest.mark.parametrize("name", DECISIONS)
+def test_every_step_takes_scores_and_keyword_options(name: str) -> None:
+    first, *options = inspect.signature(DECISIONS[name]).parameters.values()
+    assert first.name == "scores"
+    assert all(option.kind is inspect.Parameter.KEYWORD_ONLY for option in options)
+
+
+@pytest.mark.parametrize("name", DECISIONS)
+def test_every_decision_survives_json_and_answers_the_same(name: str) -> None:
+    decision, scores = EXAMPLES[name]
+    again = Decision.from_json(json.loads(json.dumps(decision.to_json(), allow_nan=False)))
+    assert again == decision
+    assert again.is_fitted == decision.is_fitted == (name == "thresholds")
+    np.testing.assert_array_equal(again.answers(scores), decision.answers(scores))
+
+
+@pytest.mark.parametrize("name", DECISIONS)
+def test_every_decision_leaves_its_input_alone_and_answers_each_row_for_itself(name: str) -> None:
+    decision, scores = EXAMPLES[name]
+    before = scores.copy()
+    answers = decision.answers(scores)
+    np.testing.assert_array_equal(scores, before)
+    for row in range(len(scores)):
+        np.testing.assert_array_equal(decision.answers(scores[[row]]), answers[[row]])
+    assert decision.answers(scores[:0]).shape == (0, *answers.shape[1:])
+
+
+def test_steps_act_in_order() -> None:
+    decision = Decision((SHIFT, Step("argmax")))
+    scores = np.array([[0.7, 0.3]])
+    np.testing.assert_allclose(
+        decision.scores(scores), [[0.7 / 0.8, 1.5]] / np.sum(0.7 / 0.8 + 1.5)
+    )
+    assert decision.answers(scores).tolist() == [1]
+    assert Decision((Step("argmax"),)).answers(scores).tolist() == [0]
+    np.testing.assert_array_equal(Decision((Step("argmax"),)).scores(scores), scores)
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ((), "at least one step"),
+        ((Step("argmin"),), "did you mean 'argmax'"),
+        ((Step("thresholds", {"value": 0.5}),), "did you mean 'values'"),
+        ((Step("cuts"),), "values"),
+        ((Step("cuts", {"values": "high"}),), "values"),
+        ((SHIFT,), "prior_shift gives scores"),
+        ((Step("argmax"), Step("argmax")), "step 1, argmax, gives answers"),
+    ],
+)
+def test_impossible_decisions_are_refused(steps: tuple[Step, ...], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Decision(steps)
+
+
+def test_all_problems_of_a_decision_are_named_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Decision((Step("argmax"), Step("argmin"), Step("cuts"), SHIFT))
+    assert len(caught.value.problems) == 4
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_no_numbers_are_never_decided(bad: float) -> None:
+    scores = np.array([[0.2], [bad], [bad]])
+    with pytest.raises(DataError, match=r"2 of 3 samples .* row 1"):
+        EXAMPLES["cuts"][0].answers(scores)
+
+
+@pytest.mark.parametrize("value", [{}, {"format": 1}, {"format": 1, "steps": [{}]}, {"format": 2}])
+def test_files_that_hold_no_decision_are_refused(value: dict[str, object]) -> None:
+    with pytest.raises(DataError, match=r"decision"):
+        Decision.from_json(value)

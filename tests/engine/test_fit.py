@@ -1,0 +1,156 @@
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from foldwise.data.batches import Batch, epoch_order, num_steps
+from foldwise.engine.fit import EpochEnd, FitPlan, FitState, NonFiniteLossError, Step, fit
+from foldwise.losses import LOSSES
+from foldwise.optim.averaging import Ema, WeightMean
+from foldwise.optim.optimizers import build_optimizer
+from foldwise.optim.schedule import Stage, warmup_cosine
+
+ROWS = 24
+
+
+def images() -> torch.Tensor:
+    return torch.randint(0, 256, (ROWS, 3, 8, 8), generator=torch.manual_seed(3)).byte()
+
+
+def make_plan(**changes) -> FitPlan:
+    pixels, target = images(), torch.arange(ROWS) % 3
+
+    def batches(epoch: int) -> Iterator[Batch]:
+        for rows in np.array_split(epoch_order(ROWS, 11 + epoch), num_steps(ROWS, 8)):
+            yield Batch(pixels[rows], rows)
+
+    plan = {
+        "stages": warmup_cosine(epochs=3, warmup=1, lr=1e-2, min_lr=0.0),
+        "num_steps": 3,
+        "batches": batches,
+        "target": target,
+        "loss": LOSSES["cross_entropy"],
+        "seed": 1,
+        "fold": 0,
+    }
+    return FitPlan(**{**plan, **changes})
+
+
+def make_state(*, ema: bool = False, mean: bool = False, name: str = "adamw") -> FitState:
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        _Scale(), nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(),
+        nn.Dropout(0.5), nn.Linear(8 * 36, 3),
+    )  # fmt: skip
+    optimizer = build_optimizer(module, name=name, lr=1e-2, weight_decay=0.01)
+    accelerator = Accelerator(cpu=True)
+    prepared, optimizer = accelerator.prepare(module, optimizer)
+    return FitState(
+        accelerator.unwrap_model(prepared),
+        optimizer,
+        accelerator,
+        ema=Ema(module, 0.9) if ema else None,
+        mean=WeightMean(module, 2) if mean else None,
+    )
+
+
+class _Scale(nn.Module):
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return images.float() / 255
+
+
+def test_an_epoch_gives_its_steps_and_its_end():
+    events = list(fit(make_state(), make_plan()))
+    assert [type(event) for event in events[:4]] == [Step, Step, Step, EpochEnd]
+    assert len([e for e in events if isinstance(e, EpochEnd)]) == 3
+    assert events[-1].loss < events[3].loss
+
+
+def test_the_rate_follows_the_schedule():
+    found = [e.lr for e in fit(make_state(), make_plan()) if isinstance(e, Step)]
+    assert found[:3] == pytest.approx([0.0, 0.005, 0.01])
+    assert found[-1] == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("average", ["none", "ema", "mean"])
+@pytest.mark.parametrize("stop_after", [1, 2])
+def test_going_on_from_a_checkpoint_gives_the_same_bits(stop_after, average):
+    options = {"ema": average == "ema", "mean": average == "mean"}
+    whole = make_state(**options)
+    list(fit(whole, make_plan()))
+    first = make_state(**options)
+    for event in fit(first, make_plan()):
+        if isinstance(event, EpochEnd) and event.epoch + 1 == stop_after:
+            break
+    saved = first.checkpoint({"note": 1})
+    tensors = {name: value.clone() for name, value in saved.tensors.items()}
+    second = make_state(**options)
+    extra = second.restore(type(saved)(saved.epoch, tensors, saved.meta))
+    list(fit(second, make_plan()))
+    assert extra == {"note": 1}
+    assert second.weights().keys() == whole.weights().keys()
+    for name, value in whole.weights().items():
+        assert torch.equal(value, second.weights()[name]), name
+
+
+def test_accumulation_gives_the_gradient_of_the_whole_batch():
+    losses = []
+    for parts in (1, 2, 4):
+        state = make_state(name="sgd")  # Adam would blow up the rounding of zero gradients.
+        state.network[5].p = 0.0  # The parts of a batch would be dropped out otherwise.
+        list(fit(state, make_plan(accumulate=parts, norm="frozen")))
+        losses.append(torch.cat([p.detach().flatten() for p in state.network.parameters()]))
+    assert torch.allclose(losses[0], losses[1], atol=1e-4)
+    assert torch.allclose(losses[0], losses[2], atol=1e-4)
+
+
+def test_row_weights_of_zero_are_rows_that_do_not_count():
+    plan = make_plan(row_weights=torch.zeros(ROWS))
+    state = make_state()
+    steps = [event for event in fit(state, plan) if isinstance(event, Step)]
+    assert {event.loss for event in steps} == {0.0}
+
+
+@pytest.mark.parametrize("at", range(9))
+def test_a_loss_that_is_not_finite_names_its_rows_or_is_skipped(at):
+    calls = [0]
+
+    def loss(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        calls[0] += 1
+        losses = LOSSES["cross_entropy"](logits, target)
+        return losses * float("nan") if calls[0] == at + 1 else losses
+
+    order = [
+        rows
+        for epoch in range(3)
+        for rows in np.array_split(epoch_order(ROWS, 11 + epoch), num_steps(ROWS, 8))
+    ]
+    with pytest.raises(NonFiniteLossError) as caught:
+        list(fit(make_state(), make_plan(loss=loss)))
+    assert caught.value.rows.tolist() == order[at].tolist()
+    calls[0] = 0
+    state = make_state()
+    list(fit(state, make_plan(loss=loss, on_nonfinite="skip")))
+    assert state.skipped == order[at].tolist()
+    assert all(torch.isfinite(p).all() for p in state.network.parameters())
+
+
+def test_a_frozen_norm_keeps_its_statistics():
+    state = make_state()
+    before = state.network[2].running_mean.clone()
+    list(fit(state, make_plan(norm="frozen")))
+    assert torch.equal(before, state.network[2].running_mean)
+
+
+def test_stages_follow_each_other():
+    stages = (Stage(1, "all", 0.0, 0.0), Stage(2, "all", 1e-2, 1e-2, "constant"))
+    state = make_state()
+    before = [p.detach().clone() for p in state.network.parameters()]
+    for event in fit(state, make_plan(stages=stages)):
+        if isinstance(event, EpochEnd) and event.epoch == 0:
+            assert all(
+                torch.equal(a, b) for a, b in zip(before, state.network.parameters(), strict=True)
+            )

@@ -1,0 +1,168 @@
+"""Trains a tiny competition over and over in forked processes and kills them: prints counts.
+
+Usage: python -m tests.survive.driver FOLDER NUM_KILLS [SUCCESSIVE]
+One process imports torch, without starting its threads; every attempt is a fork of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import foldwise.cluster.preload  # noqa: F401
+from foldwise import publish
+from foldwise.rundir import Home, RunDir
+from foldwise.stages.evaluate import evaluate
+from foldwise.stages.predict import predict
+from foldwise.stages.prepare import prepare
+from foldwise.stages.recipes import load_recipe
+from foldwise.stages.split import split
+from foldwise.stages.submit import submit
+from foldwise.stages.train import record_run, units_of
+from foldwise.stages.train_unit import train_unit
+from foldwise.tasks.problem import open_problem
+from tests.builders import SMALL, make_home
+
+RECIPE = {
+    **SMALL,
+    "views": ["identity", "hflip"],
+    "train": {**SMALL["train"], "epochs": 2, "ema": 0.9, "workers": 2},
+}
+NOT_COMPARED = {"timing.jsonl", "log.txt", "run.json", ".lock", "entry.json"}
+
+
+def journey(home: Home) -> None:
+    """Train all folds, merge, score and hand in, in this process."""
+    recipe = load_recipe(home, "a")
+    run = RunDir(home.runs / "a")
+    units = units_of(open_problem(home), recipe, run)
+    record_run(units[0], (0,))
+    for unit in units:
+        train_unit(str(home.path), str(run.path), unit.fold, 0, 1, None)
+    predict(home, "a")
+    evaluate(home, "a")
+    submit(home, None)
+
+
+def forked(work: Callable[[], None]) -> int:
+    """The status of a child that does the work; its output is thrown away."""
+    child = os.fork()
+    if child == 0:
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, 1)
+        status = 1
+        try:
+            work()
+            status = 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def killed_after(seconds: float, work: Callable[[], None]) -> int:
+    """The same, killed by itself after a time."""
+
+    def doomed() -> None:
+        timer = threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGKILL))
+        timer.daemon = True
+        timer.start()
+        work()
+
+    return forked(doomed)
+
+
+def killed_at(phase: int, work: Callable[[], None]) -> int:
+    """The same, killed at the n-th phase of a publication."""
+
+    def doomed() -> None:
+        seen = [0]
+
+        def step(name: str, path: Path) -> None:
+            seen[0] += 1
+            if seen[0] == phase:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        publish.step = step
+        work()
+
+    return forked(doomed)
+
+
+def count_phases(work: Callable[[], None], count_file: Path) -> int:
+    """How many phases an uninterrupted run has."""
+
+    def counted() -> None:
+        seen = [0]
+
+        def step(name: str, path: Path) -> None:
+            seen[0] += 1
+
+        publish.step = step
+        work()
+        count_file.write_text(str(seen[0]))
+
+    assert forked(counted) == 0
+    return int(count_file.read_text())
+
+
+def hashes(home: Home) -> dict[str, str]:
+    """SHA-256 of every artifact of runs and submissions."""
+    places = [home.runs, home.submissions]
+    files = sorted(p for place in places for p in place.rglob("*") if p.is_file())
+    found = {
+        str(p.relative_to(home.path)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in files
+        if p.name not in NOT_COMPARED
+    }
+    return {**found, "submission": hashlib.sha256(home.submission.read_bytes()).hexdigest()}
+
+
+def main(folder: Path, num_kills: int, successive: int) -> dict[str, int]:
+    """Kill and resume; returns the counts."""
+    template = make_home(folder / "template", recipes={"a": RECIPE}, num_train=36)
+    prepare(template)
+    split(template)
+
+    def fresh(name: str) -> Home:
+        shutil.copytree(folder / "template", folder / name)
+        return Home(folder / name / "comp")
+
+    home = fresh("whole")
+    started = time.monotonic()
+    num_phases = count_phases(lambda: journey(home), folder / "phases")
+    took = time.monotonic() - started
+    wanted = hashes(home)
+    draw = random.Random(0)
+    counts = {"planned": num_kills, "killed": 0, "identical": 0, "strays": 0}
+    for number in range(num_kills):
+        home = fresh(f"kill{number}")
+        for _ in range(successive):
+            work = lambda home=home: journey(home)  # noqa: E731
+            if number % 2:
+                status = killed_at(draw.randint(1, num_phases), work)
+            else:
+                status = killed_after(draw.uniform(0.05, took), work)
+            counts["killed"] += status == -signal.SIGKILL
+        assert forked(lambda home=home: journey(home)) == 0
+        found = hashes(home)
+        counts["identical"] += found == wanted
+        if found != wanted:
+            keys = sorted(k for k in {*found, *wanted} if found.get(k) != wanted.get(k))
+            print(f"kill {number} differs: {keys}", file=sys.stderr)
+        counts["strays"] += len(list(home.path.rglob(".foldwise-part-*")))
+        shutil.rmtree(folder / f"kill{number}")
+    return counts
+
+
+if __name__ == "__main__":
+    result = main(Path(sys.argv[1]), int(sys.argv[2]), int((sys.argv[3:] or ["1"])[0]))
+    print(json.dumps(result))
