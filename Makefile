@@ -41,7 +41,7 @@ bench: setup
 	$(BIN)/python bench/run.py $(NAME)
 
 survive: setup
-	$(BIN)/python -m pytest -m survive --full tests/survive
+	$(BIN)/python -m pytest --full tests/survive
 
 clean:
 	rm -rf .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

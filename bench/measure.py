@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
-ROUNDS = 7
+ROUNDS = 5
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -57,20 +59,23 @@ def describe_machine() -> None:
 
 
 def interleaved(
-    cases: Mapping[str, Callable[[], object]], *, rounds: int = ROUNDS
-) -> dict[str, list[float]]:
-    """Seconds of each case in each round, after one to warm up; the order turns every round."""
-    for case in cases.values():
-        case()
+    cases: Mapping[str, Callable[[], T]], *, rounds: int = ROUNDS
+) -> tuple[dict[str, list[float]], dict[str, T]]:
+    """Seconds of each case in each round, and what it gave in a first one that only warms up.
+
+    The order turns every round.
+    """
+    given = {name: case() for name, case in cases.items()}
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     names = list(cases)
     for turn in range(rounds):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+        start = turn % len(names)
+        for name in names[start:] + names[:start]:
             gc.collect()
             started = time.perf_counter()
             cases[name]()
             seconds[name].append(time.perf_counter() - started)
-    return seconds
+    return seconds, given
 
 
 def ratio(peers: Sequence[Sequence[float]], ours: Sequence[Sequence[float]]) -> float:

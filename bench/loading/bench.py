@@ -6,6 +6,7 @@ each cut at random from a 512 x 512 JPEG and mirrored at random. Both have had a
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -27,11 +28,13 @@ from foldwise.data.cache_writing import fill
 from foldwise.data.decoder_pool import decode_all
 from foldwise.data.sources import ImageRef
 from foldwise.data.spec import CacheSpec, cached_side
+from foldwise.models.network import Network
 
 NUM, SIDE, SIZE, BATCH = 400, 512, 224, 50
 SCALE, RATIO = (0.6, 1.0), (0.8, 1.25)
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 TARGET = 3.0
+SPEC = CacheSpec.make(cached_side(SIZE, 1.15))
 
 
 def make_images(folder: Path) -> None:
@@ -44,19 +47,25 @@ def make_images(folder: Path) -> None:
         grain = np.asarray(grain.filter(ImageFilter.GaussianBlur(1.0)), dtype=np.int16) - 128
         path = folder / str(index % 2) / f"{index:04d}.jpg"
         path.parent.mkdir(exist_ok=True)
-        pixels = np.clip(image + grain[:, :, None], 0, 255).astype(np.uint8)
+        pixels = np.clip(image + grain[:, :, None] // 2, 0, 255).astype(np.uint8)
         Image.fromarray(pixels).save(path, quality=90)
 
 
-def prepare(folder: Path) -> Source:
-    """The cache as `foldwise prepare` makes it, and its images as a unit reads them."""
-    spec = CacheSpec.make(cached_side(SIZE, 1.15))
+def prepare(folder: Path) -> None:
+    """Fill the cache as `foldwise prepare` does."""
     paths = sorted((folder / "images").glob("*/*.jpg"))
-    refs = [ImageRef(path) for path in paths]
-    hashes = np.empty(len(refs), dtype=object)
-    for index, decoded in fill(folder / "cache", [spec], decode_all(refs, [spec])):
+    hashes = [""] * len(paths)
+    for index, decoded in fill(
+        folder / "cache", [SPEC], decode_all([ImageRef(path) for path in paths], [SPEC])
+    ):
         hashes[index] = decoded.sha256
-    return Source(Cache.open(folder / "cache", spec).get, hashes, np.arange(len(refs)), SIZE)
+    (folder / "hashes.json").write_text(json.dumps(hashes))
+
+
+def open_source(folder: Path) -> Source:
+    """The images as a unit reads them."""
+    hashes = np.array(json.loads((folder / "hashes.json").read_text()), dtype=object)
+    return Source(Cache.open(folder / "cache", SPEC).get, hashes, np.arange(len(hashes)), SIZE)
 
 
 def own_batches(source: Source, epochs: Iterator[int], *, workers: int) -> Iterator[torch.Tensor]:
@@ -73,15 +82,15 @@ def own_batches(source: Source, epochs: Iterator[int], *, workers: int) -> Itera
     return (batch.images for batch in batches)
 
 
-def own_epoch(source: Source, epochs: Iterator[int], *, workers: int, is_float: bool) -> float:
-    """Mean over the epoch; normalised as `Network.normalize` does it."""
-    mean, std = (255 * torch.tensor(values).view(1, -1, 1, 1) for values in (MEAN, STD))
+def own_epoch(
+    source: Source, network: Network, epochs: Iterator[int], *, workers: int, is_float: bool
+) -> float:
+    """Mean over a grid of pixels; counted without it where batches stay u8."""
     total = 0.0
     for images in own_batches(source, epochs, workers=workers):
         assert images.shape[1:] == (3, SIZE, SIZE)
         if is_float:
-            images = (images.to(torch.float32) - mean) / std
-            total += float(images[:, :, ::16, ::16].mean())
+            total += float(network.normalize(images)[:, :, ::16, ::16].mean())
     return total / (NUM // BATCH)
 
 
@@ -111,14 +120,14 @@ def peer_epoch(loader: DataLoader[tuple[torch.Tensor, int]]) -> float:
     return total / (NUM // BATCH)
 
 
-def make_case(name: str, folder: Path, source: Source | None) -> Callable[[], float]:
+def make_case(name: str, folder: Path) -> Callable[[], float]:
     side, kind, workers = name.split(", ")
     num = int(workers.split()[0])
     if side == "ImageFolder":
         return partial(peer_epoch, peer_loader(folder, num))
-    assert source is not None
-    epochs = iter(range(1_000_000))
-    return partial(own_epoch, source, epochs, workers=num, is_float=kind == "float")
+    network = Network(torch.nn.Identity(), None, mean=MEAN, std=STD)
+    source, epochs = open_source(folder), iter(range(1_000_000))
+    return partial(own_epoch, source, network, epochs, workers=num, is_float=kind == "float")
 
 
 PEERS = ["ImageFolder, float, 0 workers", "ImageFolder, float, 2 workers"]
@@ -130,9 +139,7 @@ def main() -> int:
     torch.set_num_threads(1)  # Workers and loader threads are what is parallel on both sides.
     torch.manual_seed(0)
     if sys.argv[1:2] == ["--case"]:
-        folder = Path(sys.argv[3])
-        source = prepare(folder) if sys.argv[2].startswith("foldwise") else None
-        case = make_case(sys.argv[2], folder, source)
+        case = make_case(sys.argv[2], Path(sys.argv[3]))
         measure.ready()
         case()
         return 0
@@ -144,10 +151,9 @@ def main() -> int:
         make_images(folder / "images")
         size = sum(path.stat().st_size for path in folder.rglob("*.jpg"))
         print(f"{NUM} files, {size * 8 / NUM / SIDE**2:.2f} bits a pixel")
-        source = prepare(folder)
-        cases = {case: make_case(case, folder, source) for case in [*PEERS, *OURS, *OURS_U8]}
-        means = {case: run() for case, run in cases.items()}
-        seconds = measure.interleaved(cases)
+        prepare(folder)
+        cases = {case: make_case(case, folder) for case in [*PEERS, *OURS, *OURS_U8]}
+        seconds, means = measure.interleaved(cases)
         memory = {case: measure.peak_memory(__file__, case, folder) for case in cases}
         measure.print_table(seconds, NUM, memory)
     verdict = measure.Verdict()

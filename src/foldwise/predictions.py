@@ -104,9 +104,9 @@ def concatenate(parts: Sequence[Predictions]) -> Predictions:
 
 def write(path: Path, predictions: Predictions) -> None:
     """Publish predictions as Parquet, rows sorted by id."""
-    order = np.argsort(predictions.ids.astype(str), kind="stable")
+    order = np.array(sorted(range(len(predictions)), key=predictions.ids.__getitem__), dtype=int)
     rows = predictions.take(order)
-    data: dict[str, object] = {"id": pa.array(rows.ids.astype(str).tolist(), pa.string())}
+    data: dict[str, object] = {"id": pa.array(rows.ids.tolist(), pa.string())}
     if rows.folds is not None:
         data["fold"] = rows.folds.astype(np.int64)
     for index, column in enumerate(rows.columns):

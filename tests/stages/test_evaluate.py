@@ -15,6 +15,8 @@ from foldwise import predictions as predictions_file
 from foldwise import samples as samples_file
 from foldwise.config.plan import Plan
 from foldwise.config.writing import write_yaml
+from foldwise.data.cache_writing import write_blocks
+from foldwise.data.spec import THUMB
 from foldwise.errors import DataError, RunError
 from foldwise.publish import publish_json, publish_text
 from foldwise.rundir import Home, RunDir
@@ -313,10 +315,16 @@ def test_simple_references_are_computed_once_for_all_runs(tmp_path: Path) -> Non
 
 
 def test_references_are_probabilities_in_spite_of_rounding(tmp_path: Path) -> None:
-    problem = make_problem(tmp_path, "multiclass", num_train=300, test_prior="balanced")
+    problem = make_problem(tmp_path, num_train=300, test_prior="balanced", thumbs=False)
+    rng = np.random.default_rng(0)
+    looks = rng.integers(0, 200, (3, 32, 32, 3))
+    shown = looks[np.append(problem.target, rng.integers(0, 3, 30))]
+    images = shown + rng.integers(0, 30, shown.shape)
+    hashes = problem.samples.hashes
+    write_blocks(problem.home.cache, THUMB, zip(hashes, images.astype(np.uint8), strict=True))
     write_run(problem, "a")
-    names = [reference["name"] for reference in scored(problem, "a")["references"]]
-    assert "nearest_thumbnail" in names
+    nearest = scored(problem, "a")["references"][1]
+    assert (nearest["name"], nearest["score"]) == ("nearest_thumbnail", 1.0)
     for file in (problem.home.runs / ".references").glob("*.parquet"):
         found = predictions_file.read(file).scores
         assert found.min() >= 0

@@ -91,7 +91,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Home:
         if "label" in table and name == "train":
             table["label"] = [_HOSTILE[int(label)] for label in table["label"]]
         table.to_csv(raw / f"{name}.csv", index=False)
-    shutil.copy(raw / "images/000.png", raw / "images/003.png")
+    shutil.copy(raw / "images/000.png", raw / "images/004.png")
     (raw / "images/001.png").write_bytes(b"no image")
     prepare(home, display=QUIET)
     audit(home, display=QUIET)
@@ -169,9 +169,8 @@ def test_nothing_hostile_becomes_markup(page: tuple[str, _Page]) -> None:
 
 
 def test_names_that_turn_the_line_around_are_isolated(page: tuple[str, _Page]) -> None:
-    before = re.findall(r"(.{5})\u202eevil", page[0])
-    outside = [part for part in before if part != "<bdi>" and not part.endswith('"')]
-    assert outside == ["itle>"] * len(outside)  # A chart's title is a text of its own.
+    before = re.findall('(<bdi>|\u2068|")\u202eevil', page[0])
+    assert len(before) == page[0].count("\u202eevil") > 20
 
 
 def test_says_what_is_submitted_how_it_was_got_and_what_is_undecided(

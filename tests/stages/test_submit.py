@@ -303,6 +303,35 @@ def test_the_plain_mean_is_taken_unless_a_run_beats_it(tmp_path: Path) -> None:
     assert handed_in(problem).entry.facts["run"] == "star"
 
 
+def test_a_run_that_seems_better_than_the_mean_does_not_replace_it(tmp_path: Path) -> None:
+    problem = with_sample(tmp_path, "id,grade", ",0", "ordinal")
+    write_run(problem, "a", noise=0.5, seed=3)
+    write_run(problem, "b", noise=0.95, seed=103)
+    single = evaluate(problem.home, "a", problem=problem, display=QUIET)
+    record = blend(problem.home, "mean", members=["a", "b"], problem=problem, display=QUIET)
+    assert record["gain"]["verdict"] == "undecided"
+    assert single["score"] > record["naive_score"] + 0.02
+    assert best_run(problem.home, problem=problem) == "mean"
+    assert handed_in(problem, "mean").is_current
+    alone = handed_in(problem, "a")
+    assert not alone.is_current
+    assert "a against mean: +0.0" in alone.reason
+
+
+def test_a_file_that_two_runs_gave_rests_on_the_better_founded(tmp_path: Path) -> None:
+    problem = with_sample(tmp_path, "id,label", ",ape")
+    for name, noise in (("poor", 0.9), ("good", 0.2), ("middle", 0.5)):
+        write_run(problem, name, noise=noise)
+    same = predictions_file.read(problem.home.run("good").test)
+    predictions_file.write(problem.home.run("poor").test, same)
+    handed_in(problem, "good")
+    poor = handed_in(problem, "poor")
+    assert poor.is_new
+    assert poor.is_current
+    assert read_json(problem.home.stamp("submission"))["run"] == "good"
+    assert not handed_in(problem, "middle").is_current
+
+
 def test_a_mean_that_loses_is_no_default(tmp_path: Path) -> None:
     problem = with_sample(tmp_path, "id,label", ",ape")
     write_run(problem, "a", noise=0.3)

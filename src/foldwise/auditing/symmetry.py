@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 #: A head must know something before it can tell: skill above chance, by so many standard errors.
 _MIN_SKILL, _MIN_Z = 0.05, 3.0
@@ -13,8 +14,9 @@ _MAX_SHOWN, _MAX_HIGH = 0.05, 0.12
 #: Features in their places change with the image, so only a large cost speaks against it.
 #: Measured: 0.02 to 0.17 where mirroring is harmless, 0.51 on traffic signs, 0.78 on digits.
 _MAX_SHOWN_PLACED = 0.25
-#: Classes count as swapped from this share of a class and so many images.
-_SWAP_SHARE, _SWAP_COUNT = 0.1, 3
+#: Classes count as swapped from this share of a class, so many images, and so many standard
+#: errors of images that move one way rather than the other.
+_SWAP_SHARE, _SWAP_COUNT, _SWAP_Z = 0.1, 3, 2.0
 _PENALTIES = np.geomspace(1e-3, 1e2, 11)
 #: A feature that hardly varies is not blown up beyond this share of the mean spread.
 _LEAST_SPREAD = 0.1
@@ -116,7 +118,8 @@ def measure_symmetry(
     Source: the interval is the normal one with variance between groups, Liang and Zeger (1986),
     "Longitudinal data analysis using generalized linear models", Biometrika 73(1).
     """
-    plain, shown, learned = _held_out(upright, changed, target, folds)
+    with threadpool_limits(1, "blas"):  # Small products: threads would wait for each other.
+        plain, shown, learned = _held_out(upright, changed, target, folds)
     units = np.arange(len(target)) if groups is None else np.unique(groups, return_inverse=True)[1]
     chance = _quality(_other_means(target, folds), target, labels)
     skills = _quality(plain, target, labels) - chance
@@ -165,55 +168,53 @@ def judge(placed: SymmetryCost, whole: SymmetryCost | None = None) -> Verdict:
 def _held_out(
     upright: np.ndarray, changed: np.ndarray, target: np.ndarray, folds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(N, C) scores each: plain, shown changed images, having learned from them."""
+    """(N, C) scores each: plain, shown changed images, having learned from them.
+
+    All from the products of all rows with each other, computed once.
+    """
+    num = len(upright)
+    spread = upright.std(axis=0)
+    spread = np.maximum(spread, max(_LEAST_SPREAD * spread.mean(), 1e-12))
+    rows = (np.concatenate([upright, changed]) - upright.mean(axis=0)) / spread
+    products = rows @ rows.T
     plain, shown, learned = (np.empty(target.shape) for _ in range(3))
     for fold in np.unique(folds):
-        held = folds == fold
-        rest = upright[~held].astype(np.float64)
-        mean, spread = rest.mean(axis=0), rest.std(axis=0)
-        spread = np.maximum(spread, max(_LEAST_SPREAD * spread.mean(), 1e-12))
-        before, after = (upright - mean) / spread, (changed - mean) / spread
-        penalty = _choose_penalty(before[~held], target[~held])
-        weight, bias = _ridge(before[~held], target[~held], penalty)
-        plain[held], shown[held] = before[held] @ weight + bias, after[held] @ weight + bias
-        both = np.concatenate([before[~held], after[~held]])
+        held, rest = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        bias = target[rest].mean(axis=0)
+        centred = target[rest] - bias
+        penalty = _choose_penalty(products[np.ix_(rest, rest)], centred)
+        dual = _dual(products[np.ix_(rest, rest)], centred, penalty)
+        plain[held] = products[np.ix_(held, rest)] @ dual + bias
+        shown[held] = products[np.ix_(num + held, rest)] @ dual + bias
+        both = np.concatenate([rest, num + rest])
         # Twice the rows, twice the penalty: the same strength, so only the change is new.
-        weight, bias = _ridge(both, np.tile(target[~held], (2, 1)), 2 * penalty)
-        learned[held] = before[held] @ weight + bias
+        dual = _dual(products[np.ix_(both, both)], np.tile(centred, (2, 1)), 2 * penalty)
+        learned[held] = products[np.ix_(held, both)] @ dual + bias
     return plain, shown, learned
 
 
-def _choose_penalty(rows: np.ndarray, target: np.ndarray) -> float:
+def _choose_penalty(products: np.ndarray, target: np.ndarray) -> float:
     """By the exact left-out residuals of ridge regression.
 
     Source: Golub, Heath and Wahba (1979), "Generalized cross-validation as a method for choosing
     a good ridge parameter", Technometrics 21(2).
     """
-    values, vectors = np.linalg.eigh(rows @ rows.T)
+    values, vectors = np.linalg.eigh(products)
     values = np.maximum(values, 0.0)
-    centred = target - target.mean(axis=0)
-    rotated = vectors.T @ centred
+    rotated = vectors.T @ target
     best = (np.inf, 1.0)
     for penalty in _PENALTIES * max(values.mean(), 1e-12):
         shrink = values / (values + penalty)
-        leverage = (vectors**2) @ shrink + 1 / len(rows)
-        residual = centred - vectors @ (shrink[:, None] * rotated)
+        leverage = (vectors**2) @ shrink + 1 / len(products)
+        residual = target - vectors @ (shrink[:, None] * rotated)
         left_out = residual / np.maximum(1 - leverage, 1e-6)[:, None]
         best = min(best, (float((left_out**2).mean()), float(penalty)))
     return best[1]
 
 
-def _ridge(rows: np.ndarray, target: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
-    """Weight (D, C) and bias (C,), solved among the rows or the features, whichever are fewer."""
-    mean, bias = rows.mean(axis=0), target.mean(axis=0)
-    centred = rows - mean
-    if len(rows) <= rows.shape[1]:
-        gram = centred @ centred.T + penalty * np.eye(len(rows))
-        weight = centred.T @ np.linalg.solve(gram, target - bias)
-    else:
-        gram = centred.T @ centred + penalty * np.eye(rows.shape[1])
-        weight = np.linalg.solve(gram, centred.T @ (target - bias))
-    return weight, bias - mean @ weight
+def _dual(products: np.ndarray, target: np.ndarray, penalty: float) -> np.ndarray:
+    """(n, C) how much each row counts in the ridge solution."""
+    return np.linalg.solve(products + penalty * np.eye(len(products)), target)
 
 
 def _quality(scores: np.ndarray, target: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
@@ -243,13 +244,17 @@ def _standard_error(values: np.ndarray, units: np.ndarray) -> float:
 
 def _swaps(before: np.ndarray, after: np.ndarray, labels: np.ndarray) -> tuple[Swap, ...]:
     num_classes = before.shape[1]
-    net = np.zeros((num_classes, num_classes), dtype=np.int64)
-    np.add.at(net, (labels, after.argmax(axis=1)), 1)
-    np.add.at(net, (labels, before.argmax(axis=1)), -1)
+    said_before, said_after = before.argmax(axis=1), after.argmax(axis=1)
+    moved = said_before != said_after
+    come, gone = (np.zeros((num_classes, num_classes), dtype=np.int64) for _ in range(2))
+    np.add.at(come, (labels[moved], said_after[moved]), 1)
+    np.add.at(gone, (labels[moved], said_before[moved]), 1)
+    net = come - gone
     shares = net / np.maximum(np.bincount(labels, minlength=num_classes), 1)[:, None]
+    is_many = (net >= _SWAP_COUNT) & (net >= _SWAP_Z * np.sqrt(come + gone))
     found = [
         Swap(int(true), int(said), int(net[true, said]), float(shares[true, said]))
-        for true, said in np.argwhere((net >= _SWAP_COUNT) & (shares >= _SWAP_SHARE))
+        for true, said in np.argwhere(is_many & (shares >= _SWAP_SHARE))
         if true != said
     ]
     return tuple(sorted(found, key=lambda swap: -swap.share))

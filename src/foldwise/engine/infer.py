@@ -69,7 +69,7 @@ def apply_head(head: torch.nn.Module, features: np.ndarray, *, batch: int) -> np
     """
     parts = []
     with torch.inference_mode():
-        for start in range(0, len(features), batch):
+        for start in range(0, max(len(features), 1), batch):
             rows = features[start : start + batch]
             padded = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows), axis=0)])
             outputs = head(torch.from_numpy(padded))[: len(rows)]

@@ -91,6 +91,9 @@ class UnitWork:
 
     def score_rows(self, network: Network, samples: Samples, held_out: bool) -> Predictions:
         """Predictions of samples, all views merged, by the one forward pass."""
+        if not len(samples):
+            num_outputs = self.assembly.formulation.num_outputs(self.unit.problem.num_classes)
+            return self.predictions(samples, np.empty((0, num_outputs)), held_out)
         source = self.assembly.source(samples)
         outputs = infer(
             network.to(self.device).eval(),

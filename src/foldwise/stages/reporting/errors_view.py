@@ -10,6 +10,7 @@ from markupsafe import Markup
 from foldwise.stages.reporting.charts import recall_curve, scatter_chart
 from foldwise.stages.reporting.material import Material
 from foldwise.stages.reporting.strips import share_strip
+from foldwise.stages.reporting.svg import isolated
 from foldwise.stages.reporting.words import score_text
 
 #: Beyond so many classes a matrix cannot be read; the commonest confusions are listed instead.
@@ -33,9 +34,9 @@ def weak(value: float | None) -> str:
     """Class of a cell whose colour says how far a value in [0, 1] is from 1.
 
     >>> weak(1.0), weak(0.8), weak(0.1)
-    ('', 'w2', 'w5')
+    ('', 'w1', 'w5')
     """
-    return "" if value is None or value > 0.95 else f"w{min(1 + int(5 * (1 - value)), 5)}"
+    return "" if value is None or value > 0.95 else f"w{int(np.ceil(5 * (1 - value) - 1e-9))}"
 
 
 def confusion_view(scores: dict[str, Any]) -> dict[str, Any] | None:
@@ -113,7 +114,7 @@ def curves_view(scores: dict[str, Any]) -> dict[str, Any] | None:
                 "plot": recall_curve(
                     curve["recall"],
                     curve["precision"],
-                    about=f"{curve['class']}: precision against recall",
+                    about=f"{isolated(curve['class'])}: precision against recall",
                 ),
             }
             for curve in shown

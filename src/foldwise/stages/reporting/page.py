@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foldwise import __version__
 from foldwise import device as machine
@@ -21,6 +22,9 @@ from foldwise.stages.reporting.score_table import score_table
 from foldwise.stages.reporting.spread_view import spread_view
 from foldwise.stages.reporting.standing import standing
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 _PACKAGE = "foldwise.stages.reporting"
 
 
@@ -32,6 +36,13 @@ def page(material: Material, *, written: str) -> str:
         written: the line that says when it was written; the only one that differs between two
             pages of the same material.
     """
+    template = _environment().get_template("page.html.j2")
+    return template.render(_content(material), written=written)
+
+
+@cache
+def _environment() -> Environment:
+    """Templates that escape whatever is not our own markup, and refuse names that are not there."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -45,7 +56,7 @@ def page(material: Material, *, written: str) -> str:
     environment.filters.update(
         score=words.score_text, signed=words.signed, percent=words.percent, moment=words.moment
     )
-    return environment.get_template("page.html.j2").render(_content(material), written=written)
+    return environment
 
 
 def _content(material: Material) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from foldwise.stages.display import duration
 from foldwise.stages.reporting.material import Material, Run
 from foldwise.stages.reporting.strips import axis_strip, common_scale, interval_strip
-from foldwise.stages.reporting.svg import Scale
+from foldwise.stages.reporting.svg import Scale, isolated
 from foldwise.stages.reporting.words import metric_sentence
 
 _LOOKS = {"recipe": "a", "blend": "b", "external": "a", "reference": "c"}
@@ -88,7 +88,7 @@ def _row(run: Run, scale: Scale, submitted: str | None) -> dict[str, Any]:
             None if ends is None else (ends["low"], ends["high"]),
             dots=[fold["score"] for fold in scores["folds"] if fold["score"] is not None],
             look=_LOOKS.get(run.kind, "a"),
-            about=f"{run.label}: score, interval and folds",
+            about=f"{isolated(run.label)}: score, interval and folds",
         ),
         "fold_mean": scores["fold_mean"],
         "fold_std": scores["fold_std"],
@@ -113,7 +113,11 @@ def _reference_row(reference: dict[str, Any], scale: Scale) -> dict[str, Any]:
         "score": reference["score"],
         "interval": None,
         "plot": interval_strip(
-            scale, reference["score"], None, look="c", about=f"{reference['label']}: score"
+            scale,
+            reference["score"],
+            None,
+            look="c",
+            about=f"{isolated(reference['label'])}: score",
         ),
         **dict.fromkeys(("fold_mean", "fold_std", "how", "folds", "seeds", "time", "gain")),
         "is_complete": True,

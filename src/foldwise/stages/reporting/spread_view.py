@@ -13,6 +13,7 @@ from foldwise.stages.held_out import HeldOut, ordered_columns, read_held_out
 from foldwise.stages.reporting.charts import spread_chart
 from foldwise.stages.reporting.material import Material, Run
 from foldwise.stages.reporting.strips import marks_strip
+from foldwise.stages.reporting.svg import isolated
 from foldwise.stages.reporting.words import percent
 from foldwise.tasks.problem import Problem
 
@@ -72,8 +73,8 @@ def _charts(held: HeldOut, test: np.ndarray) -> list[dict[str, Any]]:
             "plot": spread_chart(
                 held.scores[:, c],
                 test[:, c],
-                x_label="score" if len(columns) == 1 else f"score of {columns[c]}",
-                about=f"{columns[c]}: out-of-fold and test scores",
+                x_label="score" if len(columns) == 1 else f"score of {isolated(columns[c])}",
+                about=f"{isolated(columns[c])}: out-of-fold and test scores",
             ),
         }
         for c in shown

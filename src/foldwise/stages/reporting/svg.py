@@ -31,6 +31,11 @@ def tag(name: str, *children: str, **attributes: object) -> Markup:
     return Markup(f"<{name}{''.join(words)}>{inside}</{name}>")
 
 
+def isolated(name: str) -> str:
+    """A name from the data that cannot turn the words around it, whatever script it is in."""
+    return f"\u2068{name}\u2069"
+
+
 def number(value: object) -> str:
     """A length with at most two decimals; anything else as text.
 

@@ -1,0 +1,193 @@
+"""Whole training through foldwise's engine against a plain PyTorch loop over tensors in memory.
+
+Same network and first weights, same batches in the same order, same optimiser, rates and precision
+(fp32), one compute thread. The plain loop finds its images normalised as float32 in memory; foldwise
+reads them from the prepared cache and keeps its books (keyed draws, finite losses, events).
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import measure
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from foldwise import seeding
+from foldwise.data.batches import epoch_order, eval_batches, num_steps
+from foldwise.engine.assemble import Assembly
+from foldwise.engine.fit import EpochEnd, fit
+from foldwise.engine.fitting import fit_plan, fit_state, image_batches
+from foldwise.optim.schedule import rates
+from foldwise.rundir import Home
+from foldwise.stages.display import Display
+from foldwise.stages.prepare import prepare
+from foldwise.stages.recipes import load_recipe
+from foldwise.tasks.problem import Problem, open_problem
+
+NUM, SIZE, CLASSES = 512, 64, ("ape", "bear", "cow")
+TARGET = 0.95
+CPU = torch.device("cpu")
+
+COMPETITION = f"""\
+name: bench
+data: data
+tables: {{train: train.csv}}
+images: {{kind: path, column: file}}
+columns: {{id: id, target: [label]}}
+task: multiclass
+classes: [{", ".join(CLASSES)}]
+metric: log_loss
+"""
+RECIPE = f"""\
+model: {{name: NETWORK}}
+input: {{size: {SIZE}, zoom: 1.0}}
+train: {{epochs: 2, batch: 32, lr: 1e-3, optimizer: adamw, precision: fp32}}
+"""
+NETWORKS = {"small_cnn": NUM, "resnet18": NUM // 2}
+
+
+def make_competition(folder: Path) -> None:
+    """Noise with a tint by class, prepared."""
+    rng = np.random.default_rng(0)
+    home, data = Home(folder), folder / "data"
+    data.mkdir()
+    rows = ["id,file,label"]
+    for index in range(NUM):
+        label = index % len(CLASSES)
+        image = rng.integers(0, 200, (SIZE, SIZE, 3)).astype(np.uint8)
+        image[:, :, label] += 20
+        Image.fromarray(image).save(data / f"{index}.png")
+        rows.append(f"i{index:04d},{index}.png,{CLASSES[label]}")
+    (data / "train.csv").write_text("\n".join(rows) + "\n")
+    home.competition.write_text(COMPETITION)
+    home.recipes.mkdir()
+    for name in NETWORKS:
+        home.recipe(name).write_text(RECIPE.replace("NETWORK", name))
+    prepare(home, inputs=[load_recipe(home, "small_cnn").input], display=Display(quiet=True))
+
+
+@dataclass(frozen=True)
+class Work:
+    """One network's training, ready to be done by either side."""
+
+    assembly: Assembly
+    rows: np.ndarray
+
+    def own(self, *, augmented: bool = False) -> float:
+        """Through the engine, as a unit does; the mean loss of the last epoch."""
+        assembly, loss = self.assembly, float("nan")
+        if augmented:
+            recipe = assembly.recipe.model_copy(update={"augment": ("crop", "hflip")})
+            assembly = Assembly(assembly.problem, recipe)
+        state = fit_state(assembly, self.network(), CPU)
+        plan = fit_plan(
+            assembly,
+            self.rows,
+            CPU,
+            batches=image_batches(assembly, self.rows, seed=0, fold=0),
+            stages=assembly.stages(),
+            seed=0,
+            fold=0,
+        )
+        for event in fit(state, plan):
+            if isinstance(event, EpochEnd):
+                loss = event.loss
+        return loss
+
+    def plain(self, images: torch.Tensor, target: torch.Tensor) -> float:
+        """The plain loop; the mean loss of the last epoch."""
+        network = self.network()
+        network = nn.Sequential(network.backbone, network.head).train()
+        train = self.assembly.recipe.train
+        decayed = [p for p in network.parameters() if p.ndim > 1]
+        others = [p for p in network.parameters() if p.ndim <= 1]
+        groups = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(groups, lr=train.lr, weight_decay=train.weight_decay)
+        steps = num_steps(len(target), train.batch)
+        schedule = rates(self.assembly.stages(), steps)
+        loss_of, total, step = nn.CrossEntropyLoss(), 0.0, 0
+        for epoch in range(train.epochs):
+            total = 0.0
+            order = epoch_order(len(target), seeding.key("order", 0, 0, epoch))
+            for part in torch.from_numpy(order).tensor_split(steps):
+                for group in optimizer.param_groups:
+                    group["lr"] = float(schedule[step])
+                optimizer.zero_grad(set_to_none=True)
+                loss = loss_of(network(images[part]), target[part])
+                loss.backward()
+                optimizer.step()
+                total, step = total + loss.item() * len(part), step + 1
+        return total / len(target)
+
+    def network(self) -> nn.Module:
+        torch.manual_seed(0)
+        return copy.deepcopy(self.assembly.network())
+
+    def tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
+        source = self.assembly.source(self.assembly.problem.train.take(self.rows))
+        images = next(eval_batches(source, batch=len(self.rows), workers=0)).images
+        return self.network().normalize(images), self.assembly.encoded(self.rows)
+
+
+def make_cases(problem: Problem, name: str) -> dict[str, Callable[[], float]]:
+    work = Work(Assembly(problem, load_recipe(problem.home, name)), np.arange(NETWORKS[name]))
+    images, target = work.tensors()
+    first, last = images.contiguous(), images.contiguous(memory_format=torch.channels_last)
+    return {
+        f"{name}, plain, channels first": lambda: work.plain(first, target),
+        f"{name}, plain, channels last": lambda: work.plain(last, target),
+        f"{name}, foldwise": work.own,
+        f"{name}, foldwise, crop and flip": lambda: work.own(augmented=True),
+    }
+
+
+def main() -> int:
+    torch.set_num_threads(1)
+    if sys.argv[1:2] == ["--case"]:
+        name = sys.argv[2]
+        case = make_cases(open_problem(Home(Path(sys.argv[3]))), name.split(",")[0])[name]
+        measure.ready()
+        case()
+        return 0
+    measure.describe_machine()
+    print((__doc__ or "").strip())
+    verdict = measure.Verdict()
+    with tempfile.TemporaryDirectory() as folder:
+        make_competition(Path(folder))
+        problem = open_problem(Home(Path(folder)))
+        for name, num in NETWORKS.items():
+            cases = make_cases(problem, name)
+            seconds, losses = measure.interleaved(cases)
+            memory = {case: measure.peak_memory(__file__, case, Path(folder)) for case in cases}
+            measure.print_table(seconds, 2 * num, memory)
+            judge(verdict, name, seconds, losses)
+    return verdict.exit_code()
+
+
+def judge(
+    verdict: measure.Verdict,
+    name: str,
+    seconds: dict[str, list[float]],
+    losses: dict[str, float],
+) -> None:
+    first, last, own, augmented = seconds
+    verdict.demand(
+        abs(losses[own] - losses[first]) < 0.02 * max(losses[first], 0.05),
+        f"loss of the last epoch: plain {losses[first]:.5f}, foldwise {losses[own]:.5f}",
+    )
+    peers = [seconds[first], seconds[last]]
+    times = measure.ratio(peers, [seconds[own]])
+    verdict.targets.append(measure.Target(f"training {name} against a plain loop", times, TARGET))
+    print(f"  with crop and flip: {measure.ratio(peers, [seconds[augmented]]):.2f}x")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

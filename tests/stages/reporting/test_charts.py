@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from foldwise.stages.reporting.charts import Course, courses, recall_curve, spread_chart
+from foldwise.stages.reporting.strips import common_scale, interval_strip, marks_strip
+
+
+def _points(markup: str, look: str) -> list[tuple[float, float]]:
+    found = re.search(rf'points="([^"]+)" class="[^"]*{look}"', markup)
+    assert found is not None
+    pairs = [pair.split(",") for pair in found[1].split()]
+    return [(float(x), float(y)) for x, y in pairs]
+
+
+def test_a_falling_course_falls_on_the_page() -> None:
+    line = Course([1, 2, 3], [3.0, 2.0, 1.0], "a", "loss")
+    points = _points(courses([line], x_label="epoch", y_label="loss", about="loss"), "a")
+    assert [x for x, _ in points] == sorted(x for x, _ in points)
+    assert [y for _, y in points] == sorted(y for _, y in points)  # Down is more in SVG.
+
+
+def test_unknown_values_break_a_line_and_never_draw_nan() -> None:
+    line = Course([1, 2, 3, 4], [1.0, None, 2.0, 3.0], "a")
+    made = courses([line], x_label="epoch", y_label="score", about="score")
+    assert made.count("<polyline") == 1
+    assert made.count("<circle") == 1
+    nothing = Course([], [], "a", "none")
+    for drawn in (made, courses([nothing], x_label="epoch", y_label="score", about="none")):
+        assert "nan" not in drawn.replace("name", "")
+
+
+def test_names_at_the_ends_of_lines_do_not_touch() -> None:
+    lines = [Course([0, 1], [0.0, 0.5 + k * 1e-4], "a", f"fold {k}") for k in range(6)]
+    made = courses(lines, x_label="epoch", y_label="score", about="scores")
+    places = sorted(float(y) for y in re.findall(r'y="([\d.]+)" class="name a"', made))
+    assert len(places) == 6
+    assert min(np.diff(places)) >= 12.9
+
+
+def test_spread_of_one_value_or_without_test_rows_is_drawn() -> None:
+    for test in (np.array([0.5, 0.5]), np.array([])):
+        made = spread_chart(np.full(4, 0.5), test, x_label="score", about="spread")
+        assert "nan" not in made
+        assert made.count("<polygon") == 1
+
+
+def test_heights_of_a_spread_are_shares_of_rows() -> None:
+    rng = np.random.default_rng(0)
+    made = spread_chart(rng.random(100), rng.random(100_000), x_label="score", about="spread")
+    heights = [y for _, y in _points(made, "line b")]
+    assert max(heights) - min(heights) < 40  # An even spread is flat, however many rows there are.
+
+
+def test_perfect_ranking_runs_along_the_top() -> None:
+    points = _points(recall_curve([0.0, 1.0], [1.0, 1.0], about="perfect"), "a")
+    assert {y for _, y in points} == {6.0}
+
+
+def test_points_beyond_the_scale_become_arrows() -> None:
+    scale = common_scale([0.9, 0.95])
+    inside = interval_strip(scale, 0.92, (0.91, 0.94), about="inside")
+    beyond = interval_strip(scale, 0.04, None, about="beyond")
+    assert "<circle" in inside
+    assert "<circle" not in beyond
+    assert "<path" in beyond
+
+
+def test_shares_of_nothing_are_drawn_at_the_start() -> None:
+    assert 'cx="3.00%"' in marks_strip([(0.0, "a")], 0.0)
