@@ -53,50 +53,61 @@ class Verdict:
         return 1 if self.problems or not all(target.is_met for target in self.targets) else 0
 
 
-def describe_machine() -> None:
-    load = ", ".join(f"{value:.1f}" for value in psutil.getloadavg())
-    print(f"{platform.processor() or platform.machine()}, {psutil.cpu_count()} cores, load {load}")
+@dataclass
+class Times:
+    """Seconds of a case in each round.
+
+    CPU seconds are those of this process; workers of their own are not in them.
+    """
+
+    wall: list[float] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+
+def describe_machine() -> bool:
+    """Print what this is; returns whether others keep it busy, so that wall times mislead."""
+    load, cores = psutil.getloadavg()[0], psutil.cpu_count() or 1
+    print(f"{platform.machine()}, {cores} cores, load {load:.1f} before the start")
+    return load > cores / 4
 
 
 def interleaved(
     cases: Mapping[str, Callable[[], T]], *, rounds: int = ROUNDS
-) -> tuple[dict[str, list[float]], dict[str, T]]:
-    """Seconds of each case in each round, and what it gave in a first one that only warms up.
+) -> tuple[dict[str, Times], dict[str, T]]:
+    """Times of each case in each round, and what it gave in a first one that only warms up.
 
     The order turns every round.
     """
     given = {name: case() for name, case in cases.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    times = {name: Times() for name in cases}
     names = list(cases)
     for turn in range(rounds):
         start = turn % len(names)
         for name in names[start:] + names[:start]:
             gc.collect()
-            started = time.perf_counter()
+            wall, cpu = time.perf_counter(), time.process_time()
             cases[name]()
-            seconds[name].append(time.perf_counter() - started)
-    return seconds, given
+            times[name].wall.append(time.perf_counter() - wall)
+            times[name].cpu.append(time.process_time() - cpu)
+    return times, given
 
 
 def ratio(peers: Sequence[Sequence[float]], ours: Sequence[Sequence[float]]) -> float:
-    """How many times faster ours is: median of the rounds' ratios, each side's best case."""
-    peer = min(peers, key=statistics.median)
-    own = min(ours, key=statistics.median)
-    return statistics.median(p / o for p, o in zip(peer, own, strict=True))
+    """How many times faster ours is: medians, each side's best case."""
+    return min(map(statistics.median, peers)) / min(map(statistics.median, ours))
 
 
-def print_table(
-    seconds: Mapping[str, Sequence[float]], num_images: int, memory: Mapping[str, float]
-) -> None:
-    print(f"\n{'':34}{'median s':>10}{'least':>8}{'most':>8}{'images/s':>10}{'memory MiB':>12}")
-    for name, found in seconds.items():
-        middle = statistics.median(found)
-        used = f"{memory[name]:.0f}" if name in memory else ""
-        print(
-            f"{name:34}{middle:10.3f}{min(found):8.3f}{max(found):8.3f}"
-            f"{num_images / middle:10.0f}{used:>12}"
-        )
-    print(f"medians of {min(map(len, seconds.values()))}, cases interleaved\n")
+def print_table(times: Mapping[str, Times], num_images: int, memory: Mapping[str, float]) -> None:
+    heads = ("wall s", "least", "most", "CPU s", "images/s", "MiB")
+    print("\n" + " " * 34 + "".join(f"{head:>10}" for head in heads))
+    for name, found in times.items():
+        wall = statistics.median(found.wall)
+        numbers = [wall, min(found.wall), max(found.wall), statistics.median(found.cpu)]
+        cells = [f"{number:.3f}" for number in numbers] + [f"{num_images / wall:.0f}"]
+        cells.append(f"{memory[name]:.0f}" if name in memory else "")
+        print(f"{name:34}" + "".join(f"{cell:>10}" for cell in cells))
+    rounds = len(next(iter(times.values())).wall)
+    print(f"medians of {rounds}, cases interleaved; MiB: peak above the start, workers included\n")
 
 
 def peak_memory(script: str, case: str, folder: Path) -> float:
@@ -113,7 +124,7 @@ def peak_memory(script: str, case: str, folder: Path) -> float:
         start = most = _pss(tree)
         done = threading.Event()
         threading.Thread(target=lambda: (child.wait(), done.set()), daemon=True).start()
-        while not done.wait(0.02):
+        while not done.wait(0.1):
             most = max(most, _pss(tree))
         assert child.returncode == 0, case
     return (most - start) / 2**20

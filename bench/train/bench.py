@@ -1,8 +1,9 @@
 """Whole training through foldwise's engine against a plain PyTorch loop over tensors in memory.
 
-Same network and first weights, same batches in the same order, same optimiser, rates and precision
-(fp32), one compute thread. The plain loop finds its images normalised as float32 in memory; foldwise
-reads them from the prepared cache and keeps its books (keyed draws, finite losses, events).
+Same network and first weights, same batches in the same order, same optimiser, rates and
+precision (fp32), one compute thread. The plain loop finds its images normalised as float32 in
+memory; foldwise reads them from the prepared cache and keeps its books (keyed draws, finite
+losses, events). Two epochs, each image counted once an epoch.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import load_recipe
 from foldwise.tasks.problem import Problem, open_problem
 
-NUM, SIZE, CLASSES = 512, 64, ("ape", "bear", "cow")
+NUM, SIDE, CLASSES = 256, 64, ("ape", "bear", "cow")
 TARGET = 0.95
 CPU = torch.device("cpu")
 
@@ -46,12 +47,13 @@ task: multiclass
 classes: [{", ".join(CLASSES)}]
 metric: log_loss
 """
-RECIPE = f"""\
-model: {{name: NETWORK}}
-input: {{size: {SIZE}, zoom: 1.0}}
-train: {{epochs: 2, batch: 32, lr: 1e-3, optimizer: adamw, precision: fp32}}
+RECIPE = """\
+model: {{name: {name}}}
+input: {{size: {size}, zoom: 1.0}}
+train: {{epochs: 2, batch: {batch}, lr: 1e-3, optimizer: adamw, precision: fp32}}
 """
-NETWORKS = {"small_cnn": NUM, "resnet18": NUM // 2}
+#: Network → images, input side, batch.
+NETWORKS = {"small_cnn": (256, 32, 32), "resnet18": (64, 64, 16)}
 
 
 def make_competition(folder: Path) -> None:
@@ -62,16 +64,17 @@ def make_competition(folder: Path) -> None:
     rows = ["id,file,label"]
     for index in range(NUM):
         label = index % len(CLASSES)
-        image = rng.integers(0, 200, (SIZE, SIZE, 3)).astype(np.uint8)
+        image = rng.integers(0, 200, (SIDE, SIDE, 3)).astype(np.uint8)
         image[:, :, label] += 20
         Image.fromarray(image).save(data / f"{index}.png")
         rows.append(f"i{index:04d},{index}.png,{CLASSES[label]}")
     (data / "train.csv").write_text("\n".join(rows) + "\n")
     home.competition.write_text(COMPETITION)
     home.recipes.mkdir()
-    for name in NETWORKS:
-        home.recipe(name).write_text(RECIPE.replace("NETWORK", name))
-    prepare(home, inputs=[load_recipe(home, "small_cnn").input], display=Display(quiet=True))
+    for name, (_, size, batch) in NETWORKS.items():
+        home.recipe(name).write_text(RECIPE.format(name=name, size=size, batch=batch))
+    inputs = [load_recipe(home, name).input for name in NETWORKS]
+    prepare(home, inputs=inputs, display=Display(quiet=True))
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,7 @@ class Work:
 
 
 def make_cases(problem: Problem, name: str) -> dict[str, Callable[[], float]]:
-    work = Work(Assembly(problem, load_recipe(problem.home, name)), np.arange(NETWORKS[name]))
+    work = Work(Assembly(problem, load_recipe(problem.home, name)), np.arange(NETWORKS[name][0]))
     images, target = work.tensors()
     first, last = images.contiguous(), images.contiguous(memory_format=torch.channels_last)
     return {
@@ -157,36 +160,47 @@ def main() -> int:
         measure.ready()
         case()
         return 0
-    measure.describe_machine()
+    is_busy = measure.describe_machine()
     print((__doc__ or "").strip())
+    if is_busy:
+        print("The machine is busy: judged are CPU seconds, which others disturb less than wall.")
     verdict = measure.Verdict()
     with tempfile.TemporaryDirectory() as folder:
         make_competition(Path(folder))
         problem = open_problem(Home(Path(folder)))
-        for name, num in NETWORKS.items():
+        for name, (num, _, _) in NETWORKS.items():
             cases = make_cases(problem, name)
-            seconds, losses = measure.interleaved(cases)
-            memory = {case: measure.peak_memory(__file__, case, Path(folder)) for case in cases}
-            measure.print_table(seconds, 2 * num, memory)
-            judge(verdict, name, seconds, losses)
+            times, losses = measure.interleaved(cases)
+            measured = [name for name in cases if name.endswith(("last", "foldwise"))]
+            memory = {c: measure.peak_memory(__file__, c, Path(folder)) for c in measured}
+            measure.print_table(times, 2 * num, memory)
+            judge(verdict, name, times, losses, by="cpu" if is_busy else "wall")
     return verdict.exit_code()
 
 
 def judge(
     verdict: measure.Verdict,
     name: str,
-    seconds: dict[str, list[float]],
+    times: dict[str, measure.Times],
     losses: dict[str, float],
+    *,
+    by: str,
 ) -> None:
-    first, last, own, augmented = seconds
+    first, last, own, augmented = times
     verdict.demand(
-        abs(losses[own] - losses[first]) < 0.02 * max(losses[first], 0.05),
-        f"loss of the last epoch: plain {losses[first]:.5f}, foldwise {losses[own]:.5f}",
+        abs(losses[own] - losses[last]) < 0.02 * max(losses[last], 0.05),
+        f"loss of the last epoch: plain {losses[last]:.5f}, foldwise {losses[own]:.5f}",
     )
-    peers = [seconds[first], seconds[last]]
-    times = measure.ratio(peers, [seconds[own]])
-    verdict.targets.append(measure.Target(f"training {name} against a plain loop", times, TARGET))
-    print(f"  with crop and flip: {measure.ratio(peers, [seconds[augmented]]):.2f}x")
+    for measured in ("wall", "cpu"):
+        peers = [getattr(times[case], measured) for case in (first, last)]
+        faster = measure.ratio(peers, [getattr(times[own], measured)])
+        more = measure.ratio(peers, [getattr(times[augmented], measured)])
+        print(
+            f"  {measured}: {faster:.2f}x; with crop and flip, which the loop has not: {more:.2f}x"
+        )
+        if measured == by:
+            what = f"training {name} against a plain loop, {by} seconds"
+            verdict.targets.append(measure.Target(what, faster, TARGET))
 
 
 if __name__ == "__main__":

@@ -229,3 +229,22 @@ def test_leaving_out_and_taking_keep_votes_with_scores() -> None:
     np.testing.assert_array_equal(part.votes, members.votes[[0, 2, 3]][:, [3, 5]])
     assert fitted("mean", members.without(0)).weights == (1 / 3,) * 3
     assert mean(members, np.zeros(50), lambda scores: 0.0).takes == "scores"
+
+
+def test_a_mean_of_comparable_members_leaves_out_who_does_harm():
+    rng = np.random.default_rng(0)
+    target = rng.integers(0, 2, 300)
+    truth = np.eye(2)[target]
+    good = [0.6 * truth + 0.4 * rng.dirichlet([1, 1], 300) for _ in range(2)]
+    bad = rng.dirichlet([0.2, 0.2], 300)
+    members = Members(np.stack([good[0], bad, good[1]]))
+
+    def accuracy(scores: np.ndarray) -> float:
+        return float((scores.argmax(axis=1) == target).mean())
+
+    assert mean(members, target, accuracy).weights == pytest.approx((1 / 3,) * 3)
+    kept = mean(members, target, accuracy, comparable=True)
+    assert kept.weights[1] == 0.0
+    assert accuracy(kept.apply(members)) >= accuracy(members.scores.mean(axis=0))
+    alike = Members(np.stack([good[0]] * 3))
+    assert mean(alike, target, accuracy, comparable=True).weights == pytest.approx((1 / 3,) * 3)

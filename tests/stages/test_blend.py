@@ -26,8 +26,8 @@ TASKS = ("multiclass", "ordinal", "multilabel", "regression")
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foldwise.stages.intervals.RESAMPLES", 40)
-    monkeypatch.setattr("foldwise.stages.headline.FOLD_DRAWS", 100)
+    monkeypatch.setattr("foldwise.stages.intervals.RESAMPLES", 30)
+    monkeypatch.setattr("foldwise.stages.headline.FOLD_DRAWS", 20)
 
 
 def blended(problem: Problem, name: str = "both", **options: Any) -> dict[str, Any]:
@@ -64,9 +64,9 @@ def test_mean_of_two_is_the_mean_by_id_in_both_files(tmp_path: Path, task: str) 
     assert scores["score"] == pytest.approx(record["naive_score"])
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", ["multiclass", "ordinal"])
 @pytest.mark.parametrize("method", BLENDS)
-def test_every_method_blends_every_task_and_says_how(
+def test_every_method_blends_many_columns_and_one_and_says_how(
     tmp_path: Path, task: str, method: str
 ) -> None:
     problem = two_runs(tmp_path, task)

@@ -32,8 +32,8 @@ TASKS = ("multiclass", "ordinal", "multilabel", "regression")
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foldwise.stages.intervals.RESAMPLES", 40)
-    monkeypatch.setattr("foldwise.stages.headline.FOLD_DRAWS", 100)
+    monkeypatch.setattr("foldwise.stages.intervals.RESAMPLES", 30)
+    monkeypatch.setattr("foldwise.stages.headline.FOLD_DRAWS", 20)
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +41,8 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Task → (problem, scores of run `a`), each evaluated once."""
     found = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("foldwise.stages.intervals.RESAMPLES", 40)
-        patch.setattr("foldwise.stages.headline.FOLD_DRAWS", 100)
+        patch.setattr("foldwise.stages.intervals.RESAMPLES", 30)
+        patch.setattr("foldwise.stages.headline.FOLD_DRAWS", 20)
         for task in TASKS:
             problem = make_problem(tmp_path_factory.mktemp(task), task)
             write_run(problem, "a")

@@ -37,8 +37,8 @@ SCORES_ASKED = {"submission": {"gives": "scores"}, "metric": "log_loss"}
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foldwise.stages.intervals.RESAMPLES", 40)
-    monkeypatch.setattr("foldwise.stages.headline.FOLD_DRAWS", 100)
+    monkeypatch.setattr("foldwise.stages.intervals.RESAMPLES", 30)
+    monkeypatch.setattr("foldwise.stages.headline.FOLD_DRAWS", 20)
 
 
 def with_sample(

@@ -20,9 +20,29 @@ Score = Callable[[np.ndarray], float]
 Fit = Callable[[Members, np.ndarray, Score], Blend]
 
 
-def mean(members: Members, target: np.ndarray, score: Score) -> Blend:
-    """The plain mean of scores; nothing is fitted."""
-    return Blend("mean", _equal(len(members)))
+def mean(members: Members, target: np.ndarray, score: Score, *, comparable: bool = False) -> Blend:
+    """The plain mean of scores, of all members or of those of comparable strength.
+
+    Args:
+        members: out-of-fold predictions.
+        target: not used: `score` knows it.
+        score: what is maximised where members are left out.
+        comparable: leave out members that do the mean harm, one by one, the worst first; else
+            nothing is fitted.
+    """
+    kept = list(range(len(members)))
+    if comparable:
+        total = members.scores.sum(axis=0)
+        best = score(total / len(kept))
+        while len(kept) > 1:
+            tried = [score((total - members.scores[m]) / (len(kept) - 1)) for m in kept]
+            if max(tried) <= best:
+                break
+            worst = kept.pop(int(np.argmax(tried)))
+            total, best = total - members.scores[worst], max(tried)
+    weights = np.zeros(len(members))
+    weights[kept] = 1.0 / len(kept)
+    return Blend("mean", tuple(weights.tolist()))
 
 
 def rank_mean(
@@ -113,7 +133,7 @@ def _equal(num_members: int) -> tuple[float, ...]:
     return (1.0 / num_members,) * num_members
 
 
-BLENDS = {
+BLENDS: dict[str, Callable[..., Blend]] = {
     "mean": mean,
     "rank_mean": rank_mean,
     "label_average": label_average,

@@ -71,7 +71,7 @@ def small_resnet(
     *,
     num_outputs: int,
     channels: int,
-    widths: Widths = (32, 64, 128),
+    widths: Widths = (16, 32, 64),
     depth: Annotated[int, Field(ge=1)] = 2,
     norm: Norm = "batch",
     drop: Rate = 0.0,
@@ -87,6 +87,8 @@ def small_resnet(
         norm: "batch", or "group" for batches of few images.
         drop: dropout before the head.
         drop_path: chance that the last block's branch is left out; less for earlier blocks.
+
+    The default is ResNet-14 of the CIFAR family.
 
     Source: He et al. (2016), "Identity mappings in deep residual networks", ECCV.
     """

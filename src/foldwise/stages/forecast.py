@@ -27,6 +27,8 @@ _MAX_STEPS = 20
 _INFER_BATCHES = 3
 #: Units side by side share memory and caches, and machines drift: measured 1.1 to 1.2.
 MARGIN = 1.25
+#: A pass with all cores against as many passes with one core each, side by side.
+_ALL_CORES = 0.9
 #: What a unit costs beside its images: start, solving the head, writing. Measured 2 to 6 s.
 _UNIT_S = 4.0
 
@@ -39,13 +41,11 @@ class Rates:
         start_s: seconds to make the network.
         train: images per second in training, of one unit; 0: it does not train.
         infer: images per second and view in inference, of one unit.
-        infer_alone: the same with all cores.
     """
 
     start_s: float
     train: float
     infer: float
-    infer_alone: float
 
 
 def measure(home: Home, recipes: dict[str, Recipe]) -> dict[str, Rates]:
@@ -86,8 +86,6 @@ def measure(home: Home, recipes: dict[str, Recipe]) -> dict[str, Rates]:
 
 def trial(home: str, recipe: str, threads: int) -> dict[str, float]:
     """A few training steps and inference batches of a recipe; the job behind `measure`."""
-    import torch
-
     from foldwise.engine.assemble import Assembly
     from foldwise.stages.unit_trial import infer_rate, train_rate
 
@@ -98,12 +96,9 @@ def trial(home: str, recipe: str, threads: int) -> dict[str, float]:
     network = assembly.network()
     start_s = time.monotonic() - started
     infer = infer_rate(assembly, network, num_batches=_INFER_BATCHES)
-    torch.set_num_threads(machine.num_cores())
-    alone = infer_rate(assembly, network, num_batches=_INFER_BATCHES)
-    torch.set_num_threads(threads)
     trains = resolved.freeze == "none" and bool(assembly.stages())
     train = train_rate(assembly, network, seconds=_TRIAL_S, max_steps=_MAX_STEPS) if trains else 0.0
-    return asdict(Rates(start_s, train, infer, alone))
+    return asdict(Rates(start_s, train, infer))
 
 
 def unit_seconds(unit: Unit, rates: Rates, epochs: int) -> float:
@@ -135,7 +130,7 @@ def run_seconds(units: Sequence[Unit], rates: Rates, epochs: int) -> float:
     recipe = waiting[0].recipe
     if needs_features(recipe):
         num_images = (len(problem.train) + len(problem.test)) * len(recipe.views)
-        rounds += num_images / rates.infer_alone * MARGIN
+        rounds += num_images / (rates.infer * at_once * _ALL_CORES) * MARGIN
     return rounds
 
 

@@ -155,15 +155,16 @@ def _expected(others: HeldOut, fold: HeldOut, metric: Metric) -> list[float] | N
         return None
     rescored = metric.prepared(others.preds(metric), others.target)
     weight = np.ones(len(others)) if others.weight is None else others.weight
+    num_draws = min(FOLD_DRAWS, max(_FEWEST_DRAWS, _MOST_READ // others.scores.size))
     values = []
-    for draw in range(min(FOLD_DRAWS, max(_FEWEST_DRAWS, _MOST_READ // others.scores.size))):
+    for draw in range(num_draws):
         drawn = uniforms(key("fold"), np.array([draw]), num_fold)[0] * num_others
         times = np.bincount(drawn.astype(np.int64), minlength=num_others)
         try:
             values.append(rescored(times[units] * weight))
         except ValueError:  # Undefined here: a rare class was not drawn.
             continue
-    if len(values) < _FEWEST_DRAWS // 2:
+    if len(values) < num_draws / 2:
         return None
     low, middle, high = np.quantile(values, [0.01, 0.5, 0.99])
     stretch = _STRETCH * float(np.sqrt(1 + num_fold / num_others))

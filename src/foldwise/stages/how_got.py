@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from foldwise.decide.decision import Decision
+from foldwise.parts import options_of
 from foldwise.rundir import RunDir, read_json
 
 _STOPS = {
@@ -66,7 +67,7 @@ def _blend(record: Mapping[str, Any], decision: Decision) -> dict[str, Any]:
             ),
             "naive": naive,
         }
-    if blend["method"] in ("mean", "label_average"):
+    if blend["method"] in ("mean", "label_average") and not options_of(record["method"]):
         sentence = f"equal weights, nothing fitted, {_decided(decision)}"
     elif gain["cross_fitted_gain"] is None:
         sentence = f"{blend['method']} was fitted on the rows it is scored on: only one fold"

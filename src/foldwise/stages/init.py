@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,6 +39,8 @@ from foldwise.tasks.problem import read_target
 
 #: What training may take where nobody says: a coffee on a CPU, a lunch on a graphics card.
 _BUDGET_CPU, _BUDGET_GPU = "8m", "40m"
+#: Five folds may take so many times that; else three are proposed.
+_PATIENCE = 1.5
 
 
 def init(
@@ -82,6 +84,9 @@ def init(
     budget = seconds(time or (_BUDGET_GPU if machine.num_gpus else _BUDGET_CPU))
     facts = _facts(competition, samples, looks, machine, measured, budget)
     proposals = propose(facts)
+    if sum(proposal.forecast_s for proposal in proposals) > _PATIENCE * budget:
+        facts = replace(facts, num_folds=min(3, facts.num_folds))
+        proposals = propose(facts)
     plan, plan_comments = _plan(facts, proposals)
     _check(proposals, plan)
     written, kept = write_files(
@@ -165,14 +170,14 @@ def _plan(facts: Facts, proposals: Sequence[Proposal]) -> tuple[dict[str, Any], 
         "recipes": {proposal.name: {} for proposal in proposals},
         "folds": {"count": facts.num_folds},
         "seeds": [0],
-        "blends": {"blend": {"method": "mean", "members": "all"}},
+        "blends": {"blend": {"method": {"name": "mean", "comparable": True}, "members": "all"}},
         "submit": "best",
     }
     comments = {
         "": "What `foldwise run` does, in this order.",
         "recipes": "recipe: keys changed for this plan",
         "seeds": "more seeds: steadier scores, more time",
-        "blends": "the plain mean, until something beats it cross-fitted",
+        "blends": "the plain mean of members that do it no harm, until something beats it",
     }
     return plan, comments
 
@@ -217,5 +222,5 @@ def _tell_files(show: Display, home: Home, written: Sequence[str], kept: Sequenc
         show.warn(f"kept as they are: {', '.join(kept)}")
     show.say(
         "Every guess is a line in these files: change it there, or start again with --task, "
-        f"--metric or --no-pretrained. Next: foldwise run {os.path.relpath(home.path)}"
+        f"--metric or --no-pretrained. Next: foldwise run {home.path}"
     )

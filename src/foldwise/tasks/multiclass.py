@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from scipy.special import softmax
 
 from foldwise.decide.decision import Decision, Step
-from foldwise.tasks.labels import class_indices, natural_order
+from foldwise.errors import DataError
+from foldwise.metrics import METRICS
+from foldwise.tasks.labels import class_indices, natural_order, numbers
 from foldwise.tasks.task import Evidence, Formulation, Guess, Task
 
 
 def _target(
     cells: Sequence[Sequence[str]], classes: Sequence[str], separator: str | None
 ) -> np.ndarray:
-    return class_indices(cells[0], classes, column="label")
+    if len(cells) == 1:
+        return class_indices(cells[0], classes, column="label")
+    named = zip(cells, classes, strict=True)
+    flags = np.stack([numbers(column, column=name) for column, name in named])
+    wrong = np.flatnonzero(((flags != 0) & (flags != 1)).any(axis=0) | (flags.sum(axis=0) != 1))
+    if len(wrong):
+        raise DataError(
+            f"{', '.join(classes)}: a row holds one 1 and else 0, {len(wrong)} rows do not; the "
+            f"first is row {wrong[0] + 1} in order of the ids"
+        )
+    index: np.ndarray = flags.argmax(axis=0)
+    return index
 
 
 def _one_hot(target: np.ndarray, num_classes: int) -> np.ndarray:
@@ -36,13 +50,15 @@ def _decision(
 def _answers(
     answers: np.ndarray, classes: Sequence[str], num_columns: int, separator: str | None
 ) -> list[list[str]]:
+    if num_columns > 1:
+        return [[str(int(index == column)) for index in answers] for column in range(num_columns)]
     return [[classes[index] for index in answers]]
 
 
 def _recognise(evidence: Evidence) -> Guess | None:
-    if len(evidence.targets) != 1:
-        return None
-    cells = next(iter(evidence.targets.values()))
+    if len(evidence.targets) > 1:
+        return _from_columns(evidence)
+    cells = next(iter(evidence.targets.values()), ())
     classes = natural_order(cells)
     asked = tuple(evidence.asked)
     if set(asked) == set(classes) and len(asked) > 1:
@@ -52,20 +68,45 @@ def _recognise(evidence: Evidence) -> Guess | None:
     if len(classes) < 2 or len(classes) > max(2, len(cells) // 2):
         return None
     binary = len(classes) == 2
-    shown = {cell for column in evidence.asked.values() for cell in column}
-    if binary and shown and not shown <= set(classes):
-        return Guess(
-            0.8,
-            f"two classes, and the sample submission shows a score ({sorted(shown)[0]})",
-            classes,
-            "roc_auc",
-            "scores",
-            columns={asked[0]: classes[1]},
-        )
+    if binary and len(asked) == 1 and (why := _asks_for_a_score(evidence, classes)):
+        reason = f"two classes, and {why}"
+        return Guess(0.9, reason, classes, "roc_auc", "scores", columns={asked[0]: classes[1]})
     words = all(not name.lstrip("-").replace(".", "").isdigit() for name in classes)
-    confidence = 0.9 if words or binary else 0.65
+    confidence = 0.8 if words or binary else 0.65
     return Guess(
         confidence, f"one label per image, {len(classes)} classes", classes, "accuracy", "answers"
+    )
+
+
+def _asks_for_a_score(evidence: Evidence, classes: Sequence[str]) -> str | None:
+    """What says that one column takes the second class's probability."""
+    shown = {cell for column in evidence.asked.values() for cell in column}
+    strange = sorted(shown - set(classes))
+    if strange:
+        return f"the sample submission shows a score ({strange[0]})"
+    if evidence.metric in METRICS and METRICS[evidence.metric].takes == "scores":
+        return f"{METRICS[evidence.metric].label} takes scores"
+    return None
+
+
+def _from_columns(evidence: Evidence) -> Guess | None:
+    """A column of 0 and 1 for each class, one 1 in every row."""
+    columns = list(evidence.targets.values())
+    if {cell for column in columns for cell in column} - {"0", "1", "0.0", "1.0"}:
+        return None
+    if any(sum(float(cell) for cell in row) != 1 for row in zip(*columns, strict=True)):
+        return None
+    shown = {cell for column in evidence.asked.values() for cell in column}
+    takes_scores = evidence.metric in METRICS and METRICS[evidence.metric].takes == "scores"
+    gives: Literal["answers", "scores"] = (
+        "scores" if takes_scores or not shown <= {"0", "1"} else "answers"
+    )
+    return Guess(
+        0.95,
+        f"{len(columns)} columns of 0 and 1, one 1 in every row",
+        tuple(evidence.targets),
+        "log_loss" if gives == "scores" else "accuracy",
+        gives,
     )
 
 

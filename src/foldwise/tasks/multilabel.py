@@ -69,12 +69,11 @@ def _from_columns(evidence: Evidence) -> Guess | None:
     if {cell for column in cells for cell in column} - {"0", "1", "0.0", "1.0"}:
         return None
     sums = np.sum([[float(cell) for cell in column] for column in cells], axis=0)
-    if (sums == 1).all():
-        return None
+    is_exclusive = bool((sums == 1).all())
     shown = {cell for column in evidence.asked.values() for cell in column}
     scores = not shown <= {"0", "1"}
     return Guess(
-        0.95,
+        0.3 if is_exclusive else 0.95,  # One 1 in every row: rather one class per image.
         f"{len(cells)} columns of 0 and 1, {sums.mean():.2f} ones per row",
         tuple(evidence.targets),
         "mean_average_precision" if scores else "macro_f1",
@@ -92,7 +91,7 @@ def _from_cells(evidence: Evidence) -> Guess | None:
         # Names of several words split too; labels that also stand alone tell them apart.
         if several and 1 < len(classes) <= len(cells) // 4 and len(single) >= len(classes) / 2:
             return Guess(
-                0.85,
+                0.95,
                 f"{several} cells hold several labels, split by {separator!r}",
                 classes,
                 "macro_f1",

@@ -14,6 +14,9 @@ from foldwise.tasks.task import Evidence, Formulation, Guess, Task
 
 _WORDS = ("grade", "grading", "severity", "stage", "level", "ordinal", "rating", "isup")
 
+#: Plain numbers up to so many may well be grades; more are more likely class numbers.
+_MOST_LIKELY_GRADES = 6
+
 
 def _target(
     cells: Sequence[Sequence[str]], classes: Sequence[str], separator: str | None
@@ -66,8 +69,10 @@ def _recognise(evidence: Evidence) -> Guess | None:
         )
     word = next((word for word in _WORDS if word in column.lower()), None)
     named = "" if word is None else f" in a column named like a {word}"
+    # Whole numbers alone are more often plain classes; few of them may well be grades.
+    is_open = evidence.metric is None and len(classes) <= _MOST_LIKELY_GRADES
     return Guess(
-        0.3 if word is None else 0.8,  # Whole numbers alone are more often plain classes.
+        0.8 if word is not None else 0.58 if is_open else 0.3,
         f"whole numbers {classes[0]}-{classes[-1]}{named}",
         classes,
         "qwk",

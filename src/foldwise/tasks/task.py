@@ -64,7 +64,8 @@ class Guess:
     """A task's claim on a competition.
 
     Attributes:
-        confidence: in [0, 1]; the highest wins; below 0.6 it counts as undecided.
+        confidence: in [0, 1]; the highest wins; below 0.6 it counts as undecided. A task that
+            could be meant at all claims at least 0.2, so that naming it is enough.
         reason: what spoke for it.
         classes: class names in order.
         metric: the metric if nothing else names one.

@@ -6,7 +6,6 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from foldwise.errors import DataError
@@ -278,10 +277,3 @@ def _words(column: str) -> set[str]:
 
 def _has_word(column: str, words: Sequence[str]) -> bool:
     return bool(_words(column) & set(words))
-
-
-def rarest_group_count(labels: np.ndarray, groups: np.ndarray | None) -> int:
-    """Groups (rows, without groups) of the rarest class that has more than one."""
-    units = np.arange(len(labels)) if groups is None else groups
-    counts = pd.DataFrame({"label": labels, "unit": units}).groupby("label")["unit"].nunique()
-    return int(counts[counts > 1].min()) if (counts > 1).any() else 1

@@ -87,8 +87,9 @@ def _look(data: Path, tables: FoundTables) -> _Seen:
     if tables.train is None:
         return _look_at_folders(data, tables)
     train, test, sample = tables.train, tables.test, tables.sample
-    id_column = find_id(train, test, sample)
-    asked = find_asked(train, test, sample, id_column)
+    inputs = None if test is sample else test  # The sample's columns are answers, not inputs.
+    id_column = find_id(train, inputs, sample)
+    asked = find_asked(train, inputs, sample, id_column)
     source = find_images(data, train, test, id_column)
     if source is None:
         raise DataError(
@@ -96,7 +97,7 @@ def _look(data: Path, tables: FoundTables) -> _Seen:
             f"below {data}, no folder holds files named like column {id_column!r}, and no npy or "
             "npz file has its rows"
         )
-    meaning = find_meaning(train, test, asked, source.images.column)
+    meaning = find_meaning(train, inputs, asked, source.images.column)
     names = {
         "train": _relative(train, data),
         "test": None if test is None else _relative(test, data),
@@ -120,19 +121,20 @@ def _look_at_folders(data: Path, tables: FoundTables) -> _Seen:
     cells = (
         {} if sample is None else {str(c): tuple(sample.frame[c]) for c in sample.frame.columns[1:]}
     )
-    asked = Asked("id", ("label",), cells, {}, ())
+    id_column = "id" if sample is None else str(sample.frame.columns[0])
+    asked = Asked(id_column, ("label",), cells, {}, ())
     notes = (
         Note(
             "images",
             f"{folders.root}/<class>/",
-            f"a folder for each of {len(folders.classes)} classes, {folders.num} images",
+            f"a folder for each of {len(set(folders.cells))} classes, {len(folders.cells)} images",
         ),
         *((Note("test images", folders.test, "by its name"),) if folders.test else ()),
         *tables.notes,
     )
-    counts = _class_cells(data, folders)
     source = ImageSource(images, notes[0])
-    return _Seen(names, source, asked, Meaning((), None, ()), {"label": counts}, notes)
+    targets = {"label": folders.cells}
+    return _Seen(names, source, asked, Meaning((), None, ()), targets, notes)
 
 
 def _folder_images(
@@ -152,14 +154,6 @@ def _folder_images(
     return images, names
 
 
-def _class_cells(data: Path, folders: ClassFolders) -> tuple[str, ...]:
-    from foldwise.samples import IMAGE_ENDINGS
-
-    root = data / folders.root
-    files = (p for p in root.glob("*/**/*") if p.suffix.lower() in IMAGE_ENDINGS)
-    return tuple(path.relative_to(root).parts[0] for path in files)
-
-
 def _finding(
     home: Home,
     data: Path,
@@ -173,8 +167,10 @@ def _finding(
         "name": home.path.resolve().name,
         "data": _data_path(home, data),
         "tables": {key: name for key, name in seen.tables.items() if name is not None},
-        "images": seen.source.images.model_dump(mode="json", exclude_defaults=True)
-        | {"kind": seen.source.images.kind},
+        "images": {
+            "kind": seen.source.images.kind,
+            **seen.source.images.model_dump(mode="json", exclude_defaults=True),
+        },
         "columns": _columns(seen, guess.separator),
         "task": question.task.name,
     }

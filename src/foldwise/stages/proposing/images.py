@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from foldwise.config.competition import Images
+from foldwise.errors import DataError
 from foldwise.stages.proposing.folders import (
     ImageArray,
     ImageFolder,
@@ -43,14 +44,12 @@ class ClassFolders:
 
     Attributes:
         root: the folder that holds them.
-        classes: their names.
-        num: images in them.
+        cells: class of each image.
         test: folder with the images to be answered, or None.
     """
 
     root: str
-    classes: tuple[str, ...]
-    num: int
+    cells: tuple[str, ...]
     test: str | None
 
 
@@ -66,7 +65,11 @@ def find_images(data: Path, train: Table, test: Table | None, id_column: str) ->
 
 
 def find_class_folders(data: Path) -> ClassFolders | None:
-    """Folders side by side, all with images: one per class; None: there are none."""
+    """Folders side by side, all with images: one per class; None: there are none.
+
+    Raises:
+        DataError: the folder of the test images lies among them.
+    """
     folders = image_folders(data)
     nested: dict[str, list[ImageFolder]] = {}
     for folder in folders:
@@ -81,9 +84,14 @@ def find_class_folders(data: Path) -> ClassFolders | None:
     inside = [f for f in roots[root] if train_named or not _is_test(f.name)]
     if len(inside) < 2:
         return None
+    if len(inside) < len(roots[root]):
+        raise DataError(
+            f"{data / root}: the folder of the test images lies among those of the classes",
+            remedy="move the folders of the classes into one of their own, named train",
+        )
     tests = [f.name for f in folders if _is_test(f.name) and f not in inside]
-    classes = tuple(sorted(Path(folder.name).name for folder in inside))
-    return ClassFolders(root, classes, sum(len(f.files) for f in inside), min(tests, default=None))
+    cells = tuple(Path(folder.name).name for folder in inside for _ in folder.files)
+    return ClassFolders(root, cells, min(tests, default=None))
 
 
 def locate_ids(data: Path, cells: Sequence[str], folder: str) -> str | None:

@@ -15,7 +15,7 @@ _TRAIN_224, _INFER_224 = 12.0, 40.0
 #: How much faster smaller images are: (224 / size) to this power, from 128 px (50 and 200).
 _TRAIN_POWER, _INFER_POWER = 2.4, 2.8
 #: small_resnet at 32 px on two cores, training, measured; by pixels.
-_SMALL_32 = 750.0
+_SMALL_32 = 500.0
 #: One graphics card against two cores; coarse, for forecasts only.
 _GPU_FACTOR = 60.0
 

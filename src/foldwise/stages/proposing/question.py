@@ -66,24 +66,22 @@ def find_question(
     undecided: list[str] = []
     why = "as you said" if task is not None else guess.reason
     if unsure is not None and ask is not None:
-        answer = ask(f"task ({', '.join(name for name, _ in claims)})", chosen)
-        chosen, guess = next((c for c in claims if c[0] == answer), claims[0])
-        why = "as you said"
+        chosen = ask(f"task ({', '.join(name for name, _ in claims)})", chosen)
+        _check_flags(chosen, None)
+        guess, why = _claim_of(chosen, claims), "as you said"
     elif unsure is not None:
         undecided.append(f"task {chosen}: {unsure}; nothing beside the data settles it")
     measure, more, note = _metric(TASKS[chosen], guess, named, metric, ask, undecided)
-    if METRICS.get(measure) is not None and METRICS[measure].takes == "scores":
-        guess = replace(guess, gives=guess.gives)
     notes = (Note("task", chosen, why), note)
     return Question(TASKS[chosen], guess, measure, more, tuple(undecided), notes)
 
 
 def _check_flags(task: str | None, metric: str | None) -> None:
     if task is not None and task not in TASKS:
-        raise ConfigError(f"--task {task}: there is no such task", remedy=_tasks_there_are())
+        raise ConfigError(f"there is no task {task!r}", remedy=_tasks_there_are())
     if metric is not None and metric not in METRICS and ":" not in metric:
         raise ConfigError(
-            f"--metric {metric}: there is no such metric",
+            f"there is no metric {metric!r}",
             remedy=f"known: {', '.join(METRICS)}; or your own as module:attribute",
         )
 
@@ -100,12 +98,19 @@ def _claims(
     for name, value in TASKS.items():
         if task not in (None, name):
             continue
-        seen = [evidence, *(replace(evidence, metric=metric) for metric in named)]
+        seen = [replace(evidence, metric=metric) for metric in named or (None,)]
         guesses = [guess for each in seen if (guess := value.recognise(each)) is not None]
         if guesses:
             claims.append((name, max(guesses, key=lambda guess: guess.confidence)))
     able = [c for c in claims if not named or any(_can_score(m, c[0]) for m in named)]
     return sorted(able or claims, key=lambda claim: -claim[1].confidence)
+
+
+def _claim_of(task: str, claims: Sequence[tuple[str, Guess]]) -> Guess:
+    for name, guess in claims:
+        if name == task:
+            return guess
+    raise DataError(*_unrecognised(task, {}))
 
 
 def _can_score(metric: str, task: str) -> bool:
@@ -130,12 +135,7 @@ def _metric(
     undecided: list[str],
 ) -> tuple[str, tuple[str, ...], Note]:
     if flag is not None:
-        if not _can_score(flag, task.name):
-            raise ConfigError(
-                f"--metric {flag}: cannot score task {task.name}",
-                remedy=f"metrics for it: {', '.join(task.metrics)}; or give --task",
-            )
-        return flag, (), Note("metric", flag, "as you said")
+        return _as_said(flag, task)
     able = [name for name in named if _can_score(name, task.name)]
     able.sort(key=lambda name: METRICS[name].takes != guess.gives)
     if able:
@@ -145,9 +145,18 @@ def _metric(
     if ask is not None:
         answer = ask(f"metric ({', '.join(task.metrics)})", guess.metric)
         _check_flags(None, answer)
-        return answer, (), Note("metric", answer, "as you said")
+        return _as_said(answer, task)
     undecided.append(f"metric {guess.metric}: nothing beside the data names one")
     return guess.metric, (), Note("metric", guess.metric, "usual for the task; nothing names one")
+
+
+def _as_said(metric: str, task: Task) -> tuple[str, tuple[str, ...], Note]:
+    if not _can_score(metric, task.name):
+        raise ConfigError(
+            f"metric {metric} cannot score task {task.name}",
+            remedy=f"metrics for it: {', '.join(task.metrics)}; or give --task",
+        )
+    return metric, (), Note("metric", metric, "as you said")
 
 
 def _unrecognised(task: str | None, named: Mapping[str, str]) -> list[str]:

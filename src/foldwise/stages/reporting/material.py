@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from foldwise.config.competition import Competition
 from foldwise.config.plan import Plan
 from foldwise.errors import FoldwiseError
-from foldwise.rundir import Home, RunDir, read_json
+from foldwise.rundir import Home, RunDir, UnitDir, read_json
 from foldwise.stages.held_out import file_hash, run_label
 from foldwise.stages.progress import last_line
 from foldwise.stages.recipes import load_plan
@@ -170,21 +171,21 @@ def _run(home: Home, folder: RunDir) -> Run | None:
     return Run(folder, run_label(home, folder), record, scores, is_stale)
 
 
-def _unit(path: Any) -> Unit:
-    folder = RunDir(path.parents[1]).path / "units" / path.name
-    record = read_json(folder / "unit.json")
-    seconds = (last_line(folder / "timing.jsonl") or {}).get("seconds")
+def _unit(path: Path) -> Unit:
+    folder = UnitDir(path)
+    record = read_json(folder.record)
+    seconds = (last_line(folder.timing) or {}).get("seconds")
     return Unit(
-        name=path.name,
+        name=folder.name,
         is_done=record is not None,
         epochs=None if record is None else record.get("epochs"),
         seconds=None if seconds is None else float(str(seconds)),
         notes=() if record is None else tuple(record.get("notes", ())),
-        log="" if record is not None else _tail(folder / "log.txt"),
+        log="" if record is not None else _tail(folder.log),
     )
 
 
-def _tail(path: Any, lines: int = 8) -> str:
+def _tail(path: Path, lines: int = 8) -> str:
     if not path.is_file():
         return ""
     text = path.read_bytes()[-4000:].decode("utf-8", errors="replace")
