@@ -13,7 +13,7 @@ from foldwise import __version__
 from foldwise import predictions as predictions_file
 from foldwise.decide.decision import Decision
 from foldwise.errors import DataError, RunError
-from foldwise.publish import locked, publish_bytes
+from foldwise.publish import locked, publish_bytes, sweep
 from foldwise.rundir import Home, RunDir, read_json
 from foldwise.stages.commit import commit_of
 from foldwise.stages.display import Display
@@ -95,6 +95,7 @@ def submit(
     name = run_label(home, run)
     data, notes = _content(problem, run, name)
     with locked(home.submissions / ".lock", doing="submitting", wait_s=600):
+        sweep(home.stamp(_STAMP).parent)  # Killed while remembering, nothing is written there now.
         facts = _facts(problem, run, scores, data, notes)
         entry, is_new = _entered(home, name, data, facts)
         is_current, reason = _place(problem, entry, data, scores)
