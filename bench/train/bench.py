@@ -53,7 +53,7 @@ input: {{size: {size}, zoom: 1.0}}
 train: {{epochs: 2, batch: {batch}, lr: 1e-3, optimizer: adamw, precision: fp32}}
 """
 #: Network → images, input side, batch.
-NETWORKS = {"small_cnn": (256, 32, 32), "resnet18": (64, 64, 16)}
+NETWORKS = {"small_cnn": (256, 32, 32), "resnet18": (64, 64, 32)}
 
 
 def make_competition(folder: Path) -> None:
@@ -109,6 +109,8 @@ class Work:
         """The plain loop; the mean loss of the last epoch."""
         network = self.network()
         network = nn.Sequential(network.backbone, network.head).train()
+        if images.is_contiguous(memory_format=torch.channels_last):
+            network = network.to(memory_format=torch.channels_last)
         train = self.assembly.recipe.train
         decayed = [p for p in network.parameters() if p.ndim > 1]
         others = [p for p in network.parameters() if p.ndim <= 1]
