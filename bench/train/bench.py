@@ -109,8 +109,9 @@ class Work:
         """The plain loop; the mean loss of the last epoch."""
         network = self.network()
         network = nn.Sequential(network.backbone, network.head).train()
-        if images.is_contiguous(memory_format=torch.channels_last):
-            network = network.to(memory_format=torch.channels_last)
+        is_last = images.is_contiguous(memory_format=torch.channels_last)
+        axes = torch.channels_last if is_last else torch.contiguous_format
+        network = network.to(memory_format=axes)
         train = self.assembly.recipe.train
         decayed = [p for p in network.parameters() if p.ndim > 1]
         others = [p for p in network.parameters() if p.ndim <= 1]

@@ -229,13 +229,15 @@ def run(
     keys = list(overrides or ())
     if folder is not None and "=" in str(folder):  # An override stands in the folder's place.
         keys, folder = [str(folder), *keys], None
-    stage(
+    done = stage(
         find_home(folder or directory),
         overrides=keys,
         stop_at=stop_at,
         dry_run=dry_run,
         display=_display(quiet),
     )
+    if done.failed:
+        raise typer.Exit(1)
 
 
 def main() -> None:

@@ -8,7 +8,13 @@ import pytest
 from scipy.stats import rankdata
 
 from foldwise.blending import BLENDS, Blend, Members, votes
-from foldwise.blending.methods import greedy, label_average, mean, rank_mean
+from foldwise.blending.methods import (
+    comparable_members,
+    greedy,
+    label_average,
+    mean,
+    rank_mean,
+)
 from foldwise.errors import ConfigError, DataError
 from foldwise.parts import bind
 
@@ -231,20 +237,51 @@ def test_leaving_out_and_taking_keep_votes_with_scores() -> None:
     assert mean(members, np.zeros(50), lambda scores: 0.0).takes == "scores"
 
 
-def test_a_mean_of_comparable_members_leaves_out_who_does_harm():
+def accuracy_on(target: np.ndarray) -> Callable[[np.ndarray], float]:
+    return lambda scores: float((scores.argmax(axis=1) == target).mean())
+
+
+def with_errors(target: np.ndarray, num_wrong: int, *, first: int = 0) -> np.ndarray:
+    """One-hot scores of two classes, wrong on as many rows from `first` on."""
+    answers = target.copy()
+    answers[first : first + num_wrong] = 1 - answers[first : first + num_wrong]
+    return np.eye(2)[answers]
+
+
+def test_a_mean_of_comparable_members_leaves_out_who_is_far_behind() -> None:
+    target = np.arange(10_000) % 2
+    members = Members(
+        np.stack([with_errors(target, 500), with_errors(target, 4000), with_errors(target, 900)])
+    )
+    score = accuracy_on(target)
+    assert mean(members, target, score).weights == pytest.approx((1 / 3,) * 3)
+    assert mean(members, target, score, comparable=True).weights == (0.5, 0.0, 0.5)
+
+
+def test_who_is_comparable_does_not_hang_on_other_weaker_members() -> None:
+    target = np.arange(10_000) % 2
+    few = [with_errors(target, 500), with_errors(target, 900)]
+    many = [*few, *(with_errors(target, 3000, first=n) for n in (0, 100, 200))]
+    score = accuracy_on(target)
+    for scores in (few, many):
+        members = Members(np.stack(scores))
+        assert comparable_members(members, target, score).tolist() == [0, 1]
+
+
+def test_twice_the_errors_on_few_rows_may_be_chance() -> None:
+    target = np.arange(100) % 2
+    members = Members(np.stack([with_errors(target, 1), with_errors(target, 5)]))
+    score = accuracy_on(target)
+    assert comparable_members(members, target, score).tolist() == [0, 1]
+
+
+def test_comparable_by_a_loss_is_measured_from_its_best_value() -> None:
     rng = np.random.default_rng(0)
-    target = rng.integers(0, 2, 300)
-    truth = np.eye(2)[target]
-    good = [0.6 * truth + 0.4 * rng.dirichlet([1, 1], 300) for _ in range(2)]
-    bad = rng.dirichlet([0.2, 0.2], 300)
-    members = Members(np.stack([good[0], bad, good[1]]))
+    target = rng.normal(size=(2000, 1))
+    scores = np.stack([target + rng.normal(size=(2000, 1)) * s for s in (0.2, 0.3, 1.0)])
+    members = Members(scores)
 
-    def accuracy(scores: np.ndarray) -> float:
-        return float((scores.argmax(axis=1) == target).mean())
+    def minus_mae(values: np.ndarray) -> float:
+        return -float(np.abs(values - target).mean())
 
-    assert mean(members, target, accuracy).weights == pytest.approx((1 / 3,) * 3)
-    kept = mean(members, target, accuracy, comparable=True)
-    assert kept.weights[1] == 0.0
-    assert accuracy(kept.apply(members)) >= accuracy(members.scores.mean(axis=0))
-    alike = Members(np.stack([good[0]] * 3))
-    assert mean(alike, target, accuracy, comparable=True).weights == pytest.approx((1 / 3,) * 3)
+    assert comparable_members(members, target, minus_mae).tolist() == [0, 1]

@@ -114,6 +114,11 @@ def unpack_optimizer(
         )
     ]
     optimizer.load_state_dict({"state": state, "param_groups": groups})
+    for parameter, slots in optimizer.state.items():
+        for name, value in slots.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                # In the parameter's own order of axes: sums over a matrix depend on it.
+                slots[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def file_hash(path: Path) -> str:

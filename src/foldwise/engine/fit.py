@@ -188,14 +188,14 @@ def _step(state: FitState, plan: FitPlan, batch: Batch, epoch: int, step: int, l
     # What belongs to a step (dropout, drop path, mixing) is keyed by the step, so that a resumed
     # run draws the same.
     key = seeding.key("step", plan.seed, plan.fold, epoch, step)
-    torch.manual_seed(key)
+    _seed_torch(key, state.accelerator.device)
     images = batch.images.to(state.accelerator.device, non_blocking=True)
     rows = torch.from_numpy(batch.rows).to(images.device)
     target = plan.target[rows]
     weights = None if plan.row_weights is None else plan.row_weights[rows]
     if plan.mix is not None:
         images, target = plan.mix(images, target, np.random.default_rng(key))
-    state.optimizer.zero_grad(set_to_none=True)
+    state.network.zero_grad(set_to_none=True)
     total = 0.0
     for part in torch.arange(len(images)).chunk(plan.accumulate):
         chosen = slice(int(part[0]), int(part[-1]) + 1)
@@ -210,7 +210,7 @@ def _step(state: FitState, plan: FitPlan, batch: Batch, epoch: int, step: int, l
             if plan.on_nonfinite == "stop":
                 raise NonFiniteLossError(epoch, step, batch.rows)
             state.skipped.extend(int(row) for row in batch.rows)
-            state.optimizer.zero_grad(set_to_none=True)
+            state.network.zero_grad(set_to_none=True)
             return 0.0
         state.accelerator.backward(loss)
         total += value
@@ -220,6 +220,13 @@ def _step(state: FitState, plan: FitPlan, batch: Batch, epoch: int, step: int, l
     if state.ema is not None:
         state.ema.update(state.network)
     return total
+
+
+def _seed_torch(key: int, device: torch.device) -> None:
+    """Seed the generators in use; `torch.manual_seed` takes a millisecond to seed all."""
+    torch.default_generator.manual_seed(key)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(key)
 
 
 def _stage_of(stages: tuple[Stage, ...], epoch: int) -> Stage:

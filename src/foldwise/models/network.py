@@ -143,12 +143,14 @@ def build(
     mean, std = built.statistics
     if weights is not None and weights.mean is not None and weights.std is not None:
         mean, std = weights.mean, weights.std
-    return Network(
+    network = Network(
         built.backbone,
         built.head,
         mean=fit_channels(mean, channels),
         std=fit_channels(std, channels),
     )
+    # As the images come: a convolution would else turn its weights round at every pass.
+    return network.to(memory_format=torch.channels_last)
 
 
 def fit_channels(values: tuple[float, ...], channels: int) -> tuple[float, ...]:

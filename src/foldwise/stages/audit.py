@@ -123,17 +123,18 @@ def _warnings(problem: Problem, found: dict[str, Any]) -> list[str]:
     duplicates = found["duplicates"]
     if duplicates["inside_train"]:
         warnings.append(
-            f"{duplicates['inside_train']} pairs of (near) duplicate images inside train: "
-            "they share a fold"
+            f"{_counted(duplicates['inside_train'], 'pair')} of (near) duplicate images inside "
+            "train: they share a fold"
         )
     if duplicates["num_twins"]:
         warnings.append(
-            f"{duplicates['num_twins']} test images have a (near) duplicate in train: "
+            f"test images with a (near) duplicate in train: {duplicates['num_twins']}; "
             "the leaderboard will look better than new images would"
         )
     if duplicates["num_label_conflicts"]:
         warnings.append(
-            f"{duplicates['num_label_conflicts']} pairs of (near) duplicates bear different labels"
+            f"different labels on {_counted(duplicates['num_label_conflicts'], 'pair')} of (near) "
+            "duplicates"
         )
     shortcut = found["shortcut"]
     if shortcut is not None and shortcut["note"]:
@@ -191,3 +192,7 @@ def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
         {"label": str(row["label"]), "count": int(row["count"]), "share": float(row["share"])}
         for row in frame.to_dict("records")
     ]
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"

@@ -34,7 +34,7 @@ from foldwise.stages.unit import code_hash, data_hash
 from foldwise.tasks.problem import Problem, open_problem
 
 #: Raised whenever the same members would give another blend than before.
-_VERSION = 1
+_VERSION = 2
 
 
 def blend(

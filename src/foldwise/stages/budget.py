@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from foldwise.config.recipe import Recipe
 from foldwise.errors import BudgetError
-from foldwise.stages.display import duration
 from foldwise.stages.forecast import Rates, num_epochs, run_seconds
+from foldwise.stages.progress import duration
 from foldwise.stages.unit import Unit
 
 #: A schedule is not shortened below this many epochs: what is left out then helps the others.

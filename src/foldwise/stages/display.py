@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from foldwise.stages.progress import last_line
+from foldwise.stages.progress import duration, last_line
 
 _PLAIN_EVERY_S = 20.0
 
@@ -45,12 +45,12 @@ class Display:
         """A line that is shown even when quiet."""
         self.console.print(f"! {text}", style="yellow", markup=False)
 
-    def ended(self, name: str, error: str | None, note: object = None) -> None:
+    def ended(self, name: str, error: str | None, *notes: str) -> None:
         """A unit is over."""
         if error is not None:
             self.warn(f"{name}: {error}")
         else:
-            self.say(f"  {name} done" + (f": {note}" if note else ""))
+            self.say("; ".join([f"  {name} done", *filter(None, notes)]))
 
     @contextlib.contextmanager
     def counting(self, what: str, total: int) -> Iterator[Callable[[], None]]:
@@ -121,20 +121,6 @@ def describe(line: dict[str, object]) -> tuple[str, float]:
     tail = "" if left is None or line["phase"] != "train" else f" · {duration(left)} left"
     middle = f" · {line['text']}" if line["text"] else f" {done:.0f}/{total:.0f}"
     return f"{line['phase']}{middle}{tail}", share
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words.
-
-    >>> [duration(s) for s in (0.4, 75, 3720)]
-    ['0 s', '1 min 15 s', '1 h 02 min']
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def _line(path: Path, since: float) -> dict[str, object] | None:

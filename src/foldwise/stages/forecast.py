@@ -15,7 +15,6 @@ from foldwise.cluster.local import Job, run_jobs
 from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import fingerprint
-from foldwise.errors import RunError
 from foldwise.publish import publish_json
 from foldwise.rundir import Home, read_json
 from foldwise.stages.train import needs_features, side_by_side
@@ -48,15 +47,15 @@ class Rates:
     infer: float
 
 
-def measure(home: Home, recipes: dict[str, Recipe]) -> dict[str, Rates]:
+def measure(home: Home, recipes: dict[str, Recipe]) -> tuple[dict[str, Rates], dict[str, str]]:
     """Rates of recipes by a few seconds' trial each; known ones are reread.
 
     Args:
         home: with prepared images and folds.
         recipes: name → resolved recipe.
 
-    Raises:
-        RunError: a trial failed: that recipe would, too.
+    Returns:
+        Recipe → rates; and for those whose trial failed, as their training would: the error.
     """
     stored = read_json(home.stamp("rates")) or {}
     at_once, threads = side_by_side(None)
@@ -75,13 +74,15 @@ def measure(home: Home, recipes: dict[str, Recipe]) -> dict[str, Rates]:
         for name, recipe in recipes.items()
         if keys[name] not in stored
     ]
+    failed: dict[str, str] = {}
     for outcome in run_jobs(jobs, parallel=at_once):
         if outcome.error is not None:
-            raise RunError(f"recipe {outcome.job.name}: {outcome.error}")
-        stored[keys[outcome.job.name]] = outcome.value
+            failed[outcome.job.name] = outcome.error
+        else:
+            stored[keys[outcome.job.name]] = outcome.value
     if jobs:
         publish_json(home.stamp("rates"), stored)
-    return {name: Rates(**stored[key]) for name, key in keys.items()}
+    return {name: Rates(**stored[key]) for name, key in keys.items() if key in stored}, failed
 
 
 def trial(home: str, recipe: str, threads: int) -> dict[str, float]:

@@ -18,7 +18,8 @@ from foldwise.errors import ConfigError, DataError
 from foldwise.rundir import Home
 from foldwise.samples import Samples, collect
 from foldwise.stages.clock import seconds
-from foldwise.stages.display import Display, duration
+from foldwise.stages.display import Display
+from foldwise.stages.progress import duration
 from foldwise.stages.proposing.competition import Finding, find_competition
 from foldwise.stages.proposing.files import write_files
 from foldwise.stages.proposing.looking import NUM_LOOKED, Looks, load_squares, look, spread_rows

@@ -22,18 +22,21 @@ from foldwise.data.cache_writing import fill
 from foldwise.data.decode import ImageInfo
 from foldwise.data.decoder_pool import Damaged, decode_all
 from foldwise.data.inputs import image_refs, read_caches, wanted_spec, write_caches
-from foldwise.data.sources import hash_all
+from foldwise.data.sources import ImageRef, hash_all
 from foldwise.data.spec import THUMB, CacheSpec
 from foldwise.data.storage import plan_store
 from foldwise.errors import DataError
 from foldwise.publish import locked
 from foldwise.rundir import Home
 from foldwise.samples import Samples, collect
-from foldwise.stages.display import Display, duration
+from foldwise.stages.display import Display
+from foldwise.stages.progress import duration
 from foldwise.stages.recipes import planned_recipes
 from foldwise.tasks.problem import data_folder, load_competition, read_target
 
 _MAX_LISTED = 20
+#: Decoding on one core, measured on JPEG photos and small PNG files; and the workers' start.
+_BYTES_PER_S, _PER_IMAGE_S, _START_S = 5e6, 1e-3, 0.3
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,10 @@ def _decode(
     ]
     damaged: dict[int, str] = {}
     if todo:
-        show.say(f"decoding {len(todo)} images, {len(refs) - len(todo)} are in the cache")
+        show.say(
+            f"decoding {len(todo)} images, {len(refs) - len(todo)} are in the cache: about "
+            f"{duration(_decode_seconds([refs[index] for index in todo]))}"
+        )
         started = time.monotonic()
         results = fill(home.cache, specs, decode_all([refs[i] for i in todo], specs))
         with show.counting("decoding", len(todo)) as advance:
@@ -168,6 +174,14 @@ def _decode(
         show.say(f"decoded in {duration(spent)}, {len(todo) / max(spent, 1e-9):.0f} images/s")
     thumbs = Cache.open(home.cache, THUMB)
     return Samples(_with_facts(found.frame, hashes, damaged, thumbs))
+
+
+def _decode_seconds(refs: Sequence[ImageRef]) -> float:
+    """Forecast from the files' sizes."""
+    paths = {ref.path for ref in refs}  # An array holds many images.
+    num_bytes = sum(path.stat().st_size for path in paths if path.exists())
+    work = num_bytes / _BYTES_PER_S + len(refs) * _PER_IMAGE_S
+    return _START_S + work / machine.num_cores()
 
 
 def _with_facts(

@@ -1,10 +1,11 @@
-"""Progress of a unit through a file: the unit appends lines, whoever watches reads the last."""
+"""Progress of units: each appends lines to a file, whoever watches reads the last and adds up."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,6 +44,44 @@ class Reporter:
         }
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
+
+
+@dataclass
+class TimeLeft:
+    """How long all units together will take still, from what the ended ones took.
+
+    Attributes:
+        costs: unit → forecast of its share of the work; equal numbers if nothing is known.
+    """
+
+    costs: Mapping[str, float]
+    _ended: set[str] = field(default_factory=set)
+    _started: float = field(default_factory=time.monotonic)
+
+    def ended(self, name: str) -> str:
+        """Take in that a unit is over; how many are, and the time left."""
+        self._ended.add(name)
+        spent = time.monotonic() - self._started
+        done = sum(cost for unit, cost in self.costs.items() if unit in self._ended)
+        share = done / max(sum(self.costs.values()), 1e-9)
+        count = f"{len(self._ended)} of {len(self.costs)}"
+        if len(self._ended) == len(self.costs) or share <= 0:
+            return count
+        return f"{count}, about {duration(spent * (1 - share) / share)} left"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in words.
+
+    >>> [duration(s) for s in (0.4, 75, 3720)]
+    ['0 s', '1 min 15 s', '1 h 02 min']
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def last_line(path: Path) -> dict[str, object] | None:

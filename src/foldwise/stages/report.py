@@ -8,7 +8,8 @@ from pathlib import Path
 from foldwise import device as machine
 from foldwise.publish import publish_text
 from foldwise.rundir import Home
-from foldwise.stages.display import Display, duration
+from foldwise.stages.display import Display
+from foldwise.stages.progress import duration
 from foldwise.stages.reporting.material import gather
 from foldwise.stages.reporting.page import page
 from foldwise.stages.reporting.words import megabytes

@@ -16,10 +16,11 @@ from foldwise.rundir import Home, RunDir
 from foldwise.stages.audit import audit
 from foldwise.stages.blend import blend
 from foldwise.stages.budget import Allotment
-from foldwise.stages.display import Display, duration
+from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.predict import predict
 from foldwise.stages.prepare import prepare
+from foldwise.stages.progress import duration
 from foldwise.stages.recipes import load_plan, planned_recipes
 from foldwise.stages.report import report
 from foldwise.stages.scheduling import Schedule
@@ -87,10 +88,13 @@ def run(
         allotment = schedule.allotment(show)
         if dry_run:
             return done
+        done.failed |= schedule.broken
         done.notes += allotment.notes
         _train(schedule, allotment, show, done)
         _conclude(home, problem, plan, recipes, show, done)
     show.say(f"done in {duration(machine.monotonic() - started)}")
+    if done.failed:
+        show.warn(f"not done, {len(done.failed)} in all: {', '.join(done.failed)}")
     return done
 
 
@@ -112,7 +116,11 @@ def _train(schedule: Schedule, allotment: Allotment, show: Display, done: Done) 
     )
     parallel = None if plan.parallel == "auto" else plan.parallel
     until = schedule.train_until
-    for outcome in run_units(units, stop_at=until, parallel=parallel, display=show):
+    costs = schedule.costs(units)
+    for outcome in run_units(units, stop_at=until, parallel=parallel, costs=costs, display=show):
+        if outcome.stopped:
+            done.notes.append(f"{outcome.job.name}: {outcome.error}")
+            continue
         if outcome.error is not None:
             done.failed[outcome.job.name] = outcome.error
             continue
@@ -141,7 +149,7 @@ def _conclude(
 ) -> None:
     """Merge, score, blend, hand in and report whatever has been trained."""
     quiet = Display(console=show.console, quiet=True)
-    complete = []
+    complete: list[str] = []
     for name in recipes:
         if not RunDir(home.runs / name).record.exists():
             continue
@@ -155,7 +163,8 @@ def _conclude(
         if not merged.missing:
             complete.append(name)
     for name, config in plan.blends.items():
-        members = list(complete if config.members == "all" else config.members)
+        everyone = [*complete, *_frozen_heads(home, recipes, complete)]
+        members = list(everyone if config.members == "all" else config.members)
         if len(members) < 2:
             show.warn(f"{name}: not blended, only {len(members)} complete runs")
             continue
@@ -180,6 +189,24 @@ def _conclude(
         show.say(f"submission: {home.submission}")
     if path is not None:
         show.say(f"report: {path}")
+
+
+def _frozen_heads(home: Home, recipes: dict[str, Recipe], complete: Sequence[str]) -> list[str]:
+    """The references of fine-tuned runs, as members: what fine-tuning spoilt is still there.
+
+    Not where a recipe of its own has that backbone frozen: it would count twice.
+    """
+    frozen = {
+        (recipes[name].model.name, recipes[name].input.size)
+        for name in complete
+        if recipes[name].freeze == "backbone"
+    }
+    return [
+        f"{name}/reference"
+        for name in complete
+        if RunDir(home.runs / name).reference.oof.exists()
+        and (recipes[name].model.name, recipes[name].input.size) not in frozen
+    ]
 
 
 def _try(name: str, call: Callable[[], T], show: Display, done: Done) -> T | None:

@@ -11,8 +11,9 @@ from foldwise.config.plan import Plan
 from foldwise.config.recipe import Recipe
 from foldwise.rundir import RunDir, read_json
 from foldwise.stages.budget import Allotment, allot
-from foldwise.stages.display import Display, duration
-from foldwise.stages.forecast import Rates, measure, num_epochs, run_seconds
+from foldwise.stages.display import Display
+from foldwise.stages.forecast import Rates, measure, num_epochs, run_seconds, unit_seconds
+from foldwise.stages.progress import duration
 from foldwise.stages.train import units_of
 from foldwise.stages.unit import Unit
 from foldwise.tasks.problem import Problem
@@ -57,6 +58,18 @@ class Schedule:
         run = RunDir(self.problem.home.runs / name)
         return units_of(self.problem, self.recipes[name], run, seeds=seeds, epochs=epochs)
 
+    def costs(self, units: Sequence[Unit]) -> dict[str, float]:
+        """Unit → its forecast in seconds, for those that are not done."""
+        return {
+            unit.name: unit_seconds(
+                unit,
+                self.rates[unit.run.name],
+                unit.epochs or num_epochs(self.recipes[unit.run.name]),
+            )
+            for unit in units
+            if not unit.is_done()
+        }
+
     @cached_property
     def waiting(self) -> dict[str, int]:
         """Recipe → units of its whole schedule that are not done."""
@@ -77,21 +90,32 @@ class Schedule:
         return found
 
     @cached_property
-    def rates(self) -> dict[str, Rates]:
-        """Recipe → rates of this machine, for those that are not done."""
+    def measured(self) -> tuple[dict[str, Rates], dict[str, str]]:
+        """Recipe → rates of this machine, of those that are not done; and errors of trials."""
         todo = {name: self.recipes[name] for name, count in self.waiting.items() if count}
         return measure(self.problem.home, todo)
+
+    @property
+    def rates(self) -> dict[str, Rates]:
+        """Recipe → rates of this machine, for those that are not done."""
+        return self.measured[0]
+
+    @property
+    def broken(self) -> dict[str, str]:
+        """Recipe → error, where a trial failed: it is not trained, the others are."""
+        return self.measured[1]
 
     def allotment(self, show: Display) -> Allotment:
         """What is trained, said before it starts.
 
         Raises:
             BudgetError: there is no time at all.
-            RunError: a recipe's trial failed.
         """
         if not any(self.waiting.values()):
             show.say("all units are done")
             return Allotment(dict.fromkeys(self.recipes), self.plan.seeds, 0.0)
+        for name, error in self.broken.items():
+            show.warn(f"{name} is left out, its trial failed: {error}")
         whole = self._forecast(show)
         if self.train_until is None:
             if self.begun:
@@ -110,20 +134,22 @@ class Schedule:
                 f"about {duration(seconds)}"
             )
         show.say(f"training takes about {duration(total)} in full")
-        return Allotment(dict.fromkeys(self.recipes), self.plan.seeds, total)
+        sound = [name for name in self.recipes if name not in self.broken]
+        return Allotment(dict.fromkeys(sound), self.plan.seeds, total)
 
     def _within(self, seconds: float, show: Display) -> Allotment:
         """What fits: done recipes as they are, begun ones with their epochs, the rest chosen."""
         fixed: dict[str, int | None] = {
             name: self.begun.get(name)
             for name, count in self.waiting.items()
-            if not count or name in self.begun
+            if name not in self.broken and (not count or name in self.begun)
         }
-        open_recipes = {n: r for n, r in self.recipes.items() if n not in fixed}
+        open_recipes = {n: r for n, r in self.recipes.items() if n not in {*fixed, *self.broken}}
         first = self.plan.seeds[:1]
         spent = sum(
             run_seconds(self.units(name, first, epochs), self.rates[name], epochs)
             for name, epochs in self.begun.items()
+            if name in fixed
         )
         if not open_recipes:
             return Allotment(fixed, first if self.begun else self.plan.seeds, spent)

@@ -12,7 +12,7 @@ from foldwise.config.writing import fingerprint
 from foldwise.data.fold_groups import merge_groups
 from foldwise.data.fold_problem import FoldProblem, FoldResult, Scheme
 from foldwise.data.folds import make_folds
-from foldwise.data.folds_file import read_folds, write_folds
+from foldwise.data.folds_file import folds_hash, read_folds, write_folds
 from foldwise.errors import ConfigError
 from foldwise.publish import publish_text
 from foldwise.rundir import Home
@@ -199,8 +199,9 @@ def _tell(
 ) -> None:
     kept = f", {num_existing} rows kept theirs" if num_existing else ""
     show.say(
-        f"{result.num_folds} folds, {scheme}{kept}; largest distance of a class's share from "
-        f"that in all rows: {result.worst_share_error:.3f}"
+        f"{result.num_folds} folds, {scheme}{kept}, hash "
+        f"{folds_hash(problem.train.ids, result.folds)[:12]}; largest distance of a class's "
+        f"share from that in all rows: {result.worst_share_error:.3f}"
     )
     show.say(result.shares.round(3).to_string())
     for note in result.notes:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,11 @@ from foldwise.errors import LockedError, RunError
 from foldwise.publish import holder, locked, publish_json
 from foldwise.rundir import Home, RunDir, read_json
 from foldwise.stages.clock import seconds
+from foldwise.stages.commit import commit_of
 from foldwise.stages.cross_stop import choose_epochs
 from foldwise.stages.display import Display
 from foldwise.stages.prepare import prepare
+from foldwise.stages.progress import TimeLeft
 from foldwise.stages.recipes import load_recipe, recipe_path
 from foldwise.stages.unit import Unit, code_hash, data_hash, identity
 from foldwise.tasks.problem import Problem, open_problem
@@ -133,6 +134,7 @@ def run_units(
     *,
     stop_at: float | None = None,
     parallel: int | None = None,
+    costs: Mapping[str, float] | None = None,
     display: Display,
 ) -> Iterator[Outcome]:
     """Train what is not done, features of frozen backbones first; yields each outcome.
@@ -141,6 +143,7 @@ def run_units(
         units: of runs whose records are written.
         stop_at: on the monotonic clock; jobs still running then are stopped.
         parallel: units side by side; None: by GPUs or cores.
+        costs: unit → seconds it is forecast to take, for the time left; None: all alike.
         display: where progress is shown.
     """
     at_once, threads = side_by_side(parallel)
@@ -152,17 +155,22 @@ def run_units(
             if outcome.error is not None:
                 display.ended(outcome.job.name, outcome.error)
         untrained = [unit for unit in waiting if not unit.is_pending()]
+        left = TimeLeft(costs or dict.fromkeys((unit.name for unit in waiting), 1.0))
         jobs = [_unit_job("train_unit", unit, threads, stop_at) for unit in untrained]
         for outcome in run_jobs(jobs, parallel=at_once, poll=poll):
-            display.ended(outcome.job.name, outcome.error, outcome.value)
+            _tell_end(display, outcome, left)
             yield outcome
         chosen = choose_epochs([unit for unit in waiting if unit.is_pending()])
         finishing = [
             _unit_job("finish_unit", unit, threads, stop_at, epoch) for unit, epoch in chosen
         ]
         for outcome in run_jobs(finishing, parallel=at_once, poll=poll):
-            display.ended(outcome.job.name, outcome.error, outcome.value)
+            _tell_end(display, outcome, left)
             yield outcome
+
+
+def _tell_end(display: Display, outcome: Outcome, left: TimeLeft) -> None:
+    display.ended(outcome.job.name, outcome.error, outcome.value, left.ended(outcome.job.name))
 
 
 def record_run(unit: Unit, seeds: Sequence[int]) -> dict[str, Any]:
@@ -190,7 +198,7 @@ def record_run(unit: Unit, seeds: Sequence[int]) -> dict[str, Any]:
             "data": data_hash(problem),
             "code": code_hash(problem),
             "machine": machine.describe(),
-            "commit": _commit(problem.home.path),
+            "commit": commit_of(problem.home.path),
             "created": (stored or {}).get("created") or time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         }
         if record != stored:
@@ -263,17 +271,3 @@ def _earliest(stop_at: float | None, limit: str | None) -> float | None:
         return stop_at
     own = machine.monotonic() + seconds(limit)
     return own if stop_at is None else min(own, stop_at)
-
-
-def _commit(path: Path) -> str | None:
-    """The commit of the competition's folder, with a mark if it has changes; None outside git."""
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(path), "describe", "--always", "--dirty", "--abbrev=40"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return found.stdout.strip() or None

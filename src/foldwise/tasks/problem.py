@@ -158,7 +158,11 @@ class Problem:
         return metric
 
     def shares(self) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Class shares in train and, as `test_prior` says, in test; None without classes."""
+        """Class shares in train and, as `test_prior` says, in test; None without classes.
+
+        Raises:
+            DataError: test is said to hold a class that no train row is of.
+        """
         if not self.task.one_of_classes:
             return None, None
         counts = np.bincount(self.target, minlength=self.num_classes)
@@ -166,11 +170,18 @@ class Problem:
         prior = self.competition.test_prior
         if prior == "train":
             return train, train
-        if prior == "balanced":
-            return train, np.full(self.num_classes, 1 / self.num_classes)
-        assert isinstance(prior, dict)
-        given = np.array([prior.get(name, 0.0) for name in self.competition.classes])
-        return train, given / given.sum()
+        names = self.competition.classes
+        asked = dict.fromkeys(names, 1.0) if prior == "balanced" else prior
+        assert isinstance(asked, dict)
+        test = np.array([asked.get(name, 0.0) for name in names])
+        unseen = [names[index] for index in np.flatnonzero((test > 0) & (counts == 0))]
+        if unseen:
+            raise DataError(
+                f"{self.home.competition}: test_prior: no train row is of class "
+                f"{', '.join(unseen)}, so its scores cannot be weighed for test",
+                remedy="give shares by class with 0 for it, or take it out of classes",
+            )
+        return train, test / test.sum()
 
     @cached_property
     def row_weights(self) -> np.ndarray | None:

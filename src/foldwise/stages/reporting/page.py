@@ -12,7 +12,7 @@ from foldwise import __version__
 from foldwise import device as machine
 from foldwise.parts import name_of
 from foldwise.stages.commit import commit_of
-from foldwise.stages.display import duration
+from foldwise.stages.progress import duration
 from foldwise.stages.reporting import words
 from foldwise.stages.reporting.blends import blends
 from foldwise.stages.reporting.ground_view import audit_view, folds_view, question_view

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import to_yaml
 from foldwise.errors import FoldwiseError
-from foldwise.stages.display import duration
+from foldwise.stages.progress import duration
 from foldwise.stages.reporting.charts import Course, courses
 from foldwise.stages.reporting.errors_view import (
     class_table,

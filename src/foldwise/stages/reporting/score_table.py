@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from foldwise.stages.display import duration
+from foldwise.stages.progress import duration
 from foldwise.stages.reporting.material import Material, Run
 from foldwise.stages.reporting.strips import axis_strip, common_scale, interval_strip
 from foldwise.stages.reporting.svg import Scale, isolated

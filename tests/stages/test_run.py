@@ -1,0 +1,114 @@
+"""The whole plan: what fails, is held or killed, and that the rest goes on."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from foldwise.publish import holder, locked
+from foldwise.rundir import Home
+from foldwise.stages.display import Display
+from foldwise.stages.prepare import prepare
+from foldwise.stages.progress import TimeLeft
+from foldwise.stages.run import run
+from foldwise.stages.split import split
+from foldwise.stages.submit import check_submission
+from tests.builders import SMALL, make_home
+
+BROKEN = {**SMALL, "model": {"name": "broken:network"}}
+QUIET = Display(quiet=True)
+
+
+def start(home: Home, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "foldwise", *words, "-C", str(home.path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def artifacts(home: Home) -> dict[str, str]:
+    """Hashes of what a run leaves, but for times."""
+    wanted = ("*.parquet", "*.safetensors", "decision.json", "history.csv")
+    files = [path for pattern in wanted for path in home.runs.rglob(pattern)]
+    found = {str(p.relative_to(home.path)): p.read_bytes() for p in [*files, home.submission]}
+    return {name: hashlib.sha256(content).hexdigest() for name, content in found.items()}
+
+
+def wait_for(condition, *, seconds: float = 60.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_recipe_that_fails_does_not_stop_the_others(tmp_path):
+    home = make_home(tmp_path, recipes={"a": SMALL, "b": BROKEN}, plan={"folds": {"count": 2}})
+    home.code.mkdir()
+    (home.code / "broken.py").write_text(
+        "def network(*, num_outputs, channels):\n    raise ValueError('no such luck')\n"
+    )
+    done = run(home, display=QUIET)
+    assert list(done.failed) == ["b"]
+    assert "no such luck" in done.failed["b"]
+    assert check_submission(home, home.submission) == []
+    assert json.loads(home.run("a").scores.read_text())["complete"]
+
+
+def test_a_unit_has_one_trainer_and_the_other_names_it_at_once(tmp_path):
+    home = make_home(tmp_path, plan={"folds": {"count": 2}})
+    prepare(home, display=QUIET)
+    split(home, display=QUIET)
+    unit = home.run("a").unit(0, 0)
+    with locked(unit.lock, doing="training a/fold0-seed0"):
+        started = time.monotonic()
+        other = start(home, "train", "a", "--fold", "0")
+        output, _ = other.communicate(timeout=60)
+        spent = time.monotonic() - started
+    assert other.returncode == 2
+    assert str(os.getpid()) in output
+    assert "training a/fold0-seed0" in output
+    assert not unit.record.exists()
+    print(f"exited after {spent:.1f} s")
+    assert spent < 2 * max(2.0, _start_seconds())
+
+
+def _start_seconds() -> float:
+    """What the interpreter and the command line take on this machine at this moment."""
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-m", "foldwise", "--version"], check=True, capture_output=True)
+    return time.monotonic() - started
+
+
+def test_a_killed_run_takes_its_units_along_and_goes_on_to_the_same_bits(tmp_path):
+    recipe = {**SMALL, "train": {**SMALL["train"], "epochs": 6}}
+    plan = {"folds": {"count": 2}}
+    whole = make_home(tmp_path / "whole", recipes={"a": recipe}, plan=plan)
+    run(whole, display=QUIET)
+    home = make_home(tmp_path / "killed", recipes={"a": recipe}, plan=plan)
+    process = start(home, "run")
+    histories = [home.run("a").unit(fold, 0).history for fold in (0, 1)]
+    assert wait_for(lambda: any(path.exists() for path in histories))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    locks = [home.run("a").unit(fold, 0).lock for fold in (0, 1)]
+    assert wait_for(lambda: all(holder(lock) is None for lock in locks), seconds=20)
+    assert run(home, display=QUIET).failed == {}
+    assert artifacts(home) == artifacts(whole)
+
+
+def test_time_left_is_what_the_rest_costs_at_the_pace_so_far(monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    left = TimeLeft({"a/fold0": 10.0, "a/fold1": 10.0, "b/fold0": 40.0})
+    clock[0] += 30.0
+    assert left.ended("a/fold0") == "1 of 3, about 2 min 30 s left"
+    clock[0] += 30.0
+    assert left.ended("a/fold1") == "2 of 3, about 2 min 00 s left"
+    assert left.ended("b/fold0") == "3 of 3"
