@@ -121,8 +121,8 @@ def train(
     directory: Directory = Path(),
     quiet: Quiet = False,
 ) -> None:
-    from foldwise.stages.clock import stop_time
     from foldwise.stages.predict import predict as merge
+    from foldwise.stages.scheduling.clock import stop_time
     from foldwise.stages.train import train as stage
 
     display = _display(quiet)
@@ -222,8 +222,8 @@ def run(
     directory: Directory = Path(),
     quiet: Quiet = False,
 ) -> None:
-    from foldwise.stages.clock import stop_time
     from foldwise.stages.run import run as stage
+    from foldwise.stages.scheduling.clock import stop_time
 
     stop_at = stop_time(limit, until)
     keys = list(overrides or ())

@@ -15,11 +15,11 @@ from foldwise import seeding
 from foldwise.errors import FoldwiseError
 from foldwise.publish import publish_text
 from foldwise.rundir import Home
-from foldwise.stages.clock import stop_time
 from foldwise.stages.display import Display
 from foldwise.stages.init import init
 from foldwise.stages.progress import duration
 from foldwise.stages.run import run
+from foldwise.stages.scheduling.clock import stop_time
 from foldwise.stages.submit import check_submission
 from foldwise.tables import read_table
 

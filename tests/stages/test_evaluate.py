@@ -22,7 +22,7 @@ from foldwise.publish import publish_json, publish_text
 from foldwise.rundir import Home, RunDir
 from foldwise.samples import Samples
 from foldwise.stages.evaluate import evaluate
-from foldwise.stages.learning import name_fit
+from foldwise.stages.scoring.learning import name_fit
 from foldwise.tasks.problem import Problem, open_problem
 
 from .small_competition import QUIET, make_problem, write_run, write_scores

@@ -16,8 +16,8 @@ from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import load_recipe
 from foldwise.stages.split import split
 from foldwise.stages.train import record_run, units_of
-from foldwise.stages.train_unit import finish_unit, train_unit
-from foldwise.stages.unit import Unit
+from foldwise.stages.training.jobs import finish_unit, train_unit
+from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem
 from tests.builders import SMALL, make_home
 
@@ -154,7 +154,7 @@ def test_cross_stop_waits_for_the_other_folds(tmp_path):
     for unit in found:
         assert "chosen" in work(unit)
         assert unit.is_pending()
-    from foldwise.stages.cross_stop import choose_epochs
+    from foldwise.stages.training.cross_stop import choose_epochs
 
     chosen = choose_epochs(found)
     assert len(chosen) == 3

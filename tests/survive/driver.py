@@ -28,7 +28,7 @@ from foldwise.stages.recipes import load_recipe
 from foldwise.stages.split import split
 from foldwise.stages.submit import submit
 from foldwise.stages.train import record_run, units_of
-from foldwise.stages.train_unit import train_unit
+from foldwise.stages.training.jobs import train_unit
 from foldwise.tasks.problem import open_problem
 from tests.builders import SMALL, make_home
 

@@ -24,13 +24,13 @@ from foldwise.errors import RunError
 from foldwise.predictions import Predictions
 from foldwise.publish import locked, publish_json
 from foldwise.rundir import Home, RunDir, read_json
-from foldwise.stages.blend_members import Chosen, choose_members
 from foldwise.stages.commit import commit_of
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate
-from foldwise.stages.held_out import HeldOut
-from foldwise.stages.intervals import gain_over
-from foldwise.stages.unit import code_hash, data_hash
+from foldwise.stages.joining.members import Chosen, choose_members
+from foldwise.stages.scoring.held_out import HeldOut
+from foldwise.stages.scoring.intervals import gain_over
+from foldwise.stages.training.unit import code_hash, data_hash
 from foldwise.tasks.problem import Problem, open_problem
 
 #: Raised whenever the same members would give another blend than before.

@@ -12,20 +12,20 @@ from foldwise.config.writing import fingerprint
 from foldwise.publish import locked, publish_json
 from foldwise.rundir import Home, RunDir, read_json
 from foldwise.stages.display import Display
-from foldwise.stages.error_tables import error_tables
-from foldwise.stages.headline import headline, more_metrics
-from foldwise.stages.held_out import (
+from foldwise.stages.scoring.error_tables import error_tables
+from foldwise.stages.scoring.headline import headline, more_metrics
+from foldwise.stages.scoring.held_out import (
     decision_of,
     file_hash,
     held_out,
     ordered_columns,
     run_label,
 )
-from foldwise.stages.how_got import how_got
-from foldwise.stages.learning import learning_curves
-from foldwise.stages.references import compare, has_thumbnails, inputs_of_frozen, references
-from foldwise.stages.score_warnings import spread, warnings
-from foldwise.stages.unit import code_hash, data_hash
+from foldwise.stages.scoring.how_got import how_got
+from foldwise.stages.scoring.learning import learning_curves
+from foldwise.stages.scoring.references import compare, has_thumbnails, inputs_of_frozen, references
+from foldwise.stages.scoring.warnings import spread, warnings
+from foldwise.stages.training.unit import code_hash, data_hash
 from foldwise.tasks.problem import Problem, open_problem
 
 #: Raised whenever the same predictions would give another `scores.json` than before.

@@ -17,7 +17,6 @@ from foldwise.data.inputs import image_refs
 from foldwise.errors import ConfigError, DataError
 from foldwise.rundir import Home
 from foldwise.samples import Samples, collect
-from foldwise.stages.clock import seconds
 from foldwise.stages.display import Display
 from foldwise.stages.progress import duration
 from foldwise.stages.proposing.competition import Finding, find_competition
@@ -35,6 +34,7 @@ from foldwise.stages.proposing.symmetries import (
     measure,
     notes_of,
 )
+from foldwise.stages.scheduling.clock import seconds
 from foldwise.tasks import TASKS
 from foldwise.tasks.problem import read_target
 

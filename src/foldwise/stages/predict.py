@@ -13,7 +13,7 @@ from foldwise.errors import RunError
 from foldwise.predictions import Predictions, concatenate
 from foldwise.publish import locked, publish_json
 from foldwise.rundir import Home, RunDir, UnitDir, read_json
-from foldwise.stages.unit import Unit
+from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import Problem, open_problem
 from foldwise.tasks.task import merge
 

@@ -15,7 +15,6 @@ from foldwise.publish import locked
 from foldwise.rundir import Home, RunDir
 from foldwise.stages.audit import audit
 from foldwise.stages.blend import blend
-from foldwise.stages.budget import Allotment
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.predict import predict
@@ -23,11 +22,12 @@ from foldwise.stages.prepare import prepare
 from foldwise.stages.progress import duration
 from foldwise.stages.recipes import load_plan, planned_recipes
 from foldwise.stages.report import report
-from foldwise.stages.scheduling import Schedule
+from foldwise.stages.scheduling.budget import Allotment
+from foldwise.stages.scheduling.schedule import Schedule
 from foldwise.stages.split import split
 from foldwise.stages.submit import submit
 from foldwise.stages.train import held_units, record_run, run_units
-from foldwise.stages.unit import Unit
+from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import Problem, open_problem
 
 T = TypeVar("T")

@@ -18,15 +18,15 @@ from foldwise.rundir import Home, RunDir, read_json
 from foldwise.stages.commit import commit_of
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate, score_line
-from foldwise.stages.founding import Founding, best_run, founding, is_better
-from foldwise.stages.held_out import file_hash, ordered_columns, run_label
-from foldwise.stages.ledger import Entry, add_entry, read_ledger
 from foldwise.stages.recipes import load_plan
-from foldwise.stages.submission_cells import cell_check
-from foldwise.stages.submission_checks import check_file
-from foldwise.stages.submission_checks import check_submission as check_submission
-from foldwise.stages.submission_file import DIGITS, submission_content
-from foldwise.stages.submission_shape import submission_shape
+from foldwise.stages.scoring.held_out import file_hash, ordered_columns, run_label
+from foldwise.stages.submitting.cells import cell_check
+from foldwise.stages.submitting.checks import check_file
+from foldwise.stages.submitting.checks import check_submission as check_submission
+from foldwise.stages.submitting.file import DIGITS, submission_content
+from foldwise.stages.submitting.founding import Founding, best_run, founding, is_better
+from foldwise.stages.submitting.ledger import Entry, add_entry, read_ledger
+from foldwise.stages.submitting.shape import submission_shape
 from foldwise.tables import write_csv
 from foldwise.tasks.problem import Problem, open_problem
 

@@ -16,14 +16,14 @@ from foldwise.config.writing import difference, fingerprint
 from foldwise.errors import LockedError, RunError
 from foldwise.publish import holder, locked, publish_json
 from foldwise.rundir import Home, RunDir, read_json
-from foldwise.stages.clock import seconds
 from foldwise.stages.commit import commit_of
-from foldwise.stages.cross_stop import choose_epochs
 from foldwise.stages.display import Display
 from foldwise.stages.prepare import prepare
 from foldwise.stages.progress import TimeLeft
 from foldwise.stages.recipes import load_recipe, recipe_path
-from foldwise.stages.unit import Unit, code_hash, data_hash, identity
+from foldwise.stages.scheduling.clock import seconds
+from foldwise.stages.training.cross_stop import choose_epochs
+from foldwise.stages.training.unit import Unit, code_hash, data_hash, identity
 from foldwise.tasks.problem import Problem, open_problem
 
 
@@ -222,7 +222,7 @@ def _feature_jobs(units: Sequence[Unit], stop_at: float | None) -> list[Job]:
     return [
         Job(
             name=f"{unit.run.name}/features",
-            function="foldwise.stages.train_unit:prepare_features",
+            function="foldwise.stages.training.jobs:prepare_features",
             arguments=(str(unit.problem.home.path), str(unit.run.path), str(unit.folder.timing)),
             log=unit.run.path / "features-log.txt",
             threads=machine.num_cores(),
@@ -242,7 +242,7 @@ def _unit_job(function: str, unit: Unit, threads: int, stop_at: float | None, *m
     home = str(unit.problem.home.path)
     return Job(
         name=unit.name,
-        function=f"foldwise.stages.train_unit:{function}",
+        function=f"foldwise.stages.training.jobs:{function}",
         arguments=(home, str(unit.run.path), unit.fold, unit.seed, threads, unit.epochs, *more),
         log=unit.folder.log,
         threads=threads,

@@ -15,7 +15,7 @@ from foldwise.errors import ConfigError
 from foldwise.rundir import Home
 from foldwise.stages.examining.cases import PlanCase
 from foldwise.stages.examining.finding import Fault, error, warning
-from foldwise.stages.outside_scores import is_outside
+from foldwise.stages.joining.outside_scores import is_outside
 
 
 def recipe_file(case: PlanCase) -> Iterator[Fault]:

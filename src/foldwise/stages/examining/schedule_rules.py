@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 from foldwise.errors import ConfigError
 from foldwise.parts import name_of
-from foldwise.stages.clock import seconds
 from foldwise.stages.examining.cases import RecipeCase
 from foldwise.stages.examining.finding import Fault, error, warning
+from foldwise.stages.scheduling.clock import seconds
 
 _ADAM_LIKE = ("adam", "radam", "nadam", "adamw", "adabelief", "lamb", "adan", "lion")
 #: Full fine-tuning at 1e-3 from the first epoch scored 0.69 where the frozen features gave 0.92.

@@ -12,8 +12,8 @@ from foldwise.config.recipe import Recipe
 from foldwise.data.inputs import cache_spec
 from foldwise.errors import FoldwiseError
 from foldwise.parts import name_of
-from foldwise.stages.error_tables import in_words
 from foldwise.stages.reporting.pictures import Picture, encoded
+from foldwise.stages.scoring.error_tables import in_words
 from foldwise.tasks.problem import Problem
 
 _NUM_SHOWN = 16

@@ -9,11 +9,11 @@ import numpy as np
 from foldwise import samples as samples_file
 from foldwise.config.writing import in_flow
 from foldwise.parts import name_of
-from foldwise.stages.error_tables import in_words
 from foldwise.stages.reporting.errors_view import heat
 from foldwise.stages.reporting.material import Material
 from foldwise.stages.reporting.strips import share_strip
 from foldwise.stages.reporting.words import percent, score_text
+from foldwise.stages.scoring.error_tables import in_words
 
 _MAX_PAIRS = 12
 _MAX_CLASSES = 40

@@ -14,10 +14,10 @@ from foldwise.config.competition import Competition
 from foldwise.config.plan import Plan
 from foldwise.errors import FoldwiseError
 from foldwise.rundir import Home, RunDir, UnitDir, read_json
-from foldwise.stages.held_out import file_hash, run_label
 from foldwise.stages.progress import last_line
 from foldwise.stages.recipes import load_plan
 from foldwise.stages.reporting.pictures import Pictures
+from foldwise.stages.scoring.held_out import file_hash, run_label
 from foldwise.tasks.problem import Problem, load_competition, open_problem
 from foldwise.tasks.task import Task
 

@@ -9,12 +9,12 @@ import numpy as np
 from foldwise import predictions as predictions_file
 from foldwise.decide.decision import Decision
 from foldwise.rundir import read_json
-from foldwise.stages.held_out import HeldOut, ordered_columns, read_held_out
 from foldwise.stages.reporting.charts import spread_chart
 from foldwise.stages.reporting.material import Material, Run
 from foldwise.stages.reporting.strips import marks_strip
 from foldwise.stages.reporting.svg import isolated
 from foldwise.stages.reporting.words import percent
+from foldwise.stages.scoring.held_out import HeldOut, ordered_columns, read_held_out
 from foldwise.tasks.problem import Problem
 
 _MAX_COLUMNS = 12

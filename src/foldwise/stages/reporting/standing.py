@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from foldwise.rundir import read_json
-from foldwise.stages.held_out import file_hash
-from foldwise.stages.ledger import Entry, read_ledger
 from foldwise.stages.reporting.material import Material, Run
 from foldwise.stages.reporting.strips import axis_strip, common_scale, interval_strip
 from foldwise.stages.reporting.words import count, metric_sentence
+from foldwise.stages.scoring.held_out import file_hash
+from foldwise.stages.submitting.ledger import Entry, read_ledger
 
 #: The last submissions shown of the ledger.
 _MAX_ENTRIES = 12

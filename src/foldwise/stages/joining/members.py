@@ -11,7 +11,9 @@ import numpy as np
 from foldwise import predictions as predictions_file
 from foldwise.errors import DataError, FoldwiseError, RunError
 from foldwise.rundir import Home
-from foldwise.stages.held_out import (
+from foldwise.stages.joining.outside_scores import is_outside, read_outside
+from foldwise.stages.recipes import load_plan
+from foldwise.stages.scoring.held_out import (
     HeldOut,
     decision_of,
     file_hash,
@@ -19,9 +21,7 @@ from foldwise.stages.held_out import (
     read_held_out,
     run_label,
 )
-from foldwise.stages.how_got import how_got
-from foldwise.stages.outside_scores import is_outside, read_outside
-from foldwise.stages.recipes import load_plan
+from foldwise.stages.scoring.how_got import how_got
 from foldwise.tasks.problem import Problem
 
 

@@ -12,7 +12,7 @@ from foldwise import samples as samples_file
 from foldwise.decide.decision import Decision
 from foldwise.errors import RunError
 from foldwise.predictions import Predictions
-from foldwise.stages.submission_shape import Shape
+from foldwise.stages.submitting.shape import Shape
 from foldwise.tasks.problem import Problem
 
 #: Significant digits of scores in a submission.

@@ -10,8 +10,8 @@ from foldwise.metrics import Metric
 from foldwise.metrics.bootstrap import FEWEST
 from foldwise.parts import Spec, name_of, options_of
 from foldwise.seeding import key, uniforms
-from foldwise.stages.held_out import HeldOut
-from foldwise.stages.intervals import score_interval
+from foldwise.stages.scoring.held_out import HeldOut
+from foldwise.stages.scoring.intervals import score_interval
 
 _NOT_COVERED = "not covered: other folds, seeds and training runs"
 #: Resamples for what is expected of a fold; fewer where many scores must be read for each.

@@ -14,7 +14,7 @@ from foldwise.metrics.per_class import (
 )
 from foldwise.metrics.ranking import class_average_precision, class_roc_auc
 from foldwise.seeding import key, permutation
-from foldwise.stages.held_out import HeldOut
+from foldwise.stages.scoring.held_out import HeldOut
 
 _MAX_POINTS = 200
 _MAX_WORST = 20

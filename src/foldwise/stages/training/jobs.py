@@ -13,7 +13,7 @@ from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
 from foldwise.publish import locked, publish_json
 from foldwise.rundir import Home, read_json
-from foldwise.stages.unit import Unit
+from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem
 
 
@@ -41,7 +41,7 @@ def train_unit(
             return "already done"
         _clean(unit)
         choices = _choices(unit, threads)
-        from foldwise.stages.unit_work import work
+        from foldwise.stages.training.work import work
 
         return work(unit, choices)
 
@@ -54,7 +54,7 @@ def finish_unit(
         if unit.is_done():
             return "already done"
         choices = _choices(unit, threads)
-        from foldwise.stages.unit_work import finish_pending
+        from foldwise.stages.training.work import finish_pending
 
         return finish_pending(unit, choices, epoch)
 
@@ -73,7 +73,7 @@ def prepare_features(home: str, run: str, timing: str) -> None:
     problem = open_problem(found)
     from foldwise.engine.assemble import Assembly
     from foldwise.stages.progress import Reporter
-    from foldwise.stages.unit_work import backbone_features
+    from foldwise.stages.training.work import backbone_features
 
     backbone_features(Assembly(problem, recipe), machine.pick(), Reporter(Path(timing)))
 

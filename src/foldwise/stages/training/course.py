@@ -23,7 +23,7 @@ from foldwise.errors import RunError
 from foldwise.models.network import Network
 from foldwise.publish import publish, publish_text
 from foldwise.stages.split import inner_rows
-from foldwise.stages.unit_work import EVAL_BATCH, UnitWork
+from foldwise.stages.training.work import EVAL_BATCH, UnitWork
 
 History = list[dict[str, Any]]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from foldwise.config.recipe import Recipe
 from foldwise.errors import BudgetError
-from foldwise.stages.forecast import Rates, num_epochs, run_seconds
 from foldwise.stages.progress import duration
-from foldwise.stages.unit import Unit
+from foldwise.stages.scheduling.forecast import Rates, num_epochs, run_seconds
+from foldwise.stages.training.unit import Unit
 
 #: A schedule is not shortened below this many epochs: what is left out then helps the others.
 MIN_EPOCHS = 2

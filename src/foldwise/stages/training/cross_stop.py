@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from foldwise.rundir import read_json
-from foldwise.stages.unit import Unit
+from foldwise.stages.training.unit import Unit
 
 
 def choose_epochs(units: Sequence[Unit]) -> list[tuple[Unit, int]]:

@@ -9,7 +9,7 @@ import numpy as np
 from foldwise import samples as samples_file
 from foldwise.metrics.ranking import unscored_classes
 from foldwise.predictions import Predictions
-from foldwise.stages.held_out import HeldOut
+from foldwise.stages.scoring.held_out import HeldOut
 
 #: Test over out-of-fold spread outside this range is called out. Means over fold models are less
 #: spread out, so the lower end is the farther one.

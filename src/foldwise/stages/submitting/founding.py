@@ -9,8 +9,8 @@ from foldwise import parts
 from foldwise.config.writing import fingerprint
 from foldwise.errors import FoldwiseError, RunError
 from foldwise.rundir import Home, read_json
-from foldwise.stages.held_out import HeldOut, file_hash, read_held_out
-from foldwise.stages.intervals import gain_over
+from foldwise.stages.scoring.held_out import HeldOut, file_hash, read_held_out
+from foldwise.stages.scoring.intervals import gain_over
 from foldwise.tasks.problem import Problem, open_problem
 
 

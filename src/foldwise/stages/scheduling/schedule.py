@@ -10,12 +10,18 @@ from foldwise import device as machine
 from foldwise.config.plan import Plan
 from foldwise.config.recipe import Recipe
 from foldwise.rundir import RunDir, read_json
-from foldwise.stages.budget import Allotment, allot
 from foldwise.stages.display import Display
-from foldwise.stages.forecast import Rates, measure, num_epochs, run_seconds, unit_seconds
 from foldwise.stages.progress import duration
+from foldwise.stages.scheduling.budget import Allotment, allot
+from foldwise.stages.scheduling.forecast import (
+    Rates,
+    measure,
+    num_epochs,
+    run_seconds,
+    unit_seconds,
+)
 from foldwise.stages.train import units_of
-from foldwise.stages.unit import Unit
+from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import Problem
 
 #: Kept back at the end for merging, scoring, blending, handing in and the report: measured 1 to

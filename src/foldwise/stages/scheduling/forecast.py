@@ -18,7 +18,7 @@ from foldwise.config.writing import fingerprint
 from foldwise.publish import publish_json
 from foldwise.rundir import Home, read_json
 from foldwise.stages.train import needs_features, side_by_side
-from foldwise.stages.unit import Unit, identity
+from foldwise.stages.training.unit import Unit, identity
 from foldwise.tasks.problem import open_problem
 
 _TRIAL_S = 3.0
@@ -66,7 +66,7 @@ def measure(home: Home, recipes: dict[str, Recipe]) -> tuple[dict[str, Rates], d
     jobs = [
         Job(
             name=name,
-            function="foldwise.stages.forecast:trial",
+            function="foldwise.stages.scheduling.forecast:trial",
             arguments=(str(home.path), json.dumps(recipe.model_dump(mode="json")), threads),
             log=home.path / ".foldwise" / "trial-log.txt",
             threads=threads,
@@ -88,7 +88,7 @@ def measure(home: Home, recipes: dict[str, Recipe]) -> tuple[dict[str, Rates], d
 def trial(home: str, recipe: str, threads: int) -> dict[str, float]:
     """A few training steps and inference batches of a recipe; the job behind `measure`."""
     from foldwise.engine.assemble import Assembly
-    from foldwise.stages.unit_trial import infer_rate, train_rate
+    from foldwise.stages.training.trial import infer_rate, train_rate
 
     problem = open_problem(Home(Path(home)))
     resolved = from_values(json.loads(recipe), Recipe, source="recipe")

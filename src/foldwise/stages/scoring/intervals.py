@@ -8,7 +8,7 @@ import numpy as np
 
 from foldwise.metrics import Metric
 from foldwise.metrics.bootstrap import Interval, interval, paired_interval
-from foldwise.stages.held_out import HeldOut
+from foldwise.stages.scoring.held_out import HeldOut
 
 #: Resamples of each interval.
 RESAMPLES = 1000

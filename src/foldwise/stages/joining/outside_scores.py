@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from foldwise import predictions as predictions_file
 from foldwise.errors import DataError, RunError
 from foldwise.predictions import Predictions
-from foldwise.stages.held_out import HeldOut, file_hash, held_out, ordered_columns
+from foldwise.stages.scoring.held_out import HeldOut, file_hash, held_out, ordered_columns
 from foldwise.tables import Table, floats, ids, integers, read_table
 from foldwise.tasks.problem import Problem
 

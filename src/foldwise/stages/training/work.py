@@ -25,7 +25,7 @@ from foldwise.predictions import Predictions
 from foldwise.publish import publish, publish_json, step
 from foldwise.samples import Samples
 from foldwise.stages.progress import Reporter
-from foldwise.stages.unit import Unit
+from foldwise.stages.training.unit import Unit
 from foldwise.tasks.task import merge
 
 #: Rows per forward pass in inference: fixed, so that a row's bits never depend on others.
@@ -136,7 +136,7 @@ def work(unit: Unit, choices: dict[str, Any]) -> str:
     Returns:
         The notes, as one sentence or none.
     """
-    from foldwise.stages.unit_fit import fit_unit
+    from foldwise.stages.training.course import fit_unit
 
     at_work = _open(unit, choices)
     assembly = at_work.assembly

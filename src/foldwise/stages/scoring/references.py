@@ -18,16 +18,16 @@ from foldwise.data.spec import THUMB
 from foldwise.predictions import Predictions
 from foldwise.rundir import Home, RunDir, read_json
 from foldwise.stages.audit import thumbnails
-from foldwise.stages.held_out import (
+from foldwise.stages.recipes import load_plan
+from foldwise.stages.scoring.held_out import (
     HeldOut,
     file_hash,
     held_out,
     read_held_out,
     run_label,
 )
-from foldwise.stages.intervals import gain_over
-from foldwise.stages.recipes import load_plan
-from foldwise.stages.unit import data_hash
+from foldwise.stages.scoring.intervals import gain_over
+from foldwise.stages.training.unit import data_hash
 from foldwise.tasks.problem import Problem
 
 _VERSION = 1

@@ -1,0 +1,1 @@
+"""What is blended: runs, references and score files, checked for likeness."""

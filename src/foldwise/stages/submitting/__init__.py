@@ -1,0 +1,1 @@
+"""Submission files: their shape, cells and checks, and which run is handed in."""
