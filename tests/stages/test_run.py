@@ -76,13 +76,14 @@ def test_a_unit_has_one_trainer_and_the_other_names_it_at_once(tmp_path):
     assert "training a/fold0-seed0" in output
     assert not unit.record.exists()
     print(f"exited after {spent:.1f} s")
-    assert spent < 2 * max(2.0, _start_seconds())
+    # Two seconds on a quiet machine; on a busy one no more than a second start of Python.
+    assert spent < max(2.0, 2 * _start_seconds())
 
 
 def _start_seconds() -> float:
-    """What the interpreter and the command line take on this machine at this moment."""
+    """What Python and the libraries that read tables take on this machine at this moment."""
     started = time.monotonic()
-    subprocess.run([sys.executable, "-m", "foldwise", "--version"], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", "import foldwise.stages.train"], check=True)
     return time.monotonic() - started
 
 

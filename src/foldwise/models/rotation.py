@@ -8,6 +8,11 @@ import numpy as np
 
 # Axes this much weaker than the first are rounding, as are features this much flatter.
 _RELATIVE_ZERO = 1e-7
+# A feature that hardly ever stirs on these rows may on others: blown up to one standard deviation
+# it would swamp all else there. Measured on frozen tf_efficientnet_lite0 and fundus-grade, where
+# one feature in a thousand is such: held-out squared error 1.31 with no floor, 0.69 with floors of
+# 0.03 to 0.3; no difference beyond noise on animals-tail.
+_STD_FLOOR = 0.1
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,7 @@ class Rotation:
         rows: (N, r) float64, standardised features on the axes.
         axes: (D, r) float64, orthonormal.
         mean: (D,) of the features.
-        std: (D,) of the features; 1 where constant.
+        std: (D,) of the features, at least a tenth of their median; 1 where constant.
     """
 
     rows: np.ndarray
@@ -43,6 +48,8 @@ def rotate(features: np.ndarray) -> Rotation:
     std[std <= _RELATIVE_ZERO * np.maximum(np.abs(mean), 1e-12)] = 0.0
     is_flat = std == 0.0
     std[is_flat] = 1.0
+    if not is_flat.all():
+        std = np.maximum(std, _STD_FLOOR * np.median(std[~is_flat]))
     standard = (features - mean) / std
     standard[:, is_flat] = 0.0
     num, dims = standard.shape
