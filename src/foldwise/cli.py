@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +14,7 @@ import typer
 from rich.console import Console
 
 from foldwise import __version__
-from foldwise.errors import FoldwiseError
+from foldwise.errors import DataError, FoldwiseError
 from foldwise.rundir import Home, find_home
 from foldwise.stages import STAGES
 
@@ -35,6 +37,21 @@ Limit = Annotated[str | None, typer.Option(help="Longest time, such as 10m or 9h
 Until = Annotated[str | None, typer.Option(help="Be done by this hour, such as 07:00.")]
 
 
+#: What typer exits with when the keyboard stops it.
+_INTERRUPTED = 130
+_ROOM = "make room on the disk"
+_LEAVE = "allow foldwise to read and write there"
+#: Error of the system → what would do.
+_DISK = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EROFS: _LEAVE,
+    errno.EACCES: _LEAVE,
+    errno.EPERM: _LEAVE,
+    errno.EIO: "check the disk",
+}
+
+
 @app.callback(invoke_without_command=True)
 def _version(
     version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
@@ -50,32 +67,82 @@ def init(
     data: Annotated[Path, typer.Option(help="Raw folder with tables and images.")],
     task: Annotated[str | None, typer.Option(help="The task, if you know it.")] = None,
     metric: Annotated[str | None, typer.Option(help="The metric, if you know it.")] = None,
-    no_pretrained: Annotated[
-        bool, typer.Option("--no-pretrained", help="The rules forbid pretrained weights.")
-    ] = False,
+    pretrained: Annotated[
+        str | None,
+        typer.Option(metavar="allowed|forbidden", help="The rule on pretrained weights."),
+    ] = None,
+    time: Annotated[
+        str | None, typer.Option(help="How long training may take, such as 40m or 2h.")
+    ] = None,
+    id_column: Annotated[
+        str | None, typer.Option("--id", metavar="COLUMN", help="Column that names a sample.")
+    ] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(metavar="COLUMN", help="Label column; may repeat.")
+    ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="Column whose rows share a fold; may repeat."),
+    ] = None,
+    images: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN|FOLDER|FILE",
+            help="Column of paths or rows; or folder or npz file, again for that of test.",
+        ),
+    ] = None,
+    train_table: Annotated[
+        str | None, typer.Option("--train", metavar="TABLE", help="The train table.")
+    ] = None,
+    test_table: Annotated[
+        str | None, typer.Option("--test", metavar="TABLE", help="The test table; none: no such.")
+    ] = None,
+    sample: Annotated[
+        str | None, typer.Option(metavar="TABLE", help="The sample submission; none: no such.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     from foldwise.stages.init import init as stage
+    from foldwise.stages.proposing.said import Said
 
+    said = Said(
+        train=train_table,
+        test=test_table,
+        sample=sample,
+        id=id_column,
+        target=tuple(target or ()),
+        group=tuple(group or ()),
+        images=tuple(images or ()),
+        task=task,
+        metric=metric,
+        pretrained=pretrained,
+    )
     stage(
         folder,
         data=data,
-        task=task,
-        metric=metric,
-        pretrained="forbidden" if no_pretrained else None,
+        said=said,
         ask=typer.prompt if sys.stdin.isatty() else None,
+        time=time,
         display=_display(quiet),
     )
 
 
 @app.command(help=STAGES["prepare"])
-def prepare(directory: Directory = Path(), quiet: Quiet = False) -> None:
+def prepare(
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Read all caches and compare their checksums.")
+    ] = False,
+    directory: Directory = Path(),
+    quiet: Quiet = False,
+) -> None:
     from foldwise.stages.prepare import prepare as stage
 
     display = _display(quiet)
-    done = stage(find_home(directory), display=display)
+    done = stage(find_home(directory), verify=verify, display=display)
     if not done.changed:
         display.say("all images are in the cache")
+    if verify:
+        display.say("all caches hold what was written")
 
 
 @app.command(help=STAGES["audit"])
@@ -114,7 +181,7 @@ def train(
     recipe: Annotated[str, typer.Argument(help="Name in recipes/, or a path.")],
     overrides: Overrides = None,
     fold: Annotated[list[int] | None, typer.Option(help="Only this fold; may repeat.")] = None,
-    seed: Annotated[list[int] | None, typer.Option(help="Seed; may repeat.")] = None,
+    seed: Annotated[list[int] | None, typer.Option(min=0, help="Seed; may repeat.")] = None,
     as_name: Annotated[str | None, typer.Option("--as", help="Name of the run.")] = None,
     limit: Limit = None,
     until: Until = None,
@@ -131,8 +198,8 @@ def train(
         home,
         recipe,
         overrides=overrides or (),
-        folds=fold,
-        seeds=seed or (0,),
+        folds=None if fold is None else tuple(dict.fromkeys(fold)),
+        seeds=tuple(dict.fromkeys(seed or (0,))),
         as_name=as_name,
         stop_at=stop_time(limit, until),
         display=display,
@@ -170,14 +237,23 @@ def evaluate(
 @app.command(help=STAGES["blend"])
 def blend(
     members: Annotated[list[str], typer.Argument(help="Runs, or score files OOF.csv,TEST.csv.")],
-    method: Annotated[str, typer.Option(help="mean, rank_mean, label_average or greedy.")] = "mean",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="mean, rank_mean, label_average or greedy; with options: "
+            "'{name: greedy, num_steps: 40}'."
+        ),
+    ] = "mean",
     as_name: Annotated[str, typer.Option("--as", help="Name of the blend.")] = "blend",
     directory: Directory = Path(),
     quiet: Quiet = False,
 ) -> None:
+    from foldwise.config.loading import from_options
+    from foldwise.config.plan import BlendConfig
     from foldwise.stages.blend import blend as stage
 
-    stage(find_home(directory), as_name, method=method, members=members, display=_display(quiet))
+    way = from_options({"method": method}, BlendConfig).method
+    stage(find_home(directory), as_name, method=way, members=members, display=_display(quiet))
 
 
 @app.command(help=STAGES["submit"])
@@ -196,7 +272,7 @@ def submit(
         return
     problems = check_submission(home, check)
     if problems:
-        raise FoldwiseError(*problems)
+        raise DataError(*problems, remedy=f"{check} is not a valid submission: correct the above")
     display.say(f"{check} is a valid submission")
 
 
@@ -241,25 +317,27 @@ def run(
 
 
 def main() -> None:
-    """Run the command line; a user's mistake is one message and exit code 2."""
+    """Run the command line.
+
+    Exit codes: 0 done; 1 done in part, or the doctor found an error; 2 something the user or the
+    machine must mend, said in one message; 70 a fault of foldwise; 130 stopped by the keyboard.
+    """
     try:
         app()
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            Console(stderr=True).print("stopped; run the same command again to go on")
+        raise
     except FoldwiseError as error:
         _tell(error)
         sys.exit(2)
-    except KeyboardInterrupt:
-        Console(stderr=True).print("stopped; run the same command again to go on")
-        sys.exit(130)
-    except Exception:
-        path = _crash_file()
-        path.write_text(traceback.format_exc(), encoding="utf-8")
-        Console(stderr=True, soft_wrap=True).print(
-            f"error: this is a fault of foldwise, not yours; the details are in {path}",
-            style="red",
-            markup=False,
-        )
+    except Exception as error:
         if os.environ.get("FOLDWISE_DEBUG"):
             raise
+        if isinstance(error, OSError) and (error.filename or error.errno in _DISK):
+            _tell(_of_the_system(error))
+            sys.exit(2)
+        _tell(FoldwiseError(f"this is a fault of foldwise, not yours; {_kept_details()}"))
         sys.exit(70)
 
 
@@ -273,8 +351,25 @@ def _tell(error: FoldwiseError) -> None:
         console.print(f"  {error.remedy}", markup=False)
 
 
-def _crash_file() -> Path:
-    return Path.cwd() / "foldwise-crash.txt"
+def _of_the_system(error: OSError) -> FoldwiseError:
+    """What the system refused, said like any other error."""
+    where = f"{error.filename}: " if error.filename else ""
+    again = "and run the same command again: it goes on where it was"
+    remedy = _DISK.get(error.errno or 0, "look at that file or folder")
+    return FoldwiseError(f"{where}{error.strerror or error}", remedy=f"{remedy}, {again}")
+
+
+def _kept_details() -> str:
+    """Keeps the traceback where that can be written, and says where."""
+    text = traceback.format_exc()
+    for folder in (Path.cwd, lambda: Path(tempfile.gettempdir())):
+        try:
+            path = folder() / "foldwise-crash.txt"
+            path.write_text(text, encoding="utf-8")
+        except OSError:
+            continue
+        return f"the details are in {path}"
+    return f"no folder could take the details:\n{text}"
 
 
 def _display(quiet: bool) -> Any:

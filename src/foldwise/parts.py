@@ -6,6 +6,7 @@ import difflib
 import importlib
 import inspect
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -35,20 +36,23 @@ def find(table: Mapping[str, Any], spec: Spec, *, what: str, code: Path | None =
         table: name to part.
         spec: name, or mapping with `name`.
         what: what the table holds, in the singular, for the message.
-        code: folder of the competition's own code, searched first.
+        code: folder of the competition's own code, searched first; None: a part of one's own
+            cannot stand here.
 
     Raises:
-        ConfigError: unknown name (nearest one suggested), or the module cannot be imported.
+        ConfigError: unknown name (nearest one suggested), or the user's code fails when imported:
+            names its file and line.
     """
     name = name_of(spec)
     if name in table:
         return table[name]
-    if ":" in name:
+    if ":" in name and code is not None:
         return _imported(name, what, code)
     near = difflib.get_close_matches(name, table, n=1, cutoff=0.5)
     raise ConfigError(
         f"{what} {name!r} is unknown" + (f"; did you mean {near[0]!r}?" if near else ""),
-        remedy=f"known: {', '.join(sorted(table))}; or your own as module:attribute",
+        remedy=f"known: {', '.join(sorted(table))}"
+        + ("; or your own as module:attribute" if code is not None else ""),
     )
 
 
@@ -123,17 +127,19 @@ def _listed(names: Mapping[str, Any]) -> str:
     return ", ".join(names) or "no options"
 
 
-def _imported(name: str, what: str, code: Path | None) -> Any:
+def _imported(name: str, what: str, code: Path) -> Any:
     module_name, _, attribute = name.partition(":")
-    if code is not None and str(code) not in sys.path:
+    if not all(map(str.isidentifier, [*module_name.split("."), attribute])):
+        raise ConfigError(
+            f"{what} {name!r} is no module:attribute",
+            remedy=f"write a part of your own as mine:name, with mine.py in {code}",
+        )
+    if str(code) not in sys.path:
         sys.path.insert(0, str(code))
     try:
         module = importlib.import_module(module_name)
-    except ImportError as error:
-        raise ConfigError(
-            f"{what} {name!r}: {error}",
-            remedy=f"put {module_name}.py into {code or 'the folder code/ of the competition'}",
-        ) from error
+    except Exception as error:
+        raise _import_error(f"{what} {name!r}", module_name, code, error) from error
     try:
         return getattr(module, attribute)
     except AttributeError:
@@ -142,3 +148,30 @@ def _imported(name: str, what: str, code: Path | None) -> Any:
             f"{what} {name!r}: {module_name} has no {attribute!r}"
             + (f"; did you mean {near[0]!r}?" if near else "")
         ) from None
+
+
+def _import_error(part: str, module: str, code: Path, error: Exception) -> ConfigError:
+    """What is wrong with the user's module, and where in it."""
+    if isinstance(error, ModuleNotFoundError) and error.name in (module, module.split(".")[0]):
+        return ConfigError(f"{part}: {error}", remedy=f"put {module}.py into {code}")
+    where = _line_in(code, error)
+    kind = type(error).__name__
+    reason = error.msg if isinstance(error, SyntaxError) else str(error)
+    return ConfigError(
+        f"{part}: {where}: {kind}: {reason}" if where else f"{part}: {kind}: {reason}",
+        remedy="correct it there" if where else f"{module} cannot be imported",
+    )
+
+
+def _line_in(code: Path, error: Exception) -> str:
+    """`file:line` of the user's code that an error came from last; empty if from none of it."""
+    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        places.append((error.filename or "", error.lineno))
+    folder = code.resolve()
+    own = [
+        (file, line)
+        for file, line in places
+        if Path(file).is_file() and Path(file).resolve().is_relative_to(folder)
+    ]
+    return f"{own[-1][0]}:{own[-1][1]}" if own else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from foldwise.errors import DataError, FoldwiseError, RunError
 from foldwise.publish import publish_json
 
 COMPETITION_FILE = "competition.yaml"
+#: What a run, a recipe or a blend may be called.
+NAME_RULE = "use up to 100 letters, digits, and . _ + - after the first"
+_NAME = re.compile(r"\w[\w.+-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -100,6 +104,16 @@ class Home:
             given if given.is_dir() and (given / "run.json").exists() else self.runs / name
         )
 
+    def new_run(self, name: str) -> RunDir:
+        """The place of a run to be made, right below `runs/`.
+
+        Raises:
+            RunError: it cannot have that name.
+        """
+        if not is_name(name):
+            raise RunError(f"a run cannot be called {name!r}", remedy=NAME_RULE)
+        return RunDir(self.runs / name)
+
     def run_names(self) -> list[str]:
         """Runs that have a record, sorted."""
         return sorted(p.parent.name for p in self.runs.glob("*/run.json"))
@@ -111,6 +125,15 @@ class Home:
     def is_fresh(self, stage: str, inputs: Any, *outputs: Path) -> bool:
         """Whether the stage's outputs are there and were made from these inputs."""
         return all(path.exists() for path in outputs) and read_json(self.stamp(stage)) == inputs
+
+    @property
+    def assumptions(self) -> Path:
+        """What `init` took for what, and why."""
+        return self.path / ".foldwise" / "init.json"
+
+    def schema(self, name: str) -> Path:
+        """A config file's keys for editors."""
+        return self.path / ".foldwise" / "schema" / f"{name}.json"
 
     def set_fresh(self, stage: str, inputs: Any) -> None:
         """Remember what the stage's outputs were made from."""
@@ -181,11 +204,24 @@ class RunDir:
         """
         record = read_json(self.record)
         if record is None:
-            raise RunError(
-                f"{self.path}: there is no run {self.name!r}",
-                remedy="known: " + (", ".join(Home(self.path.parents[1]).run_names()) or "none"),
-            )
+            raise RunError(f"{self.path}: there is no run {self._label!r}", remedy=self._known())
         return dict(record)
+
+    @property
+    def _label(self) -> str:
+        """`b`, or `b/reference`."""
+        is_reference = self == RunDir(self.path.parent).reference
+        return f"{self.path.parent.name}/{self.name}" if is_reference else self.name
+
+    def _known(self) -> str:
+        """The runs of the competition around it."""
+        try:
+            home = find_home(self.path)
+        except FoldwiseError:
+            return ""
+        runs = [home.run(name) for name in home.run_names()]
+        every = [found for run in runs for found in (run, run.reference) if found.record.exists()]
+        return f"known: {', '.join(run._label for run in every) or 'none'}"
 
 
 @dataclass(frozen=True)
@@ -272,6 +308,15 @@ class UnitDir:
     def lock(self) -> Path:
         """Guards the unit."""
         return self.path / ".lock"
+
+
+def is_name(text: str) -> bool:
+    """Whether a run, a recipe or a blend may be called so: a plain name of a folder.
+
+    >>> is_name("b-fast.2"), is_name("../b"), is_name("")
+    (True, False, False)
+    """
+    return _NAME.fullmatch(text) is not None
 
 
 def find_home(start: Path) -> Home:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ import pyarrow.parquet as pq
 
 from foldwise import seeding
 from foldwise.config.competition import Competition, Images
-from foldwise.errors import DataError
+from foldwise.csv_files import limited
+from foldwise.errors import ConfigError, DataError
 from foldwise.publish import publish
 from foldwise.tables import Table, ids, read_table
 
+#: `images.extension` that stands for whatever ending the one file of a name has.
+ANY_ENDING = ".*"
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".ppm", ".pgm")
 
 
@@ -26,7 +30,8 @@ class Samples:
 
     Attributes:
         frame: columns `id`, `split` (train or test), `file` (relative to the data folder), `array`
-            and `row` (for npy and npz files, else "" and -1), `cell:<column>` for every column of
+            and `row` (for npy and npz files, else "" and -1), `table` and `line` (where the row
+            stands; the table relative to the data folder), `cell:<column>` for every column of
             the tables, and after `prepare`: `sha256`, `phash`, `width`, `height`, `mode`,
             `num_bytes`, `damaged` (the reason, else ""). Sorted by split (train first) and id.
     """
@@ -65,6 +70,14 @@ class Samples:
         """The cells of a table's column, as text."""
         return [str(cell) for cell in self.frame[f"cell:{column}"]]
 
+    @property
+    def table(self) -> Table:
+        """The rows of one split as cells that know their line."""
+        path = Path(str(self.frame["table"].iloc[0]) if len(self) else "")
+        names = {c: c.removeprefix("cell:") for c in self.frame.columns if c.startswith("cell:")}
+        cells = self.frame[list(names)].rename(columns=names).reset_index(drop=True)
+        return Table(path, cells, self.frame["line"].to_numpy(dtype=np.int64))
+
     def whole(self) -> Samples:
         """The rows whose image could be decoded."""
         return self.take((self.frame["damaged"] == "").to_numpy())
@@ -88,7 +101,9 @@ def collect(competition: Competition, data: Path) -> Samples:
     if len(both):
         raise DataError(
             f"{len(both)} ids are in train and in test: {', '.join(both[:5])}",
-            remedy="ids name a sample and must differ",
+            remedy="ids name a sample and must differ: if each table counts its own rows, set "
+            "columns.train_prefix: train/ in competition.yaml; if these are the same images, take "
+            "them out of train",
         )
     _check_files(frame, data)
     frame["split"] = pd.Categorical(frame["split"], ["train", "test"])
@@ -110,20 +125,25 @@ def read(path: Path) -> Samples:
         DataError: absent or damaged.
     """
     try:
-        return Samples(pq.read_table(path).to_pandas())
+        frame = pq.read_table(path).to_pandas()
     except FileNotFoundError:
         raise DataError(f"{path}: no such file", remedy="run `foldwise prepare` first") from None
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(
             f"{path}: damaged: {error}", remedy="delete it and run `foldwise prepare`"
         ) from None
+    if "line" not in frame.columns:
+        raise DataError(
+            f"{path}: written by an older foldwise", remedy="run `foldwise prepare` again"
+        )
+    return Samples(frame)
 
 
 def _split(competition: Competition, data: Path, split: str) -> pd.DataFrame:
     name = getattr(competition.tables, split)
     images, root = competition.images, getattr(competition.images, split)
     if images.kind == "class_folder" and split == "train":
-        return _class_folders(data, name)
+        return _class_folders(data, name, competition.columns.train_prefix)
     if (data / name).is_dir():
         return _plain_folder(data, name)
     table = read_table(data / name)
@@ -137,25 +157,55 @@ def _split(competition: Competition, data: Path, split: str) -> pd.DataFrame:
             *(f"{table.path}: there is no column {column!r}" for column in missing),
             remedy=f"columns found: {', '.join(table.frame.columns)}; correct competition.yaml",
         )
-    frame = pd.DataFrame({"id": ids(table, columns.id), "split": split})
-    frame = frame.assign(**_locations(table, images, root, columns.id))
+    prefix = columns.train_prefix if split == "train" else ""
+    names = [f"{prefix}{cell}" for cell in ids(table, columns.id)]
+    frame = pd.DataFrame({"id": names, "split": split, "table": name, "line": table.lines})
+    frame = frame.assign(**_locations(table, images, root, columns.id, data))
     cells = table.frame.add_prefix("cell:").reset_index(drop=True)
     return pd.concat([frame, cells], axis=1)
 
 
-def _locations(table: Table, images: Images, root: str, id_column: str) -> dict[str, Any]:
+def _locations(
+    table: Table, images: Images, root: str, id_column: str, data: Path
+) -> dict[str, Any]:
     if images.kind == "array":
         file, _, array = root.partition(":")
         rows = _row_numbers(table, images.column)
         return {"file": file, "array": array, "row": rows}
-    cells = table.frame[id_column if images.kind == "folder" else images.column]
+    column = id_column if images.kind == "folder" else images.column
+    if column is None:
+        raise ConfigError(
+            f"images.column: {table.path.name} is a table, so its column with the files is wanted",
+            remedy="set images.column in competition.yaml",
+        )
     prefix = "" if root in (".", "") else f"{root.rstrip('/')}/"
-    files = [f"{prefix}{cell}{_ending(cell, images.extension)}" for cell in cells]
+    cells = [f"{prefix}{cell}" for cell in table.frame[column]]
+    if images.extension == ANY_ENDING:
+        return {"file": _with_endings(table, cells, data), "array": "", "row": -1}
+    files = [cell + _ending(cell, images.extension) for cell in cells]
     return {"file": files, "array": "", "row": -1}
 
 
 def _ending(cell: str, extension: str) -> str:
     return "" if extension and cell.lower().endswith(extension.lower()) else extension
+
+
+def _with_endings(table: Table, cells: Sequence[str], data: Path) -> list[str]:
+    """The one image file of each name without ending; a name with none keeps `.*`."""
+    found: dict[str, list[str]] = {}
+    for folder in sorted({str(Path(cell).parent) for cell in cells}):
+        for path in sorted((data / folder).glob("*")):
+            if path.suffix.lower() in IMAGE_ENDINGS:
+                name = path.relative_to(data).as_posix()
+                found.setdefault(name.removesuffix(path.suffix), []).append(name)
+    several = [
+        f"{table.at(row)}: {cell} has several files: {', '.join(found[cell])}"
+        for row, cell in enumerate(cells)
+        if len(found.get(cell, ())) > 1
+    ]
+    if several:
+        raise DataError(*limited(several), remedy="keep one, or name its ending: images.extension")
+    return [found.get(cell, [f"{cell}{ANY_ENDING}"])[0] for cell in cells]
 
 
 def _row_numbers(table: Table, column: str | None) -> list[int]:
@@ -171,31 +221,32 @@ def _row_numbers(table: Table, column: str | None) -> list[int]:
     return rows
 
 
-def _class_folders(data: Path, name: str) -> pd.DataFrame:
-    root = data / name
-    files = [p for p in sorted(root.glob("*/**/*")) if p.suffix.lower() in IMAGE_ENDINGS]
+def _class_folders(data: Path, name: str, prefix: str) -> pd.DataFrame:
+    files = image_files(data / name, "*/**/*")
     if not files:
-        raise DataError(f"{root}: no images in class folders")
-    return pd.DataFrame(
-        {
-            "id": [p.relative_to(root).as_posix() for p in files],
-            "split": "train",
-            "file": [p.relative_to(data).as_posix() for p in files],
-            "array": "",
-            "row": -1,
-            "cell:label": [p.relative_to(root).parts[0] for p in files],
-        }
-    )
+        raise DataError(f"{data / name}: no images in class folders")
+    classes = [path.relative_to(data / name).parts[0] for path in files]
+    rows = _rows_of(files, data, name, "train")
+    return rows.assign(id=prefix + rows["id"], **{"cell:label": classes})
 
 
 def _plain_folder(data: Path, name: str) -> pd.DataFrame:
-    root = data / name
-    files = [p for p in sorted(root.rglob("*")) if p.suffix.lower() in IMAGE_ENDINGS]
+    return _rows_of(image_files(data / name, "**/*"), data, name, "test")
+
+
+def image_files(folder: Path, pattern: str) -> list[Path]:
+    """The image files below a folder that fit a pattern, sorted."""
+    return [path for path in sorted(folder.glob(pattern)) if path.suffix.lower() in IMAGE_ENDINGS]
+
+
+def _rows_of(files: Sequence[Path], data: Path, name: str, split: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "id": [p.relative_to(root).as_posix() for p in files],
-            "split": "test",
-            "file": [p.relative_to(data).as_posix() for p in files],
+            "id": [path.relative_to(data / name).as_posix() for path in files],
+            "split": split,
+            "table": name,
+            "line": np.arange(1, len(files) + 1),
+            "file": [path.relative_to(data).as_posix() for path in files],
             "array": "",
             "row": -1,
         }

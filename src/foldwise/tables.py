@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ _DECIMAL_COMMA = re.compile(r"[ \t]*[-+]?[0-9]*,[0-9]+([eE][-+]?[0-9]+)?[ \t]*")
 _THOUSANDS = re.compile(r"[ \t]*[-+]?[0-9]{1,3}([,. '][0-9]{3})+([.,][0-9]+)?[ \t]*")
 _MISSING = {"", "na", "n/a", "nan", "null", "none"}
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\0")
-_SUFFIXES = (".csv", ".tsv", ".txt", ".parquet", ".pq")
+_PARQUET = (".parquet", ".pq")
+_SUFFIXES = (".csv", ".tsv", ".txt", *_PARQUET)
 
 
 @dataclass(frozen=True)
@@ -34,21 +36,26 @@ class Table:
     Attributes:
         path: the file.
         frame: N rows, every cell a str exactly as in the file, "" where it is empty.
-        lines: (N,) int64, line in which each row starts, from 1; Parquet: row, from 1.
-        unit: what `lines` counts, `line` or `row`.
+        lines: (N,) int64, line in which each row starts, from 1; Parquet: row, from 1; a folder
+            of images: number of the file, from 1.
     """
 
     path: Path
     frame: pd.DataFrame
     lines: np.ndarray
-    unit: str = "line"
 
     def __len__(self) -> int:
         return len(self.frame)
 
+    @property
+    def unit(self) -> str:
+        """What `lines` counts."""
+        suffix = self.path.suffix.lower()
+        return "row" if suffix in _PARQUET else "line" if suffix in _SUFFIXES else "file"
+
     def at(self, row: int) -> str:
         """Where a row (by position) stands: `train.csv:12`, `train.parquet: row 11`."""
-        between = ":" if self.unit == "line" else ": row "
+        between = ":" if self.unit == "line" else f": {self.unit} "
         return f"{self.path}{between}{self.lines[row]}"
 
 
@@ -72,7 +79,7 @@ def read_table(path: Path) -> Table:
             f"{path}: found a file of kind {suffix or 'without ending'}, wanted a table",
             remedy=f"tables are {', '.join(_SUFFIXES)}; unpack archives first",
         )
-    if suffix in (".parquet", ".pq"):
+    if suffix in _PARQUET:
         return _read_parquet(path)
     cells = read_csv(path)
     return Table(path, _text_frame(cells.header, cells.columns), cells.lines)
@@ -120,10 +127,31 @@ def ids(table: Table, column: str) -> np.ndarray:
 def labels(table: Table, column: str) -> np.ndarray:
     """The column as labels, (N,) object of str: not empty, no blanks around, on one line.
 
+    `NaN` is what programs write for a label they do not have, so it is refused like none.
+
     Raises:
         DataError: all wrong cells.
     """
-    return _one_line_texts(table, column, "a label")
+    cells = _one_line_texts(table, column, "a label")
+    is_nan = np.fromiter((cell.lower() == "nan" for cell in cells), bool, len(cells))
+    refuse(table, column, is_nan, "a label")
+    return cells
+
+
+def is_number(cell: str) -> bool:
+    """Whether `floats` takes the cell: a finite number in ASCII digits with a decimal point.
+
+    >>> [is_number(cell) for cell in ("1.5", "-2e3", "1,5", "1_000", "nan", "")]
+    [True, True, False, False, False, False]
+    """
+    return bool(_NUMBER.fullmatch(cell)) and math.isfinite(float(cell))
+
+
+def number_hint(cell: str) -> str:
+    """How to write a cell that was meant as a number; "" where that is not plain."""
+    if _DECIMAL_COMMA.fullmatch(cell):
+        return "; write the decimal comma as a point"
+    return "; write it without signs between thousands" if _THOUSANDS.fullmatch(cell) else ""
 
 
 def floats(table: Table, column: str, *, allow_missing: bool = False) -> np.ndarray:
@@ -143,7 +171,7 @@ def floats(table: Table, column: str, *, allow_missing: bool = False) -> np.ndar
     wrong = ~np.isfinite(values)
     if allow_missing:
         wrong &= ~_missing(cells)
-    _refuse(table, column, cells, wrong, "a finite number", _number_hint)
+    refuse(table, column, wrong, "a finite number", number_hint)
     return values
 
 
@@ -160,8 +188,38 @@ def integers(table: Table, column: str) -> np.ndarray:
         value = int(cell.partition(".")[0]) if _INTEGER.fullmatch(cell) else 2**63
         wrong[row] = not -(2**63) <= value < 2**63
         values[row] = 0 if wrong[row] else value
-    _refuse(table, column, cells, wrong, "a whole number", _number_hint)
+    refuse(table, column, wrong, "a whole number", number_hint)
     return values
+
+
+def refuse(
+    table: Table,
+    column: str,
+    wrong: np.ndarray,
+    wanted: str,
+    hint: Callable[[str], str] = lambda cell: "",
+) -> None:
+    """Name the cells of a column that are wrong, by file and line; none: nothing happens.
+
+    Args:
+        table: the table.
+        column: its name.
+        wrong: (N,) bool.
+        wanted: what would do, in words.
+        hint: cell → a clause that says more.
+
+    Raises:
+        DataError: there are wrong cells.
+    """
+    cells = table.frame[column].to_numpy(dtype=object)
+    problems = [
+        f"{table.at(row)}: column {column!r}: found "
+        f"{_short(cells[row]) if cells[row] else 'an empty cell'}, wanted {wanted}"
+        f"{hint(cells[row])}"
+        for row in sorted(np.flatnonzero(wrong).tolist(), key=lambda row: int(table.lines[row]))
+    ]
+    if problems:
+        raise DataError(*limited(problems))
 
 
 def formula_cells(
@@ -197,7 +255,7 @@ def _one_line_texts(table: Table, column: str, wanted: str) -> np.ndarray:
         bool,
         len(cells),
     )
-    _refuse(table, column, cells, wrong, f"{wanted} without blanks around it", lambda _: "")
+    refuse(table, column, wrong, f"{wanted} without blanks around it")
     return cells
 
 
@@ -207,31 +265,6 @@ def _is_one_line(cell: str) -> bool:
 
 def _missing(cells: np.ndarray) -> np.ndarray:
     return np.fromiter((cell.strip().lower() in _MISSING for cell in cells), bool, len(cells))
-
-
-def _refuse(
-    table: Table,
-    column: str,
-    cells: np.ndarray,
-    wrong: np.ndarray,
-    wanted: str,
-    hint: Callable[[str], str],
-) -> None:
-    if not wrong.any():
-        return
-    problems = [
-        f"{table.at(row)}: column {column!r}: found "
-        f"{_short(cells[row]) if cells[row] else 'an empty cell'}, wanted {wanted}"
-        f"{hint(cells[row])}"
-        for row in np.flatnonzero(wrong).tolist()
-    ]
-    raise DataError(*limited(problems))
-
-
-def _number_hint(cell: str) -> str:
-    if _DECIMAL_COMMA.fullmatch(cell):
-        return "; write the decimal comma as a point"
-    return "; write it without signs between thousands" if _THOUSANDS.fullmatch(cell) else ""
 
 
 def _short(cell: str) -> str:
@@ -261,7 +294,7 @@ def _read_parquet(path: Path) -> Table:
     ]
     if problems:
         raise DataError(*limited(problems))
-    return Table(path, _text_frame(names, columns), np.arange(1, len(table) + 1), "row")
+    return Table(path, _text_frame(names, columns), np.arange(1, len(table) + 1))
 
 
 def _parquet_texts(column: Any, name: str, path: Path, problems: list[str]) -> list[str]:

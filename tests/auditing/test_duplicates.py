@@ -1,4 +1,5 @@
 import hashlib
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from tests.auditing.photos import draw_photos, save_again
 
 def _all_near(hashes, max_distance):
     bits = np.bitwise_count(hashes[:, None] ^ hashes[None, :])
-    return np.argwhere(np.triu(bits <= max_distance, k=1))
+    return [np.argwhere(np.triu(bits <= max_distance, k=1))]
 
 
 def _planted(num=60):
@@ -81,6 +82,59 @@ def test_a_thousand_equal_images_make_a_short_report():
     assert set(report.groups) == {0}
     assert _found(report.label_conflicts) == [(0, 1)]
     assert report.num_candidates == 0
+
+
+def _noisy_frames(num, cameras=1):
+    """Frames of fixed cameras: hardly anything changes, in the picture or in its hash."""
+    rng = np.random.default_rng(1)
+    camera = np.arange(num) % cameras
+    scenes = draw_photos(cameras + 38)
+    noise = rng.integers(-2, 3, (num, 32, 32, 3), dtype=np.int8)
+    frames = np.clip(scenes[camera].astype(np.int16) + noise, 0, 255).astype(np.uint8)
+    hashes = np.full(num, 0x5A5A_0F0F_1234_9876, dtype=np.uint64)
+    for bit in (3, 17, 40):
+        hashes ^= rng.integers(0, 2, num, dtype=np.uint64) << np.uint64(bit)
+    others = scenes[cameras:]
+    far = rng.integers(0, 2**63, len(others), dtype=np.uint64)
+    return (
+        [str(k) for k in range(num + len(others))],
+        np.concatenate([hashes, far]),
+        np.concatenate([frames, others]),
+        camera,
+    )
+
+
+def test_a_crowd_is_grouped_as_without_the_cap_and_its_list_is_cut():
+    sha256, hashes, thumbs, _ = _noisy_frames(400, cameras=3)
+    whole = find_duplicates(sha256, hashes, thumbs, near_pairs)
+    cut = find_duplicates(sha256, hashes, thumbs, near_pairs, max_listed=100)
+    assert not whole.is_cut
+    assert len(whole.pairs) > 20_000
+    assert cut.is_cut
+    assert cut.groups.tolist() == whole.groups.tolist()
+
+
+def test_thousands_of_alike_frames_cost_little_memory_and_stay_apart_by_camera():
+    sha256, hashes, thumbs, camera = _noisy_frames(2000, cameras=40)
+    tracemalloc.start()
+    report = find_duplicates(sha256, hashes, thumbs, near_pairs, max_listed=5000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 150e6
+    assert report.is_cut
+    assert len(report.pairs) < 70_000
+    assert report.groups[:2000].tolist() == camera.tolist()
+    assert len(set(report.groups)) == 40 + 38
+
+
+def test_equal_hashes_are_compared_on_pixels_not_only_with_the_first():
+    photos = draw_photos(60)
+    thumbs = np.concatenate([photos, save_again(photos[5:])])
+    num = len(thumbs)
+    report = find_duplicates(
+        [str(k) for k in range(num)], np.zeros(num, dtype=np.uint64), thumbs, near_pairs
+    )
+    assert _found(report.pairs) == [(row, row + 55) for row in range(5, 60)]
 
 
 def test_no_duplicates_make_an_empty_report():

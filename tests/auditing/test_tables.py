@@ -7,7 +7,7 @@ from sklearn.model_selection import LeaveOneOut, cross_val_predict
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
-from foldwise.auditing.tables import class_counts, damaged_list, find_size_shortcut, size_by_class
+from foldwise.auditing.tables import class_counts, find_size_shortcut, size_by_class
 
 
 def test_classes_are_counted_commonest_first_and_equal_ones_by_name():
@@ -73,10 +73,3 @@ def test_accuracies_stay_in_range(rows):
     found = find_size_shortcut(sizes, [label for _, label in rows])
     assert 0 <= found.left_out <= 1
     assert found.majority <= found.plain <= 1
-
-
-def test_damaged_images_are_listed_by_reason():
-    table = damaged_list({"z": "truncated", "b": "not an image", "a": "truncated"})
-    assert table["id"].tolist() == ["a", "z", "b"]
-    assert table["same_reason"].tolist() == [2, 2, 1]
-    assert damaged_list({}).empty

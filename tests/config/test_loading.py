@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from foldwise.config.describing import sections_below
-from foldwise.config.loading import from_values, load, origins
+from foldwise.config.loading import branches, from_options, from_values, load, origins
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import dump
 from foldwise.errors import ConfigError
 
-from .tree import Tree
+from .tree import TrainTree, Tree
 
 GOOD = """\
 # A recipe.
@@ -259,13 +259,64 @@ def test_a_wrong_override_names_itself(tmp_path: Path, override: str, message: s
     assert found[0].startswith(message), found
 
 
-def test_extra_values_lie_between_file_and_overrides(tmp_path: Path) -> None:
+PLAN = """\
+recipes:
+  a: {}
+  b:
+    train:
+      epochs: 8
+      weight_decay: 0.5
+"""
+
+
+def changes_in(folder: Path, text: str, *overrides: str) -> dict[str, Any]:
+    (folder / "plan.yaml").write_text(text)
+    return branches(folder / "plan.yaml", "recipes", overrides=overrides)
+
+
+def test_another_files_changes_lie_between_file_and_overrides(tmp_path: Path) -> None:
     path = file_with(tmp_path, GOOD)
-    extra = {"train": {"epochs": 8, "weight_decay": 0.5}}
-    tree = load(path, Tree, extra=extra, overrides=["train.epochs=9"])
+    changes = changes_in(tmp_path, PLAN)["b"]
+    tree = load(path, Tree, changes=changes, overrides=["train.epochs=9"])
     assert (tree.train.epochs, tree.train.weight_decay) == (9, 0.5)
-    found = problems(tmp_path, GOOD, extra={"train": {"epoch": 1}}, extra_source="plan.yaml")
-    assert found == ["plan.yaml: train.epoch: unknown key; did you mean train.epochs?"]
+    assert load(path, Tree, changes=changes_in(tmp_path, PLAN)["a"]) == load(path, Tree)
+
+
+def test_a_wrong_change_names_its_own_file_line_and_whole_path(tmp_path: Path) -> None:
+    found = problems(
+        tmp_path, GOOD, changes=changes_in(tmp_path, PLAN.replace("epochs: 8", "epoch: 8"))["b"]
+    )
+    assert found == ["plan.yaml:5: recipes.b.train.epoch: unknown key; did you mean train.epochs?"]
+    found = problems(
+        tmp_path, GOOD, changes=changes_in(tmp_path, PLAN, "recipes.b.train.epochs=soon")["b"]
+    )
+    assert found == ["override recipes.b.train.epochs: found 'soon', wanted an integer >= 1"]
+    given = origins(file_with(tmp_path, GOOD), changes=changes_in(tmp_path, PLAN)["b"])
+    assert given["train.weight_decay"] == f"{tmp_path}/plan.yaml:6"
+    assert given["loss.name"] == f"{tmp_path}/b.yaml:6"
+
+
+def test_what_is_missing_is_missing_in_the_file_not_in_its_changes(tmp_path: Path) -> None:
+    found = problems(tmp_path, "title: t\n", changes=changes_in(tmp_path, PLAN)["b"])
+    assert found == ["b.yaml:1: model: missing; wanted keys (name, pretrained, drop, "
+                     "options)"]  # fmt: skip
+
+
+def test_options_of_the_command_line_are_read_as_yaml_and_checked() -> None:
+    assert from_options({"optimizer": "{name: sgd, nesterov: true}"}, TrainTree).optimizer == {
+        "name": "sgd",
+        "nesterov": True,
+    }
+    assert from_options({"optimizer": "sgd"}, TrainTree).optimizer == "sgd"
+    for text, wrong in [
+        ("{name: ", "--optimizer: not valid YAML"),
+        ("{nesterov: true}", "--optimizer: a part needs a name"),
+        ("[sgd]", "--optimizer: found a list of 1, wanted a name, or {name: ..., option: ...}"),
+        ("", "--optimizer: no value"),
+    ]:
+        with pytest.raises(ConfigError) as caught:
+            from_options({"optimizer": text}, TrainTree)
+        assert str(caught.value).startswith(wrong), str(caught.value)
 
 
 def test_plain_values_are_checked_like_a_file() -> None:

@@ -23,6 +23,13 @@ def brute_force(hashes: np.ndarray, max_distance: int) -> np.ndarray:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
+def found_by(hashes: np.ndarray, max_distance: int, **options: int) -> np.ndarray:
+    """All blocks as one sorted array."""
+    blocks = [np.empty((0, 2), np.int64), *near_pairs(hashes, max_distance, **options)]
+    pairs = np.concatenate(blocks)
+    return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+
+
 def groups_of(num: int, pairs: np.ndarray) -> list[int]:
     parent = list(range(num))
 
@@ -81,7 +88,7 @@ def test_near_pairs_are_those_of_brute_force(
     # Few distinct bits make many equal and near hashes and fill single buckets.
     mask = np.uint64((1 << bits) - 1)
     hashes = rng.integers(0, 2**64, num, dtype=np.uint64) & mask
-    found = near_pairs(hashes, max_distance, max_equal=1000)
+    found = found_by(hashes, max_distance)
     assert found.tolist() == brute_force(hashes, max_distance).tolist()
 
 
@@ -96,21 +103,37 @@ def test_near_pairs_finds_planted_neighbours_in_large_buckets(max_distance: int)
             hashes[row] ^= np.uint64(1 << int(bit))
     distance = np.bitwise_count(hashes[:, None] ^ hashes[None, :])
     expected = np.argwhere(np.triu(distance <= max_distance, 1))
-    found = near_pairs(hashes, max_distance, max_equal=10_000)
+    found = found_by(hashes, max_distance)
     assert len(expected) > 0
     assert (found == expected).all()
 
 
-def test_many_equal_hashes_are_grouped_without_all_their_pairs() -> None:
+def test_all_pairs_of_many_equal_hashes_come_in_blocks() -> None:
+    rng = np.random.default_rng(0)
+    hashes = rng.integers(0, 2**64, 3000, dtype=np.uint64)
+    hashes[100:2500] = hashes[0]
+    hashes[2600:2700] = hashes[0] ^ np.uint64(5)
+    found = found_by(hashes, 4)
+    distance = np.bitwise_count(hashes[:, None] ^ hashes[None, :])
+    assert (found == np.argwhere(np.triu(distance <= 4, 1))).all()
+    assert max(len(block) for block in near_pairs(hashes, 4)) <= 1 << 20
+
+
+def test_beyond_a_limit_rows_of_one_hash_are_paired_with_the_first_only() -> None:
+    hashes = np.full(50_000, 1 << 63, np.uint64)
+    hashes[40_000] ^= np.uint64(1)
+    num_pairs = 0
+    for block in near_pairs(hashes, 8):
+        assert len(block) <= 1 << 20
+        assert (block[:, 0] < 1024).all() or (block == 40_000).any(axis=1).all()
+        num_pairs += len(block)
+    assert num_pairs == 1024 * 1023 // 2 + 1024 * (49_999 - 1024) + 1024
+
+
+def test_a_limit_on_equal_hashes_keeps_the_groups_of_hashes() -> None:
     rng = np.random.default_rng(0)
     hashes = rng.integers(0, 2**64, 400, dtype=np.uint64)
     hashes[100:300] = hashes[0]
     hashes[350] = hashes[0] ^ np.uint64(5)
-    found = near_pairs(hashes, 4, max_equal=20)
-    assert len(found) < 400
+    found = found_by(hashes, 4, max_equal=20)
     assert groups_of(400, found) == groups_of(400, brute_force(hashes, 4))
-
-
-def test_fifty_thousand_flat_images_make_no_quadratic_work() -> None:
-    hashes = np.full(50_000, 1 << 63, np.uint64)
-    assert len(near_pairs(hashes, 8)) == 49_999

@@ -50,3 +50,13 @@ def test_images_of_variable_length_need_more() -> None:
     stretch = plan_store(1000, SPEC, 10**12, size=224, zoom=1.15)
     longer = plan_store(1000, CacheSpec(258, "shorter_side"), 10**12, size=224, zoom=1.15)
     assert longer.need_bytes > 1.4 * stretch.need_bytes
+
+
+def test_what_is_promised_to_other_caches_is_not_given_twice() -> None:
+    free = int(RAW / 0.79)
+    first = plan_store(1000, SPEC, free, size=224, zoom=1.15)
+    second = plan_store(1000, SPEC, free, size=224, zoom=1.15, promised_bytes=first.need_bytes)
+    assert (first.spec.store, second.spec.store) == ("raw", "none")
+    assert f"{first.need_bytes / 1e9:.2f} GB of it for other caches" in second.sentence
+    half = plan_store(1000, SPEC, 2 * free, size=224, zoom=1.15, promised_bytes=first.need_bytes)
+    assert half.spec.store == "raw"

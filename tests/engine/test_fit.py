@@ -69,6 +69,16 @@ def test_an_epoch_gives_its_steps_and_its_end():
     assert events[-1].loss < events[3].loss
 
 
+def test_an_epoch_tells_the_mean_of_each_term_of_its_loss():
+    events = fit(make_state(), make_plan(loss=LOSSES["expectation"]))
+    ends = [event for event in events if isinstance(event, EpochEnd)]
+    assert len(ends) == 3
+    for end in ends:
+        assert list(end.terms) == ["cross_entropy", "squared_error"]
+        assert sum(end.terms.values()) == pytest.approx(end.loss, rel=1e-5)
+    assert [e.terms for e in fit(make_state(), make_plan()) if isinstance(e, EpochEnd)] == [{}] * 3
+
+
 def test_the_rate_follows_the_schedule():
     found = [e.lr for e in fit(make_state(), make_plan()) if isinstance(e, Step)]
     assert found[:3] == pytest.approx([0.0, 0.005, 0.01])

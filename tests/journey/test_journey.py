@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from foldwise.cli import app
 from foldwise.rundir import Home
 from foldwise.stages.init import init
+from foldwise.stages.proposing.said import Said
 from foldwise.stages.recipes import load_plan
 from foldwise.stages.submit import check_submission
 from tests.builders import make_home
@@ -29,7 +30,7 @@ def shell(*words: str) -> str:
 def test_from_a_raw_folder_to_a_valid_submission_and_back_again(task, tmp_path):
     raw = make_home(tmp_path, task=task, num_train=36, num_test=12).path.parent / "raw"
     shutil.rmtree(tmp_path / "comp")
-    home = init(tmp_path / "mine", data=raw, task=task, pretrained="forbidden", ask=None)
+    home = init(tmp_path / "mine", data=raw, said=Said(task=task, pretrained="forbidden"))
     assert home.path == tmp_path / "mine"
     recipes = list(load_plan(home).recipes)
     assert len(recipes) == 3

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
 from torch.nn import functional
 
 from foldwise.losses import LOSSES
+from foldwise.losses.terms import named, total, weighted
 
 _WHOLE = ("cross_entropy", "expectation")
+
+
+def _loss(name: str, logits: torch.Tensor, target: torch.Tensor, **options: Any) -> torch.Tensor:
+    """(N,) what is minimised."""
+    return total(LOSSES[name](logits, target, **options))
 
 
 def _perfect(name: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -27,7 +34,7 @@ def _perfect(name: str) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_perfect_answer_costs_nothing(name: str) -> None:
-    losses = LOSSES[name](*_perfect(name))
+    losses = _loss(name, *_perfect(name))
     assert losses.shape == (4,)
     assert losses.abs().max() < 1e-6
 
@@ -35,7 +42,7 @@ def test_a_perfect_answer_costs_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_the_loss_falls_on_the_way_to_the_perfect_answer(name: str) -> None:
     logits, target = _perfect(name)
-    way = [LOSSES[name](share * logits, target).mean().item() for share in (0.0, 0.1, 0.4, 1.0)]
+    way = [_loss(name, share * logits, target).mean().item() for share in (0.0, 0.1, 0.4, 1.0)]
     assert all(later < earlier for earlier, later in pairwise(way))
 
 
@@ -43,16 +50,16 @@ def test_the_loss_falls_on_the_way_to_the_perfect_answer(name: str) -> None:
 def test_a_step_down_the_gradient_lowers_every_rows_loss(name: str) -> None:
     _, target = _perfect(name)
     logits = torch.randn(4, 4, dtype=torch.float64, generator=_rng()).requires_grad_()
-    losses = LOSSES[name](logits, target)
+    losses = _loss(name, logits, target)
     (slope,) = torch.autograd.grad(losses.sum(), logits)
-    assert (LOSSES[name](logits - 1e-3 * slope, target) < losses).all()
+    assert (_loss(name, logits - 1e-3 * slope, target) < losses).all()
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_gradients_are_right(name: str) -> None:
     _, target = _perfect(name)
     logits = torch.randn(4, 4, dtype=torch.float64, generator=_rng()).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: LOSSES[name](x, target), (logits,))
+    assert torch.autograd.gradcheck(lambda x: _loss(name, x, target), (logits,))
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -63,7 +70,7 @@ def test_large_logits_stay_finite_in_half_precision_range(name: str) -> None:
         logits = torch.full((4, 4), scale)
         logits[:, 0] *= -1
         logits.requires_grad_()
-        losses = LOSSES[name](logits, target)
+        losses = _loss(name, logits, target)
         (slope,) = torch.autograd.grad(losses.sum(), logits)
         assert losses.isfinite().all()
         assert slope.isfinite().all()
@@ -73,8 +80,8 @@ def test_large_logits_stay_finite_in_half_precision_range(name: str) -> None:
 def test_rows_do_not_touch_each_other(name: str) -> None:
     logits, target = _perfect(name)
     logits = logits + torch.randn(4, 4, dtype=torch.float64, generator=_rng())
-    alone = torch.cat([LOSSES[name](logits[i : i + 1], target[i : i + 1]) for i in range(4)])
-    torch.testing.assert_close(LOSSES[name](logits, target), alone)
+    alone = torch.cat([_loss(name, logits[i : i + 1], target[i : i + 1]) for i in range(4)])
+    torch.testing.assert_close(_loss(name, logits, target), alone)
 
 
 @pytest.mark.parametrize("name", _WHOLE)
@@ -82,7 +89,7 @@ def test_a_soft_target_that_is_one_hot_equals_the_class(name: str) -> None:
     logits = torch.randn(6, 5, generator=_rng())
     classes = torch.tensor([0, 4, 2, 2, 1, 3])
     soft = functional.one_hot(classes, 5).float()
-    torch.testing.assert_close(LOSSES[name](logits, soft), LOSSES[name](logits, classes))
+    torch.testing.assert_close(_loss(name, logits, soft), _loss(name, logits, classes))
 
 
 def test_cross_entropy_of_a_mixed_target_is_the_mixture_of_both() -> None:
@@ -109,8 +116,26 @@ def test_bce_at_zero_logits_is_log_two_whatever_the_target() -> None:
 
 def test_expectation_adds_the_squared_distance_of_the_expected_grade() -> None:
     probs = torch.tensor([[0.2, 0.7, 0.1, 1e-9, 1e-9]])
-    loss = LOSSES["expectation"](probs.log(), torch.tensor([2]), mse_weight=0.5)
+    loss = _loss("expectation", probs.log(), torch.tensor([2]), mse_weight=0.5)
     assert loss.item() == pytest.approx(-math.log(0.1) + 0.5 * (0.9 - 2.0) ** 2, rel=1e-5)
+
+
+def test_expectation_names_its_terms_and_minimises_their_sum() -> None:
+    logits, target = torch.randn(5, 4, generator=_rng()), torch.tensor([0, 1, 2, 3, 0])
+    terms = named(LOSSES["expectation"](logits, target, mse_weight=0.5))
+    assert list(terms) == ["cross_entropy", "squared_error"]
+    torch.testing.assert_close(terms["cross_entropy"], LOSSES["cross_entropy"](logits, target))
+    torch.testing.assert_close(
+        _loss("expectation", logits, target, mse_weight=0.5), sum(terms.values())
+    )
+
+
+def test_weights_count_in_every_term() -> None:
+    logits, target = torch.randn(3, 4, generator=_rng()), torch.tensor([0, 1, 2])
+    weights = torch.tensor([0.0, 1.0, 2.0])
+    found = LOSSES["expectation"](logits, target)
+    torch.testing.assert_close(total(weighted(found, weights)), total(found) * weights)
+    assert named(LOSSES["cross_entropy"](logits, target)) == {}
 
 
 def test_smooth_l1_is_a_square_near_zero_and_a_line_beyond_beta() -> None:
@@ -121,7 +146,7 @@ def test_smooth_l1_is_a_square_near_zero_and_a_line_beyond_beta() -> None:
 @pytest.mark.parametrize("name", ["mse", "smooth_l1", "bce"])
 def test_shapes_that_would_broadcast_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"\(3, 1\) and \(3,\)"):
-        LOSSES[name](torch.zeros(3, 1), torch.zeros(3))
+        _loss(name, torch.zeros(3, 1), torch.zeros(3))
 
 
 def _rng() -> torch.Generator:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -14,9 +16,9 @@ def test_unknown_names_and_options_are_refused_with_the_nearest() -> None:
         bind(METRICS, {"name": "log_loss", "clipp": 1e-7})
 
 
-def test_an_attribute_that_is_no_metric_is_refused() -> None:
+def test_an_attribute_that_is_no_metric_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not a Metric"):
-        bind(METRICS, "math:sqrt")
+        bind(METRICS, "math:sqrt", code=tmp_path)
 
 
 def test_a_bound_option_reaches_the_function() -> None:

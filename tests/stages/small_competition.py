@@ -61,6 +61,7 @@ def make_problem(
         "name": "small",
         "data": "data",
         "tables": {"train": "train.csv", "test": "test.csv"},
+        "images": {"kind": "path", "column": "path"},
         "columns": {"id": "id", "target": facts["target"]},
         "task": task,
         "classes": facts["classes"],
@@ -166,6 +167,8 @@ def _frame(
         {
             "id": [f"t{i:04d}" for i in range(num_train)] + [f"x{i:04d}" for i in range(num_test)],
             "split": ["train"] * num_train + ["test"] * num_test,
+            "table": ["train.csv"] * num_train + ["test.csv"] * num_test,
+            "line": [*range(2, num_train + 2), *range(2, num_test + 2)],
             "file": [f"{i}.png" for i in range(num)],
             "sha256": [f"{i:064x}" for i in range(num)],
             "phash": np.arange(num, dtype=np.uint64),

@@ -26,8 +26,8 @@ TASKS = ("multiclass", "ordinal", "multilabel", "regression")
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foldwise.stages.intervals.RESAMPLES", 30)
-    monkeypatch.setattr("foldwise.stages.headline.FOLD_DRAWS", 20)
+    monkeypatch.setattr("foldwise.stages.scoring.intervals.RESAMPLES", 30)
+    monkeypatch.setattr("foldwise.stages.scoring.headline.FOLD_DRAWS", 20)
 
 
 def blended(problem: Problem, name: str = "both", **options: Any) -> dict[str, Any]:
@@ -60,8 +60,22 @@ def test_mean_of_two_is_the_mean_by_id_in_both_files(tmp_path: Path, task: str) 
     scores = read_json(run.scores)
     assert scores["kind"] == "blend"
     assert scores["how"]["got"] == "cross-fitted"
-    assert "nothing fitted" in scores["how"]["sentence"]
+    assert "equal weights, members chosen without the fold" in scores["how"]["sentence"]
     assert scores["score"] == pytest.approx(record["naive_score"])
+    blended(problem, "every", method={"name": "mean", "comparable": False})
+    how = read_json(problem.home.run("every").scores)["how"]
+    assert how["sentence"].startswith("equal weights, nothing fitted")
+
+
+def test_the_mean_leaves_out_who_is_far_behind_unless_told_otherwise(tmp_path: Path) -> None:
+    problem = two_runs(tmp_path)
+    write_run(problem, "weak", noise=6.0, seed=3)
+    members = ["a", "b", "weak"]
+    weights = [member["weight"] for member in blended(problem, members=members)["members"]]
+    assert weights == [0.5, 0.5, 0.0]
+    every = {"name": "mean", "comparable": False}
+    record = blended(problem, "every", members=members, method=every)
+    assert [member["weight"] for member in record["members"]] == pytest.approx([1 / 3] * 3)
 
 
 @pytest.mark.parametrize("task", ["multiclass", "ordinal"])
@@ -241,7 +255,7 @@ def test_nothing_to_blend_and_other_kinds_and_names_are_refused(tmp_path: Path) 
     write_run(problem, "a")
     with pytest.raises(RunError, match="is a run of a recipe"):
         blended(problem, "a", members=["a"])
-    with pytest.raises(RunError, match="no name of a run"):
+    with pytest.raises(RunError, match=r"a run cannot be called '\.\./up'"):
         blended(problem, "../up", members=["a"])
     with pytest.raises(ConfigError, match="did you mean 'greedy'"):
         blended(problem, method="gredy")

@@ -32,7 +32,7 @@ from foldwise.stages.examining.finding import Finding
 from foldwise.stages.examining.ground import open_ground
 from foldwise.stages.examining.overfit import blind_loss
 from foldwise.stages.examining.trial_facts import Overfit, TrialFacts
-from foldwise.stages.recipes import load_recipe
+from foldwise.stages.recipes import Places, load_recipe
 
 from .examining.clinic import QUIET, RECIPE, edit, examine, make_clinic, rules, spoken
 
@@ -54,7 +54,7 @@ RECIPE_MISTAKES = [
     ("optimistic-stop", "warning", ["train.stop=validation"]),
     ("cross-stop", "error", ["train.stop=cross", "folds=[0]"]),
     ("refit-stop", "error", ["train.stop=cross", "refit=all"]),
-    ("duration", "error", ["train.limit=soon"]),
+    ("config", "error", ["train.limit=soon"]),
     ("head-size", "error", ["model.options={num_outputs: 5}"]),
     ("random-features", "error", ["freeze=backbone", "augment=[]"]),
     ("random-features", "warning", ["train.trainable=head"]),
@@ -120,11 +120,11 @@ def test_a_finding_says_file_line_and_key_also_of_an_override(home: Home) -> Non
 
 PLAN_MISTAKES = [
     ("recipe-file", "a: {}", "a: {}\n  b: {}"),
-    ("seeds-repeated", "seeds: [0]", "seeds: [1, 1]"),
+    ("config", "seeds: [0]", "seeds: [1, 1]"),
     ("rare-class", "count: 3", "count: 30"),
     ("fold-column", "count: 3", "count: 3\n  scheme: time_blocks"),
     ("fold-column", "count: 3", "count: 3\n  scheme: column\n  column: fold"),
-    ("fold-column", "count: 3", "count: 3\n  gap: 2"),
+    ("config", "count: 3", "count: 3\n  gap: 2"),
     ("blend-member", "blends: {}", "blends: {both: {members: [a, c]}}"),
     ("blend-member", "blends: {}", "blends: {both: {members: [a, 'x.csv,y.csv']}}"),
     ("blend-name", "blends: {}", "blends: {a: {}}"),
@@ -155,7 +155,7 @@ COMPETITION_MISTAKES = [
     ("metric", "metric: log_loss", "metric: qwk"),
     ("metric", "metric: log_loss", "metric: log_los"),
     ("deadline", "metric: log_loss", "metric: log_loss\ndeadline: 2020-01-01T00:00:00+00:00"),
-    ("duration", "metric: log_loss", "metric: log_loss\nlimits: {inference: long}"),
+    ("config", "metric: log_loss", "metric: log_loss\nlimits: {inference: long}"),
     ("config", "task: multiclass", "task: multiklass"),
     ("data", "train: train.csv", "train: trian.csv"),
 ]
@@ -396,7 +396,7 @@ def test_a_mix_that_the_formulation_cannot_take_is_named(home: Home) -> None:
     task = ground.task
     fixed = {name: replace(f, mixable=False) for name, f in task.formulations.items()}
     ground = replace(ground, task=replace(task, formulations=fixed))
-    case = RecipeCase(ground, "a", load_recipe(home, "a", overrides=["mix=mixup"]), {})
+    case = RecipeCase(ground, "a", load_recipe(home, "a", overrides=["mix=mixup"]), Places("", {}))
     assert [fault.key for fault in fitting_rules.mix_fit(case)] == ["mix"]
 
 

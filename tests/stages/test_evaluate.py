@@ -32,8 +32,8 @@ TASKS = ("multiclass", "ordinal", "multilabel", "regression")
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foldwise.stages.intervals.RESAMPLES", 30)
-    monkeypatch.setattr("foldwise.stages.headline.FOLD_DRAWS", 20)
+    monkeypatch.setattr("foldwise.stages.scoring.intervals.RESAMPLES", 30)
+    monkeypatch.setattr("foldwise.stages.scoring.headline.FOLD_DRAWS", 20)
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +41,8 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Task → (problem, scores of run `a`), each evaluated once."""
     found = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("foldwise.stages.intervals.RESAMPLES", 30)
-        patch.setattr("foldwise.stages.headline.FOLD_DRAWS", 20)
+        patch.setattr("foldwise.stages.scoring.intervals.RESAMPLES", 30)
+        patch.setattr("foldwise.stages.scoring.headline.FOLD_DRAWS", 20)
         for task in TASKS:
             problem = make_problem(tmp_path_factory.mktemp(task), task)
             write_run(problem, "a")
@@ -238,12 +238,6 @@ def test_a_score_says_how_it_was_got(
     assert any("optimistic" in text for text in found["warnings"]) == (got == "optimistic")
 
 
-def test_scores_from_outside_are_marked_as_not_checked(tmp_path: Path) -> None:
-    problem = make_problem(tmp_path, "ordinal", thumbs=False)
-    write_run(problem, "theirs", kind="external")
-    assert scored(problem, "theirs")["how"]["got"] == "optimistic"
-
-
 def test_a_run_without_all_folds_says_which_are_missing(tmp_path: Path) -> None:
     problem = make_problem(tmp_path, "regression", thumbs=False)
     write_run(problem, "a", folds=(0, 2))
@@ -281,15 +275,49 @@ def test_fine_tuning_below_its_own_frozen_head_is_named(tmp_path: Path) -> None:
     assert [r["name"] for r in reference["references"]] == ["majority"]
 
 
-def test_the_plans_first_frozen_recipe_is_the_reference_of_the_others(tmp_path: Path) -> None:
+def test_the_best_frozen_head_of_the_plan_is_the_reference_and_each_is_shown(
+    tmp_path: Path,
+) -> None:
     problem = make_problem(tmp_path, "ordinal", thumbs=False)
-    write_yaml(problem.home.plan, Plan(recipes={"a": {}, "f": {}, "g": {}}), overwrite=True)
-    write_run(problem, "a", noise=0.2)
-    write_run(problem, "g", noise=0.9, freeze="backbone")
-    assert scored(problem, "a")["references"][-1]["run"] == "g"
-    write_run(problem, "f", noise=0.9, freeze="backbone")
-    assert scored(problem, "a")["references"][-1]["run"] == "f"
+    recipes: dict[str, dict[str, Any]] = {"a": {}, "f": {}, "g": {}}
+    write_yaml(problem.home.plan, Plan(recipes=recipes), overwrite=True)
+    write_run(problem, "a", noise=0.8)
+    write_run(problem, "f", noise=3.0, freeze="backbone")
+    alone = scored(problem, "a")["references"][-1]
+    assert (alone["name"], alone["run"]) == ("frozen", "f")
+    write_run(problem, "g", noise=0.1, seed=1, freeze="backbone")
+    found = scored(problem, "a")
+    one = {r["run"]: r for r in found["references"] if r["name"] == "one_frozen"}
+    best = found["references"][-1]
+    assert list(one) == ["f", "g"]
+    assert best["run"] == "g"
+    assert "chosen on the other folds" in best["label"]
+    assert best["score"] == one["g"]["score"]
+    assert best["gain"]["point"] < 0 < one["f"]["gain"]["point"]
+    below = [text for text in found["warnings"] if "below the frozen" in text]
+    assert len(below) == 1
+    assert below[0].startswith("it scores below the frozen reference g by ")
     assert [r["name"] for r in scored(problem, "f")["references"]] == ["majority"]
+
+
+def test_of_frozen_heads_alike_each_fold_gets_the_one_that_is_best_on_the_others(
+    tmp_path: Path,
+) -> None:
+    problem = make_problem(tmp_path, "regression", thumbs=False)
+    write_yaml(problem.home.plan, Plan(recipes={"a": {}, "f": {}, "g": {}}), overwrite=True)
+    write_run(problem, "a", noise=0.1)
+    truth = problem.one_hot
+    for name, bad in (("f", 0), ("g", 1)):
+        off = np.where((problem.folds == bad)[:, None], 3.0, 0.1)
+        run = write_run(problem, name, freeze="backbone")
+        scores = predictions_file.read(run.oof)
+        predictions_file.write(run.oof, scores.with_scores(truth + off))
+    found = scored(problem, "a")["references"]
+    # Each looks best just where its own bad fold is left out, so both bad folds count.
+    assert found[-1]["run"] is None
+    one = [r["score"] for r in found if r["name"] == "one_frozen"]
+    assert one[0] == pytest.approx(one[1])
+    assert found[-1]["score"] > one[0] + 0.5
 
 
 def test_a_run_below_the_majority_is_named(tmp_path: Path) -> None:

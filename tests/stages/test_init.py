@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from rich.console import Console
@@ -12,21 +13,30 @@ from foldwise.config.competition import Competition
 from foldwise.config.loading import load
 from foldwise.data.inputs import image_refs
 from foldwise.errors import ConfigError, DataError
-from foldwise.rundir import Home
+from foldwise.rundir import Home, read_json
 from foldwise.samples import collect
 from foldwise.stages.display import Display
 from foldwise.stages.init import init
+from foldwise.stages.proposing.said import Said
 from foldwise.stages.recipes import load_plan, planned_recipes
 from foldwise.tasks.problem import data_folder, load_competition, read_target
 from tests.stages.proposing.raw_folder import QUIET, make_raw, names, write_pictures, write_table
 
+OFF = Said(pretrained="forbidden")
 PACKS = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
 
 
 def start(folder: Path, raw: Path, **options) -> tuple[Home, Competition]:
     """`init` without pretrained weights, which tests must not depend on, and what it wrote."""
-    options = {"pretrained": "forbidden", "display": QUIET, **options}
-    home = init(folder / "mine", data=raw, **options)
+    display, time = options.pop("display", QUIET), options.pop("time", None)
+    said = Said(**{"pretrained": "forbidden", **options})
+    home = init(folder / "mine", data=raw, said=said, time=time, display=display)
     competition, task = load_competition(home)
     data = data_folder(home, competition)
     samples = collect(competition, data)
@@ -137,12 +147,12 @@ def test_nothing_of_the_users_is_overwritten(tmp_path):
     home, _ = start(tmp_path, raw)
     before = {path: path.read_bytes() for path in home.path.rglob("*") if path.is_file()}
     with pytest.raises(ConfigError, match="is there already"):
-        init(home.path, data=raw, pretrained="forbidden", display=QUIET)
+        init(home.path, data=raw, said=OFF, display=QUIET)
     home.competition.unlink()
     mine = next(iter(home.recipes.glob("*.yaml")))
     mine.write_text("model: {name: small_cnn}\n")
     home.plan.write_text("recipes: {small-cnn: {}}\n")
-    init(home.path, data=raw, pretrained="forbidden", display=QUIET)
+    init(home.path, data=raw, said=OFF, display=QUIET)
     assert mine.read_text() == "model: {name: small_cnn}\n"
     assert home.plan.read_text() == "recipes: {small-cnn: {}}\n"
     after = {path: path.read_bytes() for path in before}
@@ -156,14 +166,254 @@ def test_nothing_of_the_users_is_overwritten(tmp_path):
         (lambda raw: (raw / "images" / "s003.png").unlink(), "s003"),
         (lambda raw: [p.write_bytes(b"no") for p in raw.glob("images/*")], "can be decoded"),
         (lambda raw: (raw / "train.csv").write_text("id,path\n"), "neither a table"),
+        (
+            lambda raw: edit(raw / "train.csv", "s003.png,dog", "s003.png,"),
+            r"train.csv:5: column 'label': found an empty cell",
+        ),
+        (
+            lambda raw: edit(raw / "train.csv", "s003.png,dog", "s003.png,NaN"),
+            r"train.csv:5: column 'label': found 'NaN'",
+        ),
+        (
+            lambda raw: edit(raw / "train.csv", "s003.png,dog", "s003.png,dog "),
+            r"train.csv:5: column 'label': found 'dog '",
+        ),
+        (
+            lambda raw: edit(raw / "train.csv", "s003,", "s002,"),
+            r"train.csv:5: column 'id': id 's002' is there already in line 4",
+        ),
     ],
 )
 def test_what_is_wrong_is_one_error_and_nothing_is_written(tmp_path, spoil, words):
     raw = make_raw(tmp_path / "raw")
     spoil(raw)
     with pytest.raises(DataError, match=words):
-        init(tmp_path / "mine", data=raw, pretrained="forbidden", display=QUIET)
+        init(tmp_path / "mine", data=raw, said=OFF, display=QUIET)
     assert not (tmp_path / "mine").exists()
+
+
+def spoiled(raw: Path, old: str, new: str) -> Path:
+    edit(raw / "train.csv", old, new)
+    return raw
+
+
+@pytest.mark.parametrize(
+    ("train", "old", "new", "words"),
+    [
+        ({"age": [n / 7 for n in range(24)]}, "0.42857142857142855", '"1,5"',
+         r"train.csv:5: column 'age': found '1,5', wanted a finite number; write the decimal"),
+        ({"age": [n / 7 for n in range(24)]}, "0.42857142857142855", "1_000", "found '1_000'"),
+        ({"age": [n / 7 for n in range(24)]}, "0.42857142857142855", "", "found an empty cell"),
+        ({"grade": [0, 1, 2] * 8}, "s003.png,0", 's003.png,"1,5"', "write the decimal comma"),
+        ({"grade": [0, 1, 2] * 8}, "s003.png,0", "s003.png,٣", r"train.csv:5: .*found '٣'"),
+        ({"a": [1, 0] * 12, "b": [0, 1] * 12}, "s003.png,0,1", "s003.png,,1",
+         r"train.csv:5: column 'a': found an empty cell, wanted 0 or 1"),
+    ],
+)  # fmt: skip
+def test_one_spoiled_label_among_good_ones_is_named_by_line(tmp_path, train, old, new, words):
+    asked = {name: [0] * 8 for name in train}
+    raw = spoiled(make_raw(tmp_path / "raw", train=train, asked=asked), old, new)
+    with pytest.raises(DataError, match=words) as caught:
+        start(tmp_path, raw)
+    assert "--target" in caught.value.remedy
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_slip_after_init_is_named_by_line(tmp_path):
+    raw = make_raw(tmp_path / "raw")
+    home, competition = start(tmp_path, raw)
+    edit(raw / "train.csv", "s003.png,dog", "s003.png,dgo")
+    samples = collect(competition, data_folder(home, competition))
+    with pytest.raises(DataError, match=r"train.csv:5: column 'label': found 'dgo'.*mean 'dog'"):
+        read_target(competition, load_competition(home)[1], samples.part("train"))
+
+
+def test_grades_of_parquet_with_a_point_are_grades(tmp_path):
+    raw = make_raw(tmp_path / "raw", train={"grade": [0.0, 1.0, 2.0, 3.0] * 6},
+                   asked={"grade": [0] * 8}, readme="Metric: quadratic weighted kappa")  # fmt: skip
+    pd.read_csv(raw / "train.csv").to_parquet(raw / "train.parquet")
+    (raw / "train.csv").unlink()
+    _, competition = start(tmp_path, raw)
+    assert (competition.task, competition.metric) == ("ordinal", "qwk")
+    assert competition.classes == ("0", "1", "2", "3")
+    assert competition.undecided == ()
+
+
+def test_a_metric_of_the_text_that_does_not_fit_is_undecided_and_said(tmp_path):
+    raw = make_raw(tmp_path / "raw", readme="Metric: quadratic weighted kappa")
+    _, competition = start(tmp_path, raw)
+    assert competition.metric == "accuracy"
+    assert competition.undecided == (
+        "metric accuracy: the text says 'quadratic weighted kappa', which cannot score multiclass",
+    )
+
+
+def test_arrays_of_five_channels_are_asked_for_as_such(tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 255, (20, 12, 12, 5), dtype=np.uint8)
+    np.save(raw / "train.npy", pixels)
+    np.save(raw / "test.npy", pixels[:4])
+    write_table(raw / "train.csv", {"id": names(20), "label": list("ab") * 10})
+    write_table(raw / "test.csv", {"id": names(4, 50)})
+    home, _ = start(tmp_path, raw, pretrained="allowed")
+    assert {recipe.input.channels for recipe in planned_recipes(home).values()} == {5}
+
+
+def test_a_broken_npz_is_named(tmp_path):
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "images.npz").write_bytes(b"PK\x03\x04 half")
+    write_table(raw / "train.csv", {"id": names(20), "label": list("ab") * 10})
+    with pytest.raises(DataError, match=r"images.npz: not a readable"):
+        start(tmp_path, raw)
+
+
+@pytest.mark.parametrize("place", ["mine", "mine/below"])
+def test_a_file_in_the_folders_place_is_an_error(tmp_path, place):
+    (tmp_path / "mine").write_text("")
+    with pytest.raises(ConfigError, match="mine is a file"):
+        init(tmp_path / place, data=make_raw(tmp_path / "raw"), display=QUIET)
+
+
+def test_two_label_candidates_are_settled_by_a_flag_that_the_error_names(tmp_path):
+    raw = make_raw(tmp_path / "raw", train={"a": list("xy") * 12, "b": [1] * 24})
+    (raw / "sample_submission.csv").unlink()
+    with pytest.raises(DataError, match="could be any of a, b") as caught:
+        start(tmp_path, raw)
+    assert "--target" in caught.value.remedy
+    _, competition = start(tmp_path, raw, target=("a",))
+    assert competition.columns.target == ("a",)
+
+
+def test_a_sample_submission_with_fewer_ids_can_be_set_aside(tmp_path):
+    raw = make_raw(tmp_path / "raw")
+    write_table(raw / "sample_submission.csv", {"id": names(2, 500), "label": ["cat"] * 2})
+    with pytest.raises(DataError, match="2 of the 8 ids") as caught:
+        start(tmp_path, raw)
+    assert "--sample none" in caught.value.remedy
+    _, competition = start(tmp_path, raw, sample="none")
+    assert competition.tables.sample_submission is None
+
+
+def test_id_group_and_images_can_be_said(tmp_path):
+    train = {"label": list("ab") * 12, "key": names(24, 100), "eye": list("lr") * 12}
+    raw = make_raw(tmp_path / "raw", train={**train, "x": list("abcdef") * 4})
+    for table in ("test", "sample_submission"):
+        frame = pd.read_csv(raw / f"{table}.csv").assign(key=names(8, 900))
+        frame.drop(columns="id").to_csv(raw / f"{table}.csv", index=False)
+    said = {"id": "key", "group": ("x", "eye"), "images": ("path",), "sample": "none"}
+    _, competition = start(tmp_path, raw, **said)
+    assert competition.columns.id == "key"
+    assert competition.columns.group == ("x", "eye")
+    assert competition.images.column == "path"
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"id": "ID"}, r"--id ID: .*train.csv has no such column; did you mean 'id'"),
+        ({"target": ("lable",)}, r"--target lable: .*did you mean 'label'"),
+        ({"group": ("patient",)}, "--group patient: .*no such column"),
+        ({"images": ("imags",)}, "--images imags: no column"),
+        ({"train": "tran.csv"}, r"--train tran.csv: no such table.*did you mean 'train.csv'"),
+        ({"pretrained": "maybe"}, "--pretrained maybe"),
+        ({"task": "grading"}, "no task 'grading'"),
+        ({"time": "2x"}, "--time: '2x' is no duration"),
+    ],
+)
+def test_a_flag_that_cannot_be_honoured_is_an_error_that_names_it(tmp_path, said, words):
+    with pytest.raises(ConfigError, match=words):
+        start(tmp_path, make_raw(tmp_path / "raw"), **said)
+    assert not (tmp_path / "mine").exists()
+
+
+def test_mixed_endings_work_where_each_id_has_one_file(tmp_path):
+    raw = tmp_path / "raw"
+    files = [f"{name}.{'png' if i % 2 else 'jpg'}" for i, name in enumerate(names(24))]
+    write_pictures(raw / "images", files)
+    write_table(raw / "train.csv", {"id": names(20), "label": list("ab") * 10})
+    write_table(raw / "test.csv", {"id": names(4, 20)})
+    home, competition = start(tmp_path, raw)
+    assert (competition.images.kind, competition.images.extension) == ("folder", ".*")
+    data = data_folder(home, competition)
+    assert collect(competition, data).frame["file"].tolist() == [f"images/{f}" for f in files]
+    write_pictures(raw / "images", ["s003.tif"])
+    with pytest.raises(DataError, match=r"train.csv:5: .*several files: images/s003.png"):
+        collect(competition, data)
+
+
+def test_tables_that_count_their_rows_alike_get_a_prefix(tmp_path):
+    raw = make_raw(tmp_path / "raw")
+    for table, num in (("train", 24), ("test", 8), ("sample_submission", 8)):
+        frame = pd.read_csv(raw / f"{table}.csv").assign(id=range(num))
+        frame.to_csv(raw / f"{table}.csv", index=False)
+    home, competition = start(tmp_path, raw)
+    assert competition.columns.train_prefix == "train/"
+    samples = collect(competition, data_folder(home, competition))
+    assert samples.part("train").ids[0] == "train/0"
+    assert samples.part("test").ids[0] == "0"
+    bare = competition.model_copy(
+        update={"columns": competition.columns.model_copy(update={"train_prefix": ""})}
+    )
+    with pytest.raises(DataError, match="8 ids are in train and in test") as caught:
+        collect(bare, data_folder(home, competition))
+    assert "columns.train_prefix" in caught.value.remedy
+
+
+def test_images_that_are_neither_train_nor_test_are_said(tmp_path):
+    for split in ("train", "val", "test"):
+        for name in ("ant", "bee"):
+            write_pictures(tmp_path / "raw" / split / name, [f"{i}.png" for i in range(6)])
+    text = io.StringIO()
+    display = Display(console=Console(file=text, width=200, highlight=False))
+    home, competition = start(tmp_path, tmp_path / "raw", display=display)
+    assert (competition.tables.train, competition.tables.test) == ("train", "test")
+    assert len(collect(competition, data_folder(home, competition)).part("test")) == 12
+    assert "val/" in text.getvalue()
+    assert "12 images" in text.getvalue()
+
+
+def test_a_class_of_one_row_is_pointed_out(tmp_path):
+    raw = spoiled(make_raw(tmp_path / "raw"), "s003.png,dog", "s003.png,dgo")
+    home, _ = start(tmp_path, raw)
+    notes = {note["topic"]: note["value"] for note in read_json(home.assumptions)["notes"]}
+    assert notes["rare classes"] == "dgo"
+
+
+def test_a_rule_that_is_said_comes_before_the_text(tmp_path):
+    raw = make_raw(tmp_path / "raw", readme="Metric: accuracy. Pretrained weights are forbidden.")
+    _, competition = start(tmp_path, raw, pretrained="allowed")
+    assert competition.rules.pretrained == "allowed"
+
+
+def test_time_for_training_can_be_said(tmp_path):
+    raw = make_raw(tmp_path / "raw")
+    start(tmp_path / "short", raw, time="1s")
+    home, _ = start(tmp_path / "long", raw, time="9h")
+    epochs = [
+        recipe.train.epochs
+        for place in (Home(tmp_path / "short" / "mine"), home)
+        for recipe in planned_recipes(place).values()
+    ]
+    assert max(epochs[:3]) < min(epochs[3:])
+
+
+def test_all_assumptions_are_kept_for_the_report(tmp_path):
+    home, competition = start(tmp_path, make_raw(tmp_path / "raw", readme="Metric: accuracy."))
+    kept = read_json(home.assumptions)
+    assert kept["competition"]["task"] == competition.task
+    assert kept["reasons"]["metric"] == "the text says 'accuracy'"
+    assert {"machine", "recipe", "symmetry"} <= {note["topic"] for note in kept["notes"]}
+    assert set(kept["symmetries"]["verdicts"]) >= {"hflip", "vflip"}
+
+
+def test_files_name_their_schema_for_editors(tmp_path):
+    home, _ = start(tmp_path, make_raw(tmp_path / "raw"))
+    for path in (home.competition, home.plan, *home.recipes.glob("*.yaml")):
+        line = path.read_text().splitlines()[0]
+        schema = path.parent / line.removeprefix("# yaml-language-server: $schema=")
+        assert "properties" in read_json(schema), line
 
 
 def test_a_missing_folder_is_an_error(tmp_path):
@@ -178,7 +428,7 @@ def test_every_guess_is_shown_with_its_reason(tmp_path):
     display = Display(console=Console(file=text, width=200, highlight=False))
     start(tmp_path, raw, display=display)
     for word in ("train.csv", "column path", "multiclass", "the text says 'accuracy'", "dme",
-                 "hflip", "cores", "small-resnet", "--task", "wrote competition.yaml"):  # fmt: skip
+                 "hflip", "cores", "small-resnet", "--help", "wrote competition.yaml"):  # fmt: skip
         assert word in text.getvalue(), word
 
 
@@ -243,7 +493,7 @@ def test_a_real_pack_of_another_task_is_refused_with_what_was_seen(tmp_path, pac
     with pytest.raises(DataError, match=words) as caught:
         init(tmp_path / "mine", data=PACKS / pack, display=QUIET)
     assert any("train.csv: " in line for line in caught.value.problems)
-    assert "tasks there are: multiclass" in caught.value.remedy
+    assert "Tasks there are: multiclass" in caught.value.remedy
     assert not (tmp_path / "mine").exists()
 
 

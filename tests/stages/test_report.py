@@ -23,6 +23,7 @@ from foldwise.stages.blend import blend
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.prepare import prepare
 from foldwise.stages.report import report
+from foldwise.stages.reporting.blends import gain_sentence
 from foldwise.stages.split import split
 from foldwise.stages.submit import submit
 from foldwise.tasks.problem import Problem, open_problem
@@ -115,8 +116,13 @@ def _write_units(run: RunDir) -> None:
         if fold == 2:
             publish_text(unit.log, f"Traceback\nValueError: {_HOSTILE[0]}\n")
             continue
-        rows = "".join(f"{e},0.1,{2 / e},{2 / e + 0.1 * e},0.5\n" for e in range(1, 6))
-        publish_text(unit.history, "epoch,lr,train_loss,valid_loss,valid_score\n" + rows)
+        rows = "".join(
+            f"{e},0.1,{2 / e},{2 / e + 0.1 * e},0.5,{1 / e},{1 / e}\n" for e in range(1, 6)
+        )
+        columns = (
+            "epoch,lr,train_loss,valid_loss,valid_score,train_squared_error,valid_squared_error"
+        )
+        publish_text(unit.history, f"{columns}\n{rows}")
         publish_text(unit.timing, '{"phase": "train", "seconds": 61.5}\n')
         publish_json(unit.record, {"epochs": 5, "notes": [_HOSTILE[0]]})
 
@@ -193,6 +199,34 @@ def test_shows_pictures_damage_duplicates_units_and_the_batch_that_was_fed(
     assert "overfitting" in text
     assert "First batch of epoch 1 (fold 0 held out, seed 0) at 16 × 16 px" in text
     assert len(page[1].attributes("src")) > 40
+
+
+def test_every_term_of_the_loss_has_its_curves(page: tuple[str, _Page]) -> None:
+    assert "training and held-out loss by epoch" in page[1].text
+    assert "training and held-out squared error, a term of the loss by epoch" in page[1].text
+
+
+def test_beside_a_blend_the_best_recipe_is_open_too(tmp_path: Path) -> None:
+    problem = make_problem(tmp_path)
+    for seed, name in enumerate(("a", "b")):
+        write_run(problem, name, noise=0.5 + seed, seed=seed)
+        evaluate(problem.home, name, problem=problem, display=QUIET)
+    blend(problem.home, "mix", members=["a", "b"], problem=problem, display=QUIET)
+    submit(problem.home, "mix", problem=problem, display=QUIET)
+    _, found = _read(problem.home)
+    runs = [attrs for tag, attrs in found.tags if tag == "details" and attrs.get("class") == "run"]
+    assert ["open" in attrs for attrs in runs] == [True, True, False]
+
+
+def test_a_mean_with_one_member_left_is_called_that() -> None:
+    gain = {
+        "best_member": "a", "cross_fitted_gain": 0.0, "low": -0.1, "high": 0.1, "covers": "rows",
+        "verdict": "undecided", "naive_gain": 0.0, "weights": {"a": 1.0, "b": 0.0},
+    }  # fmt: skip
+    assert "one remained, a" in gain_sentence(gain, is_plain=True)
+    assert "safer choice" not in gain_sentence(gain, is_plain=True)
+    both = {**gain, "weights": {"a": 0.5, "b": 0.5}}
+    assert "safer choice" in gain_sentence(both, is_plain=True)
 
 
 def test_same_material_gives_same_bytes_but_for_one_line(

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+from rich.console import Console
+
 from foldwise.publish import holder, locked
 from foldwise.rundir import Home
 from foldwise.stages.display import Display
@@ -102,6 +104,66 @@ def test_a_killed_run_takes_its_units_along_and_goes_on_to_the_same_bits(tmp_pat
     assert wait_for(lambda: all(holder(lock) is None for lock in locks), seconds=20)
     assert run(home, display=QUIET).failed == {}
     assert artifacts(home) == artifacts(whole)
+
+
+#: Quick in its trial, then ten seconds for every batch.
+SLOW = """
+import time
+from pathlib import Path
+from torch import nn
+
+TRAINING = Path(__file__).parents[1] / "runs" / "b" / "run.json"
+
+class Slow(nn.Module):
+    def __init__(self, num_outputs, channels):
+        super().__init__()
+        self.head = nn.Linear(channels * 16, num_outputs)
+        self.pool = nn.AdaptiveAvgPool2d(4)
+
+    def forward(self, images):
+        if TRAINING.exists():
+            time.sleep(10)
+        return self.head(self.pool(images).flatten(1))
+
+def network(*, num_outputs, channels):
+    return Slow(num_outputs, channels)
+"""
+
+
+def test_a_model_far_slower_than_forecast_ends_in_time_with_a_valid_file(tmp_path):
+    slow = {**SMALL, "model": {"name": "slow:network"}}
+    home = make_home(tmp_path, recipes={"b": slow}, plan={"folds": {"count": 2}})
+    home.code.mkdir()
+    (home.code / "slow.py").write_text(SLOW)
+    started, limit = time.monotonic(), 16.0
+    done = run(home, stop_at=started + limit, display=QUIET)
+    assert time.monotonic() - started < limit + 5.0
+    assert check_submission(home, home.submission) == []
+    assert done.notes
+    assert done.failed == {}
+
+
+def test_a_limited_run_hands_in_what_it_has_trained_and_writes_the_report(tmp_path):
+    home = make_home(tmp_path, recipes={"a": SMALL}, plan={"folds": {"count": 2}, "parallel": 2})
+    done = run(home, stop_at=time.monotonic() + 60.0, display=QUIET)
+    assert done.failed == {}
+    assert check_submission(home, home.submission) == []
+    assert json.loads(home.stamp("submission").read_text())["run"] == "a"
+    assert home.report.exists()
+
+
+def test_recipes_on_one_fold_are_blended_and_each_warning_is_said_once(tmp_path, capsys):
+    one_fold = {**SMALL, "folds": [0]}
+    recipes = {"a": one_fold, "b": {**one_fold, "train": {**SMALL["train"], "lr": 1e-3}}}
+    plan = {"folds": {"count": 2}, "blends": {"both": {}}}
+    home = make_home(tmp_path, recipes=recipes, plan=plan)
+    done = run(home, display=Display(console=Console(width=500)))
+    assert done.failed == {}
+    record = json.loads(home.run("both").record.read_text())
+    assert [member["name"] for member in record["members"]] == ["a", "b"]
+    warned = [line for line in capsys.readouterr().out.splitlines() if line.startswith("!")]
+    assert any(line.startswith("! a: fold 1 not done") for line in warned)
+    assert len(set(warned)) == len(warned)
 
 
 def test_time_left_is_what_the_rest_costs_at_the_pace_so_far(monkeypatch):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from foldwise.config.competition import Competition
 from foldwise.config.loading import from_values
 from foldwise.config.plan import Plan
 from foldwise.config.writing import write_yaml
-from foldwise.errors import ConfigError, DataError, RunError
+from foldwise.errors import ConfigError, RunError
 from foldwise.publish import publish_bytes, publish_text
 from foldwise.rundir import Home, read_json
 from foldwise.samples import Samples
@@ -37,8 +38,8 @@ SCORES_ASKED = {"submission": {"gives": "scores"}, "metric": "log_loss"}
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foldwise.stages.intervals.RESAMPLES", 30)
-    monkeypatch.setattr("foldwise.stages.headline.FOLD_DRAWS", 20)
+    monkeypatch.setattr("foldwise.stages.scoring.intervals.RESAMPLES", 30)
+    monkeypatch.setattr("foldwise.stages.scoring.headline.FOLD_DRAWS", 20)
 
 
 def with_sample(
@@ -338,7 +339,10 @@ def test_a_mean_that_loses_is_no_default(tmp_path: Path) -> None:
     for seed, name in enumerate("bcd", start=1):
         write_run(problem, name, noise=2.5, seed=seed)
     evaluate(problem.home, "a", problem=problem, display=QUIET)
-    record = blend(problem.home, "mean", members=list("abcd"), problem=problem, display=QUIET)
+    every = {"name": "mean", "comparable": False}
+    record = blend(
+        problem.home, "mean", method=every, members=list("abcd"), problem=problem, display=QUIET
+    )
     assert record["gain"]["verdict"] == "loss"
     assert best_run(problem.home, problem=problem) == "a"
 
@@ -379,12 +383,12 @@ def test_ties_keep_the_old_file() -> None:
 def test_check_says_that_a_right_file_is_right_and_writes_nothing(tmp_path: Path) -> None:
     problem = with_sample(tmp_path, "id,label", ",ape")
     sample = tmp_path / "data" / "sample.csv"
-    assert submit(problem.home, check=sample, display=QUIET) is None
+    assert check_submission(problem.home, sample) == []
     assert not problem.home.submissions.exists()
     wrong = tmp_path / "wrong.csv"
     publish_text(wrong, sample.read_text("utf-8").replace("x0003,ape", "x0003,apf"))
-    with pytest.raises(DataError, match=r"wrong\.csv:28: .* did you mean 'ape'"):
-        submit(problem.home, check=wrong, display=QUIET)
+    (found,) = check_submission(problem.home, wrong)
+    assert re.search(r"wrong\.csv:28: .* did you mean 'ape'", found)
 
 
 def test_crlf_quotes_and_no_last_line_end_are_right(tmp_path: Path) -> None:
@@ -484,6 +488,7 @@ def test_several_labels_in_a_cell_are_checked_one_by_one(
         "name": "x",
         "data": ".",
         "tables": {"train": "t.csv"},
+        "images": {"kind": "folder"},
         "columns": {"id": "id", "target": ["labels"], "separator": " "},
         "task": "multilabel",
         "classes": ["car", "sign", "tree"],
@@ -513,6 +518,7 @@ def test_real_sample_submissions_are_tables_with_ids(name: str) -> None:
         "name": name,
         "data": ".",
         "tables": {"train": "train.csv"},
+        "images": {"kind": "folder"},
         "columns": {"id": "id", "target": [header[1]]},
         "task": "multiclass",
         "classes": list(header[1:]) if len(header) > 2 else [str(n) for n in range(30)],

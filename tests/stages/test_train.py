@@ -4,57 +4,21 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from foldwise import predictions as predictions_file
 from foldwise.engine.assemble import Assembly
+from foldwise.engine.infer import infer
 from foldwise.errors import ConfigError, RunError
-from foldwise.models.network import build
 from foldwise.rundir import Home, RunDir
 from foldwise.stages.predict import predict
 from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import load_recipe
 from foldwise.stages.split import split
-from foldwise.stages.train import record_run, units_of
-from foldwise.stages.training.jobs import finish_unit, train_unit
-from foldwise.stages.training.unit import Unit
+from foldwise.stages.train import units_of
 from foldwise.tasks.problem import open_problem
-from tests.builders import SMALL, make_home
-
-
-def ready(folder, recipe=SMALL, **changes) -> Home:
-    home = make_home(folder, recipes={"a": recipe}, num_train=36, **changes)
-    prepare(home)
-    split(home)
-    return home
-
-
-def units(home: Home, seeds=(0,), epochs: int | None = None) -> list[Unit]:
-    found = units_of(
-        open_problem(home), load_recipe(home, "a"), RunDir(home.runs / "a"),
-        seeds=seeds, epochs=epochs,
-    )  # fmt: skip
-    record_run(found[0], seeds)
-    return found
-
-
-def work(unit: Unit) -> str:
-    return train_unit(
-        str(unit.problem.home.path), str(unit.run.path), unit.fold, unit.seed, 1, unit.epochs
-    )
-
-
-def with_train(**train) -> dict:
-    return {**SMALL, "train": {**SMALL["train"], **train}}
-
-
-def pretrained(folder) -> str:
-    """Weights to start from: a small network of random weights, as a file."""
-    torch.manual_seed(5)
-    network = build(name="small_cnn", num_outputs=4, size=16)
-    state = {name: value.contiguous() for name, value in network.backbone.state_dict().items()}
-    save_file(state, folder / "weights.safetensors")
-    return str(folder / "weights.safetensors")
+from tests.builders import SMALL
+from tests.stages.small_units import pretrained, ready, units, with_train, work
 
 
 def test_a_unit_leaves_its_files_and_is_not_trained_again(tmp_path):
@@ -148,21 +112,15 @@ def test_the_best_epoch_is_kept(tmp_path, stop):
     assert len(rows) == 4
 
 
-def test_cross_stop_waits_for_the_other_folds(tmp_path):
-    home = ready(tmp_path, with_train(epochs=3, stop="cross"))
-    found = units(home)
-    for unit in found:
-        assert "chosen" in work(unit)
-        assert unit.is_pending()
-    from foldwise.stages.training.cross_stop import choose_epochs
-
-    chosen = choose_epochs(found)
-    assert len(chosen) == 3
-    for unit, epoch in chosen:
-        finish_unit(str(home.path), str(unit.run.path), unit.fold, 0, 1, None, epoch)
-        assert unit.is_done()
-        assert not (unit.folder.path / "epochs").exists()
-    assert predict(home, "a").folds == (0, 1, 2)
+def test_the_history_has_every_term_of_the_loss(tmp_path):
+    home = ready(tmp_path, {**SMALL, "formulation": "expectation"}, task="ordinal")
+    unit = units(home, epochs=1)[0]
+    work(unit)
+    header, first = unit.folder.history.read_text().splitlines()
+    row = dict(zip(header.split(","), map(float, first.split(",")), strict=True))
+    for part in ("train", "valid"):
+        terms = row[f"{part}_cross_entropy"] + row[f"{part}_squared_error"]
+        assert terms == pytest.approx(row[f"{part}_loss"], rel=1e-5)
 
 
 def test_a_refit_scores_the_test_rows_and_has_no_fold_of_its_own(tmp_path):
@@ -200,8 +158,6 @@ def test_imbalance_is_taken_out_of_probabilities(tmp_path):
     network = assembly.network()
     network.load_state_dict(load_file(unit.folder.weights))
     source = assembly.source(unit.problem.train.take(unit.valid_rows))
-    from foldwise.engine.infer import infer
-
     logits = infer(
         network.eval(), source, views=("identity",), batch=64, device=torch.device("cpu")
     )["identity"]

@@ -1,4 +1,7 @@
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -6,6 +9,7 @@ from foldwise.errors import DataError
 from foldwise.losses import LOSSES
 from foldwise.metrics import METRICS
 from foldwise.predictions import Predictions
+from foldwise.tables import Table
 from foldwise.tasks import TASKS
 from foldwise.tasks.task import merge
 
@@ -81,18 +85,53 @@ def test_answers_are_written_as_labels():
     assert joined == [["a", "a b"]]
 
 
-def test_an_unknown_label_names_the_nearest_class():
-    with pytest.raises(DataError, match="did you mean 'horse'"):
-        TASKS["multiclass"].target([["horse", "hrose"]], ("cow", "horse"), None)
-    with pytest.raises(DataError, match="not finite"):
-        TASKS["regression"].target([["1", "nan"]], (), None)
-    with pytest.raises(DataError, match="holds 0 and 1"):
-        TASKS["multilabel"].target([["0", "2"]], ("a",), None)
+def target(task, *columns, classes=(), separator=None):
+    names = [f"c{place}" for place in range(len(columns))]
+    frame = pd.DataFrame(dict(zip(names, columns, strict=True)), dtype=object)
+    table = Table(Path("train.csv"), frame, np.arange(2, len(frame) + 2))
+    return TASKS[task].target(table, names, classes, separator)
+
+
+def test_an_unknown_label_names_its_line_and_the_nearest_class():
+    cells = ["horse", "hrose", "cow", "hrose"]
+    with pytest.raises(DataError) as caught:
+        target("multiclass", cells, classes=("cow", "horse"))
+    assert caught.value.problems == (
+        "train.csv:3: column 'c0': found 'hrose' (and 1 more rows), which is none of the 2 "
+        "classes; did you mean 'horse'?",
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "columns", "words"),
+    [
+        ("regression", [["1", "nan"]], "train.csv:3: column 'c0': found 'nan', wanted a finite"),
+        ("regression", [["1", "1,5"]], "write the decimal comma as a point"),
+        ("regression", [["1", "1_000"]], "found '1_000'"),
+        ("regression", [["1", "٣"]], "found '٣'"),
+        ("ordinal", [["0", ""]], "train.csv:3: column 'c0': found an empty cell, wanted a label"),
+        ("multiclass", [["0", "1,5"]], "write the decimal comma"),
+        ("multiclass", [["0", "NaN"]], "found 'NaN', wanted a label"),
+        ("multiclass", [["0", "1 "]], "without blanks"),
+        ("multiclass", [["0", "1"], ["1", "1"]], r"train.csv:3: columns c0, c1: found 2 ones"),
+        ("multiclass", [["0", "1"], ["1", ""]], "train.csv:3: column 'c1': found an empty cell"),
+        ("multilabel", [["0", "2"]], "train.csv:3: column 'c0': found '2', wanted 0 or 1"),
+    ],
+)
+def test_a_spoiled_label_is_named_with_its_line(task, columns, words):
+    with pytest.raises(DataError, match=words):
+        target(task, *columns, classes=("0", "1"))
+
+
+def test_whole_numbers_with_a_point_are_the_same_classes():
+    assert target("ordinal", ["1.0", "0", "1"], classes=("0", "1")).tolist() == [1, 0, 1]
 
 
 def test_labels_split_by_a_separator():
-    target = TASKS["multilabel"].target([["a b", "", "b"]], ("a", "b"), " ")
-    assert target.tolist() == [[1, 1], [0, 0], [0, 1]]
+    found = target("multilabel", ["a b", "", "b"], classes=("a", "b"), separator=" ")
+    assert found.tolist() == [[1, 1], [0, 0], [0, 1]]
+    with pytest.raises(DataError, match=r"train.csv:3: column 'c0': found 'c'"):
+        target("multilabel", ["a b", "a c"], classes=("a", "b"), separator=" ")
 
 
 def test_a_balanced_test_moves_the_decision_to_rare_classes():

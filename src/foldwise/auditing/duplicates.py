@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
-from foldwise.auditing.likeness import fit_likeness, measure_likeness
+from foldwise.auditing.likeness import find_alike, fit_likeness, looks_of
+from foldwise.auditing.links import Links
 
-NearPairs = Callable[[np.ndarray, int], np.ndarray]
+NearPairs = Callable[[np.ndarray, int], Iterable[np.ndarray]]
+
+#: Pairs looked at together.
+_CHUNK = 65_536
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class DuplicateReport:
         pairs: columns i < j, distance (bits of the perceptual hash), mean_abs_difference (levels
             of 0-255), likeness (in [-1, 1]), kind ("exact" or "near"). Images of equal content
             are listed as pairs with the first of them, and near pairs between first ones.
+        is_cut: there may be more near pairs than are listed; the groups know them all.
         groups: (N,) int64, rows linked by any pairs share a number; a row without is alone.
         twins: pairs whose splits differ; one line for each two contents.
         label_conflicts: pairs whose labels differ; one line for each two contents and labels.
@@ -30,6 +33,7 @@ class DuplicateReport:
     """
 
     pairs: pd.DataFrame
+    is_cut: bool
     groups: np.ndarray
     twins: pd.DataFrame
     label_conflicts: pd.DataFrame
@@ -47,6 +51,7 @@ def find_duplicates(
     max_distance: int = 6,
     min_likeness: float = 0.82,
     max_difference: float = 16.0,
+    max_listed: int = 100_000,
 ) -> DuplicateReport:
     """Find duplicate images among all rows, train and test together.
 
@@ -59,12 +64,15 @@ def find_duplicates(
         phashes: (N,) uint64 perceptual hashes.
         thumbs: (N, 32, 32, 3) uint8.
         near_pairs: called as (hashes, max_distance), gives (P, 2) positions of all pairs of
-            hashes at most that many bits apart.
+            hashes at most that many bits apart, in blocks.
         splits: "train" or "test" of each row, for the twins.
         labels: label of each row, None or NaN where unknown, for the label conflicts.
         max_distance: bits of the 64.
         min_likeness: in [-1, 1].
         max_difference: mean absolute difference, in levels of 0-255.
+        max_listed: when about so many near pairs are found, only pairs that would join two groups
+            are still looked at, and none is listed: thousands of frames of a fixed camera make
+            millions.
 
     Returns:
         Pairs, groups, twins and label conflicts.
@@ -73,20 +81,40 @@ def find_duplicates(
     assert thumbs.shape[:1] == phashes.shape == (num,), (thumbs.shape, phashes.shape, num)
     content, first = _contents(sha256)
     exact = _exact_pairs(content, first)
-    candidates = np.asarray(near_pairs(phashes[first], max_distance), dtype=np.int64)
-    near, num_candidates = _confirmed(
-        first[candidates.reshape(-1, 2)], first, phashes, thumbs, min_likeness, max_difference
-    )
-    pairs = pd.concat([exact, near], ignore_index=True) if len(near) else exact
-    links = coo_matrix((np.ones(len(pairs)), (pairs["i"], pairs["j"])), shape=(num, num))
-    groups = pd.factorize(connected_components(links, directed=False)[1])[0].astype(np.int64)
+    looks = looks_of(fit_likeness(thumbs, first), thumbs, first)
+    links, tables = Links(len(first)), [exact.iloc[:0]]
+    num_near, num_candidates, is_cut = 0, 0, False
+    for pairs in _chunks(near_pairs(phashes[first], max_distance)):
+        is_full = num_near >= max_listed
+        if is_full:
+            pairs = pairs[links.apart(pairs)]
+        kept, likeness, difference = find_alike(
+            looks, pairs, min_likeness=min_likeness, max_difference=max_difference
+        )
+        links.join(pairs[kept])
+        num_candidates += len(pairs)
+        is_cut |= is_full
+        if len(kept) and not is_full:
+            num_near += len(kept)
+            i, j = first[pairs[kept]].T
+            distance = np.bitwise_count(phashes[i] ^ phashes[j])
+            tables.append(_table(i, j, "near", distance, difference, likeness))
+    near = pd.concat(tables, ignore_index=True).sort_values(["i", "j"], ignore_index=True)
     return DuplicateReport(
-        pairs=pairs,
-        groups=groups,
+        pairs=pd.concat([exact, near], ignore_index=True) if len(near) else exact,
+        is_cut=is_cut,
+        groups=pd.factorize(links.groups()[content])[0].astype(np.int64),
         twins=_differing(near, content, first, splits),
         label_conflicts=_differing(near, content, first, labels),
         num_candidates=num_candidates,
     )
+
+
+def _chunks(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    for block in blocks:
+        pairs = np.asarray(block, dtype=np.int64).reshape(-1, 2)
+        for start in range(0, len(pairs), _CHUNK):
+            yield pairs[start : start + _CHUNK]
 
 
 def _contents(sha256: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -98,23 +126,6 @@ def _contents(sha256: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
 def _exact_pairs(content: np.ndarray, first: np.ndarray) -> pd.DataFrame:
     rows = np.flatnonzero(first[content] != np.arange(len(content)))
     return _table(first[content[rows]], rows, "exact")
-
-
-def _confirmed(
-    pairs: np.ndarray,
-    first: np.ndarray,
-    phashes: np.ndarray,
-    thumbs: np.ndarray,
-    min_likeness: float,
-    max_difference: float,
-) -> tuple[pd.DataFrame, int]:
-    pairs = np.unique(np.sort(pairs, axis=1), axis=0)
-    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-    likeness, difference = measure_likeness(fit_likeness(thumbs[first]), thumbs, pairs)
-    keep = (likeness >= min_likeness) & (difference <= max_difference)
-    i, j = pairs[keep].T
-    distance = np.bitwise_count(phashes[i] ^ phashes[j])
-    return _table(i, j, "near", distance, difference[keep], likeness[keep]), len(pairs)
 
 
 def _table(

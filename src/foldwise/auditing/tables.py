@@ -1,8 +1,8 @@
-"""Tables of classes, image sizes and damaged files, and whether size alone gives the label away."""
+"""Tables of classes and image sizes, and whether size alone gives the label away."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -112,21 +112,6 @@ def find_size_shortcut(sizes: np.ndarray, labels: Sequence[object]) -> SizeShort
         level=level,
         note="" if level == "none" else note,
     )
-
-
-def damaged_list(reasons: Mapping[str, str]) -> pd.DataFrame:
-    """Damaged images with their reasons, like reasons together, the commonest first.
-
-    Args:
-        reasons: id of each damaged image → why it could not be read.
-
-    Returns:
-        Columns id, reason and same_reason (images with this reason).
-    """
-    table = pd.DataFrame({"id": list(reasons.keys()), "reason": list(reasons.values())}, dtype=str)
-    table["same_reason"] = table.groupby("reason")["id"].transform("size").astype(np.int64)
-    keys = ["same_reason", "reason", "id"]
-    return table.sort_values(keys, ascending=[False, True, True], ignore_index=True)
 
 
 def _leave_one_out(

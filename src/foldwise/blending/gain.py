@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -61,15 +61,6 @@ class GainReport:
         for name in ("best_per_fold", "weights_per_fold"):
             value[name] = {str(fold): entry for fold, entry in value[name].items()}
         return value
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> GainReport:
-        """The report that `to_json` wrote."""
-        folded = {
-            name: {int(fold): entry for fold, entry in value[name].items()}
-            for name in ("best_per_fold", "weights_per_fold")
-        }
-        return cls(**{**value, **folded})
 
 
 def gain_report(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from foldwise.blending.blend import Blend
 from foldwise.blending.members import Members, votes
 from foldwise.blending.ranks import Distribution
-from foldwise.errors import ConfigError
 
 #: How far a comparable member may fall short of a perfect score, in times of what the best does.
 _TIMES_WORSE = 2.0
@@ -22,8 +22,8 @@ Score = Callable[[np.ndarray], float]
 Fit = Callable[[Members, np.ndarray, Score], Blend]
 
 
-def mean(members: Members, target: np.ndarray, score: Score, *, comparable: bool = False) -> Blend:
-    """The plain mean of scores, of all members or of those of comparable strength.
+def mean(members: Members, target: np.ndarray, score: Score, *, comparable: bool = True) -> Blend:
+    """The plain mean of scores, of members of comparable strength or of all.
 
     Args:
         members: out-of-fold predictions.
@@ -61,7 +61,7 @@ def rank_mean(
     score: Score,
     *,
     onto: Literal["scores", "ranks"] = "scores",
-    max_knots: int = 2000,
+    max_knots: Annotated[int, Field(ge=2)] = 2000,
 ) -> Blend:
     """The mean of ranks, each taken in that member's own out-of-fold distribution.
 
@@ -75,10 +75,7 @@ def rank_mean(
         onto: where mean ranks end. `scores`: back through the mean of the members'
             distributions, so that cuts and thresholds hold; the order in a column is the same.
             `ranks`: left in [0, 1].
-        max_knots: distinct values kept of each distribution, about; at least 2.
-
-    Raises:
-        ConfigError: max_knots is below 2.
+        max_knots: distinct values kept of each distribution, about.
 
     Source: back through the mean distribution: Bolstad et al. (2003), "A comparison of
     normalization methods for high density oligonucleotide array data", Bioinformatics 19(2).
@@ -104,7 +101,13 @@ def label_average(
     return Blend("label_average", _equal(len(members)), takes="votes", rounded=rounded)
 
 
-def greedy(members: Members, target: np.ndarray, score: Score, *, num_steps: int = 20) -> Blend:
+def greedy(
+    members: Members,
+    target: np.ndarray,
+    score: Score,
+    *,
+    num_steps: Annotated[int, Field(ge=1)] = 20,
+) -> Blend:
     """Forward selection with replacement: each step adds the member that helps the mean most.
 
     Starts empty; of equally good members the first is taken, and of all steps' ensembles the
@@ -114,17 +117,14 @@ def greedy(members: Members, target: np.ndarray, score: Score, *, num_steps: int
         members: out-of-fold predictions.
         target: not used: `score` knows it.
         score: what is maximised.
-        num_steps: members taken at most, at least 1.
+        num_steps: members taken at most.
 
     Raises:
-        ConfigError: num_steps is below 1.
         ValueError: the score is undefined on these rows.
 
     Source: Caruana, Niculescu-Mizil, Crew and Ksikes (2004), "Ensemble selection from libraries
     of models", ICML.
     """
-    if num_steps < 1:
-        raise ConfigError(f"greedy.num_steps: at least 1, found {num_steps}")
     total = np.zeros(members.scores.shape[1:])
     picks: list[int] = []
     scores: list[float] = []

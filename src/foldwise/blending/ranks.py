@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from foldwise.errors import ConfigError
-
 
 @dataclass(frozen=True)
 class Distribution:
@@ -31,12 +29,7 @@ class Distribution:
         With more distinct values, those at evenly spread ranks are kept, and the neighbours of
         a value that many rows share, where the rank jumps; so that the rank of a known score is
         off by less than two parts in `max_knots`.
-
-        Raises:
-            ConfigError: fewer than 2 knots.
         """
-        if max_knots < 2:
-            raise ConfigError(f"rank_mean.max_knots: at least 2, found {max_knots}")
         values, counts = np.unique(scores, return_counts=True)
         reached = np.cumsum(counts) / len(scores)
         ranks = reached - counts / (2 * len(scores))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from annotated_types import Ge
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
+from foldwise.config.duration import Duration
 from foldwise.config.section import Part, Section
 
 
@@ -36,13 +38,46 @@ class Images(Section):
         "."
     )
     test: Annotated[str, Field(description="Folder of the test images, or `file.npz:array`.")] = "."
-    extension: Annotated[str, Field(description="Added to the id or path, such as `.png`.")] = ""
+    extension: Annotated[
+        str,
+        Field(
+            description="Added to the id or path, such as `.png`; `.*`: what the one file of the "
+            "name has."
+        ),
+    ] = ""
+
+    @model_validator(mode="after")
+    def _can_be_found(self) -> Images:
+        if self.kind == "path" and self.column is None:
+            raise ValueError("kind path needs the column with the paths: column: NAME")
+        return self
+
+
+class Decoding(Section):
+    """What one image may cost before it counts as damaged."""
+
+    cpu_s: Annotated[
+        float, Field(gt=0, description="Processor seconds to read, decode and resize it.")
+    ] = 2.0
+    wall_s: Annotated[
+        float, Field(gt=0, description="Seconds by the clock, for a disk that hangs.")
+    ] = 30.0
+    memory_mib: Annotated[
+        int, Field(ge=16, description="MiB of memory; limited on Linux only.")
+    ] = 1024
+    max_megapixels: Annotated[
+        float, Field(gt=0, description="Width times height, in million pixels.")
+    ] = 100.0
 
 
 class Columns(Section):
     """What the columns of the tables mean."""
 
     id: Annotated[str, Field(description="Column that names a sample.")]
+    train_prefix: Annotated[
+        str,
+        Field(description="Put before the ids of train where test has the same ones: `train/`."),
+    ] = ""
     target: Annotated[
         tuple[str, ...],
         Field(min_length=1, description="Label column; several 0/1 columns for multilabel."),
@@ -52,9 +87,18 @@ class Columns(Section):
     ] = None
     group: Annotated[
         tuple[str, ...],
-        Field(description="Rows with an equal value stay in one fold (track, patient...)."),
+        Field(
+            description="Rows with an equal value in any of these stay in one fold (track, "
+            "patient...); an empty cell is no group."
+        ),
     ] = ()
-    order: Annotated[str | None, Field(description="Rises with time inside a group.")] = None
+    order: Annotated[
+        str | None,
+        Field(
+            description="Rises with time inside a group; for time_blocks one clock for all rows: "
+            "numbers or ISO dates."
+        ),
+    ] = None
 
 
 class Submission(Section):
@@ -83,11 +127,17 @@ class Rules(Section):
     final_picks: Annotated[int, Field(ge=1, description="Submissions that count at the end.")] = 2
 
 
+def _shares(prior: str | dict[str, float]) -> str | dict[str, float]:
+    if isinstance(prior, dict) and not any(prior.values()):
+        raise ValueError("found no share above 0, wanted the share of each class in test")
+    return prior
+
+
 class Limits(Section):
     """Limits on what is handed in."""
 
     inference: Annotated[
-        str | None, Field(description="Longest inference time of the pack, such as `9h`.")
+        Duration | None, Field(description="Longest inference time of the pack, such as `9h`.")
     ] = None
 
 
@@ -97,7 +147,7 @@ class Competition(Section):
     name: Annotated[str, Field(description="Name shown in the report.")]
     data: Annotated[str, Field(description="Folder with tables and images, relative to this file.")]
     tables: Annotated[Tables, Field(description="The tables.")]
-    images: Annotated[Images, Field(description="Where the images are.")] = Images()
+    images: Annotated[Images, Field(description="Where the images are.")]
     columns: Annotated[Columns, Field(description="What the columns mean.")]
     task: Annotated[str, Field(description="multiclass, multilabel, regression or ordinal.")]
     classes: Annotated[
@@ -109,12 +159,16 @@ class Competition(Section):
     ] = ()
     submission: Annotated[Submission, Field(description="What a submission holds.")] = Submission()
     test_prior: Annotated[
-        Literal["train", "balanced"] | dict[str, float],
+        Literal["train", "balanced"] | dict[str, Annotated[float, Ge(0)]],
         Field(description="Class shares in test: as in train, balanced, or given per class."),
+        AfterValidator(_shares),
     ] = "train"
     on_damaged: Annotated[
         Literal["stop", "skip"], Field(description="What a damaged image does to the run.")
     ] = "stop"
+    decoding: Annotated[
+        Decoding, Field(description="What one image may cost before it counts as damaged.")
+    ] = Decoding()
     rules: Annotated[Rules, Field(description="What the organiser allows.")] = Rules()
     limits: Annotated[Limits, Field(description="Limits on what is handed in.")] = Limits()
     deadline: Annotated[

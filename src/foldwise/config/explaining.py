@@ -59,16 +59,17 @@ def _problem(mistake: _Mistake, kind: type[Section]) -> Problem:
     wanted = words(*field) if field is not None else ""
     if mistake.is_missing:
         text = f"missing; wanted {wanted}"
-    elif error["type"] == "extra_forbidden" or error["loc"][-1:] == ("[key]",):
-        text = "unknown key" + _meant(node, kind, path)
     elif error["type"] in ("value_error", "assertion_error"):
         text = str(error.get("ctx", {}).get("error", error["msg"]))
+    elif error["type"] == "extra_forbidden" or error["loc"][-1:] == ("[key]",):
+        text = "unknown key" + _meant(node, kind, path)
     elif field is None:
         text = f"{error['msg'][:1].lower()}{error['msg'][1:]}, found {_found(node)}"
     else:
         text = f"found {_found(node)}, wanted {wanted}{_remedy(node, wanted, choices_of(field))}"
-    at_override = node.source == f"override {dotted(path)}"
-    prefix = "" if at_override or not path else f"{dotted(path)}: "
+    key = f"{node.within}{dotted(path)}"
+    is_said = node.source in (f"override {key}", f"--{key}")
+    prefix = "" if is_said or not path else f"{key}: "
     return Problem(node.source, node.line, f"{prefix}{text}")
 
 
@@ -77,7 +78,7 @@ def _meant(node: Node, kind: type[Section], path: KeyPath) -> str:
     if dot:
         return f"; a dot opens no section in a file, write {section}: {{{key}: ...}}"
     near = suggest_key(kind, path)
-    beyond = node.source.removeprefix(f"override {dotted(path)}.")
+    beyond = node.source.removeprefix(f"override {node.within}{dotted(path)}.")
     if near and beyond != node.source and field_at(kind, (*near.split("."), *beyond.split("."))):
         near = f"{near}.{beyond}"
     field = field_at(kind, path[:-1])

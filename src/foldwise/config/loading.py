@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,8 +12,19 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from foldwise.config.explaining import MAX_SHOWN, locate, problems_of
-from foldwise.config.merging import apply_overrides, merge, read_extended
-from foldwise.config.nodes import KeyPath, Node, Problem, at, from_mapping, origins_below, plain
+from foldwise.config.merging import apply_overrides, merge, override_value, read_extended
+from foldwise.config.nodes import (
+    KeyPath,
+    Node,
+    Problem,
+    at,
+    child,
+    children,
+    from_mapping,
+    hung,
+    origins_below,
+    plain,
+)
 from foldwise.config.section import Section
 from foldwise.errors import ConfigError
 
@@ -33,26 +45,24 @@ def load(
     kind: type[S],
     *,
     overrides: Sequence[str] = (),
-    extra: Mapping[str, Any] | None = None,
-    extra_source: str = "extra",
+    changes: Node | None = None,
 ) -> S:
     """The section that a YAML file describes.
 
-    The file is laid over the one it extends, then `extra`, then the overrides in order. Numbers
-    become text where the field wants text, as written: `id: 007` is "007".
+    The file is laid over the one it extends, then the changes, then the overrides in order.
+    Numbers become text where the field wants text, as written: `id: 007` is "007".
 
     Args:
         path: YAML 1.2, UTF-8, at most 1 MiB.
         kind: the section to make.
         overrides: `train.lr=1e-3`, values as YAML scalars, `[...]` or `{...}`.
-        extra: nested keys that change the file, such as a plan's changes to a recipe.
-        extra_source: where `extra` came from, for messages.
+        changes: keys that change the file, such as a plan's changes to a recipe.
 
     Raises:
         ConfigError: all problems at once, by file and line.
     """
     problems: list[Problem] = []
-    root = _resolved(path, overrides, extra, extra_source, problems)
+    root = _resolved(path, overrides, changes, problems)
     section = None if root is None else _checked(root, kind, problems)
     if section is None or problems:
         raise _error(problems)
@@ -77,12 +87,39 @@ def from_values(values: Mapping[str, Any], kind: type[S], *, source: str) -> S:
     return section
 
 
+def from_options(options: Mapping[str, str], kind: type[S]) -> S:
+    """The section that options of the command line describe: key → value in YAML.
+
+    Raises:
+        ConfigError: all problems at once.
+
+    >>> from foldwise.config.plan import BlendConfig
+    >>> from_options({"method": "{name: greedy, num_steps: 40}"}, BlendConfig).method
+    {'name': 'greedy', 'num_steps': 40}
+    """
+    problems: list[Problem] = []
+    values = {key: override_value(text, f"--{key}", problems) for key, text in options.items()}
+    given = {key: value for key, value in values.items() if value is not None}
+    section = None if problems else _checked(Node(dict(given), "options"), kind, problems)
+    if section is None:
+        raise _error(problems)
+    return section
+
+
+def branches(path: Path, key: str, *, overrides: Sequence[str] = ()) -> dict[str, Node]:
+    """What stands below a file's key, by the next key, to be laid over other files by `load`.
+
+    Raises:
+        ConfigError: the files or overrides cannot be read.
+    """
+    root = _readable(path, overrides, None)
+    below = child(root, key)
+    found = {} if below is None else children(below)
+    return {str(name): hung(node, f"{key}.{name}.") for name, node in found.items()}
+
+
 def origins(
-    path: Path,
-    *,
-    overrides: Sequence[str] = (),
-    extra: Mapping[str, Any] | None = None,
-    extra_source: str = "extra",
+    path: Path, *, overrides: Sequence[str] = (), changes: Node | None = None
 ) -> dict[str, str]:
     """Where each given key stands: dotted key to `file:line`, or to the override.
 
@@ -91,25 +128,26 @@ def origins(
     Raises:
         ConfigError: the files or overrides cannot be read.
     """
+    return dict(origins_below(_readable(path, overrides, changes)))
+
+
+def _readable(path: Path, overrides: Sequence[str], changes: Node | None) -> Node:
     problems: list[Problem] = []
-    root = _resolved(path, overrides, extra, extra_source, problems)
+    root = _resolved(path, overrides, changes, problems)
     if root is None or problems:
         raise _error(problems)
-    return dict(origins_below(root))
+    return root
 
 
 def _resolved(
-    path: Path,
-    overrides: Sequence[str],
-    extra: Mapping[str, Any] | None,
-    extra_source: str,
-    problems: list[Problem],
+    path: Path, overrides: Sequence[str], changes: Node | None, problems: list[Problem]
 ) -> Node | None:
     root = read_extended(path, problems)
     if root is None:
         return None
-    if extra:
-        root = merge(root, from_mapping(extra, extra_source))
+    if changes is not None and changes.value:
+        # What is missing at the top is missing in the file, not in what changes it.
+        root = replace(merge(root, changes), source=root.source, line=root.line, within="")
     return apply_overrides(root, overrides, problems)
 
 

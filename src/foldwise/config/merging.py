@@ -71,7 +71,7 @@ def apply_override(root: Node, override: str, problems: list[Problem]) -> Node:
         wrong = "wanted key=value, as in train.lr=1e-3"
         problems.append(Problem(f"override {override[:60]!r}", None, wrong))
         return root
-    value = _override_value(text, source, problems)
+    value = override_value(text, source, problems)
     return root if value is None else _put(root, key.split("."), value, (), problems)
 
 
@@ -80,6 +80,23 @@ def apply_overrides(root: Node, overrides: Sequence[str], problems: list[Problem
     for override in overrides:
         root = apply_override(root, override, problems)
     return root
+
+
+def override_value(text: str, source: str, problems: list[Problem]) -> Node | None:
+    """A value given on the command line: a YAML scalar, `[...]` or `{...}`; None if it is none."""
+    if not text.strip():
+        problems.append(Problem(source, None, "no value; write null for none, '' for empty text"))
+        return None
+    before = len(problems)
+    value = parse(text, source, problems)
+    if value is None or len(problems) > before:
+        return None
+    is_block = isinstance(value.value, (dict, list)) and not text.lstrip().startswith(("{", "["))
+    if is_block or (value.value is None and value.text == "") or _has_comment(text, value):
+        wrong = f"found {text.strip()[:60]!r}, wanted a value, [...] or {{...}}; put text in quotes"
+        problems.append(Problem(source, None, wrong))
+        return None
+    return value
 
 
 def _wrong_base(base: Path, chain: tuple[Path, ...]) -> str:
@@ -98,22 +115,6 @@ def _wrong_base(base: Path, chain: tuple[Path, ...]) -> str:
 def _renamed(under: dict[str, Node], over: dict[str, Node]) -> bool:
     old, new = under.get("name"), over.get("name")
     return old is not None and new is not None and old.value != new.value
-
-
-def _override_value(text: str, source: str, problems: list[Problem]) -> Node | None:
-    if not text.strip():
-        problems.append(Problem(source, None, "no value; write null for none, '' for empty text"))
-        return None
-    before = len(problems)
-    value = parse(text, source, problems)
-    if value is None or len(problems) > before:
-        return None
-    is_block = isinstance(value.value, (dict, list)) and not text.lstrip().startswith(("{", "["))
-    if is_block or (value.value is None and value.text == "") or _has_comment(text, value):
-        wrong = f"found {text.strip()[:60]!r}, wanted a value, [...] or {{...}}; put text in quotes"
-        problems.append(Problem(source, None, wrong))
-        return None
-    return value
 
 
 def _has_comment(text: str, value: Node) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 KeyPath = tuple[str | int, ...]
@@ -20,12 +20,15 @@ class Node:
         source: file, or the override the value came from.
         line: line of the key in the file, from 1; None outside files.
         text: a plain scalar as it is written, so that `007` can still become text.
+        within: the keys above it in its own file, each with a dot, where it was laid over another
+            file's tree: `recipes.b.` for what a plan changes in a recipe.
     """
 
     value: Scalar | dict[str, Node] | list[Node]
     source: str
     line: int | None = None
     text: str | None = None
+    within: str = ""
 
     @property
     def origin(self) -> str:
@@ -94,6 +97,16 @@ def at(root: Node, path: KeyPath) -> Node:
         assert below is not None, path
         node = below
     return node
+
+
+def hung(node: Node, within: str) -> Node:
+    """The tree with every node saying which keys stand above it in its own file."""
+    value = node.value
+    if isinstance(value, dict):
+        value = {key: hung(item, within) for key, item in value.items()}
+    elif isinstance(value, list):
+        value = [hung(item, within) for item in value]
+    return replace(node, value=value, within=within)
 
 
 def origins_below(node: Node, path: KeyPath = ()) -> Iterator[tuple[str, str]]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from annotated_types import Ge
+from pydantic import AfterValidator, Field, model_validator
 
-from foldwise.config.section import Part, Section
+from foldwise.config.section import Name, Part, Section, distinct
 
 
 class FoldsConfig(Section):
@@ -30,13 +31,27 @@ class FoldsConfig(Section):
     )
     gap: Annotated[
         float,
-        Field(ge=0, description="Order units beside a validation block kept out of training."),
+        Field(
+            ge=0,
+            description="Order units (of dates: days) beside a validation block kept out of "
+            "training.",
+        ),
     ] = 0.0
     duplicates: Annotated[
         Literal["group", "ignore"],
         Field(description="group: the audit's duplicates share a fold."),
     ] = "group"
     seed: Annotated[int, Field(ge=0, description="Seed of the assignment.")] = 0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> FoldsConfig:
+        if self.scheme == "column" and self.column is None:
+            raise ValueError("scheme: column needs column: the name of the column with the fold")
+        if self.scheme != "column" and self.column is not None:
+            raise ValueError(f"column goes with scheme: column only, found scheme: {self.scheme}")
+        if self.scheme != "time_blocks" and self.gap:
+            raise ValueError(f"gap goes with scheme: time_blocks only, found scheme: {self.scheme}")
+        return self
 
 
 class BlendConfig(Section):
@@ -53,20 +68,22 @@ class Plan(Section):
     """The whole of `plan.yaml`."""
 
     recipes: Annotated[
-        dict[str, dict[str, Any]],
+        dict[Name, dict[str, Any]],
         Field(min_length=1, description="Recipe → keys changed for this plan ({}: none)."),
     ]
     folds: Annotated[FoldsConfig, Field(description="How rows are put into folds.")] = FoldsConfig()
     seeds: Annotated[
-        tuple[int, ...], Field(min_length=1, description="Seeds each recipe is trained with.")
+        tuple[Annotated[int, Ge(0)], ...],
+        Field(min_length=1, description="Seeds each recipe is trained with."),
+        AfterValidator(distinct),
     ] = (0,)
     blends: Annotated[
-        dict[str, BlendConfig], Field(description="Blend's name → how it is made.")
+        dict[Name, BlendConfig], Field(description="Blend's name → how it is made.")
     ] = {}
     submit: Annotated[
         str, Field(description="Run to submit; best: best-founded, then highest score.")
     ] = "best"
     parallel: Annotated[
-        int | Literal["auto"],
+        Annotated[int, Ge(1)] | Literal["auto"],
         Field(description="Units trained side by side; auto: by GPUs or cores."),
     ] = "auto"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from annotated_types import Ge
+from pydantic import AfterValidator, Field, model_validator
 
-from foldwise.config.section import Part, Section
+from foldwise.config.duration import Duration
+from foldwise.config.section import Part, Section, distinct
 
 
 class ModelConfig(Section):
@@ -129,7 +131,7 @@ class TrainConfig(Section):
     workers: Annotated[int, Field(ge=0, le=64, description="Threads that prepare batches.")] = 1
     checkpoint_every: Annotated[int, Field(ge=1, description="Epochs between checkpoints.")] = 1
     limit: Annotated[
-        str | None, Field(description="Longest training time of the run, such as `40m`.")
+        Duration | None, Field(description="Longest training time of the run, such as `40m`.")
     ] = None
 
     @model_validator(mode="after")
@@ -170,7 +172,8 @@ class Recipe(Section):
         Field(min_length=1, description="Views averaged at inference: identity, hflip, vflip."),
     ] = ("identity",)
     folds: Annotated[
-        Literal["all"] | tuple[int, ...], Field(description="Folds to hold out in turn.")
+        Literal["all"] | Annotated[tuple[Annotated[int, Ge(0)], ...], AfterValidator(distinct)],
+        Field(description="Folds to hold out in turn."),
     ] = "all"
     refit: Annotated[
         Literal["none", "all"],

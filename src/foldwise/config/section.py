@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Hashable
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, WithJsonSchema
+
+from foldwise.rundir import NAME_RULE, is_name
+
+T = TypeVar("T", bound=Hashable)
 
 
 class Section(BaseModel):
@@ -28,6 +33,27 @@ def _named(value: str | dict[str, Any]) -> str | dict[str, Any]:
         raise ValueError("a part needs a name, as in {name: focal, gamma: 1.5}")
     return value
 
+
+def distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    """The values, of which each may stand there once.
+
+    Raises:
+        ValueError: one stands there twice.
+    """
+    twice = [str(value) for value in dict.fromkeys(values) if values.count(value) > 1]
+    if twice:
+        raise ValueError(f"{', '.join(twice)} stands there twice; name each once")
+    return values
+
+
+def _fit_for_a_folder(name: str) -> str:
+    if not is_name(name):
+        raise ValueError(f"{name!r} is no name; {NAME_RULE}")
+    return name
+
+
+#: Name of a recipe, run or blend, which becomes a folder's.
+Name = Annotated[str, AfterValidator(_fit_for_a_folder)]
 
 #: `focal` or `{name: focal, gamma: 1.5}`; the options are checked by `foldwise.parts.bind`.
 Part = Annotated[

@@ -91,20 +91,6 @@ def decode(data: bytes, *, channels: int, max_pixels: int = MAX_PIXELS) -> Decod
     return Decoded(as_pixels(to_channels(picture, channels)), info)
 
 
-def decode_array(pixels: np.ndarray, *, channels: int) -> Decoded:
-    """The pixels of an array's row; a fourth channel counts as alpha.
-
-    Args:
-        pixels: (H, W) or (H, W, C) uint8.
-        channels: as for `decode`; other counts must be the array's own.
-
-    Raises:
-        DataError: another type or shape, or a count that cannot become `channels`.
-    """
-    picture, info = open_array(pixels)
-    return Decoded(as_pixels(to_channels(picture, channels)), info)
-
-
 def open_bytes(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Picture, ImageInfo]:
     """Decode a file once, before the number of channels is chosen; raises as `decode` does."""
     if not data:
@@ -115,7 +101,7 @@ def open_bytes(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Picture, I
             raise DataError(
                 f"{image.width} x {image.height} pixels are more than the limit of "
                 f"{max_pixels / 1e6:g} million",
-                remedy="make it smaller, or raise the limit",
+                remedy="make it smaller, or raise decoding.max_megapixels in competition.yaml",
             )
         mode, kind = image.mode, image.format or ""
         again = deep_colour.reopened_for_low_bytes(image, lambda: _identified(data))
@@ -131,7 +117,14 @@ def open_bytes(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Picture, I
 
 
 def open_array(pixels: np.ndarray) -> tuple[Picture, ImageInfo]:
-    """Take an array's row as a picture; raises as `decode_array` does."""
+    """Take an array's row as a picture; a fourth channel counts as alpha.
+
+    Args:
+        pixels: (H, W) or (H, W, C) uint8.
+
+    Raises:
+        DataError: another type or shape.
+    """
     if pixels.dtype != np.uint8:
         raise DataError(
             f"an array of {pixels.dtype} is no image; 8-bit unsigned numbers are needed",

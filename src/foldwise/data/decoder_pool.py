@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import selectors
 import signal
 import time
@@ -19,6 +18,7 @@ from foldwise.data.decoder_process import DecoderProcess, signal_name
 from foldwise.data.render import Stored
 from foldwise.data.sources import ImageRef, hash_of, read
 from foldwise.data.spec import CacheSpec
+from foldwise.device import num_cores
 from foldwise.errors import DataError, RunError
 
 _DEPTH = 4  # Jobs a decoder holds, so that it never waits for the run.
@@ -33,7 +33,7 @@ class Limits:
     Attributes:
         cpu_s: processor seconds for reading, decoding, hashing and resizing it.
         wall_s: seconds by the clock, for what hangs without computing (a dead network disk).
-        memory_bytes: address space above what the decoder has at its start.
+        memory_bytes: address space above what the decoder has at its start; Linux only.
         max_pixels: declared width times height.
     """
 
@@ -92,7 +92,7 @@ def decode_all(
     Raises:
         RunError: the decoders cannot be started.
     """
-    pool = _Pool(specs, workers or len(os.sched_getaffinity(0)), limits or Limits())
+    pool = _Pool(specs, workers or num_cores(), limits or Limits())
     try:
         yield from pool.run(enumerate(refs))
     finally:
@@ -186,7 +186,7 @@ class _Pool:
                 raise RunError(f"the image decoders cannot start ({signal_name(status)}): {said}")
             self._replace(decoder)
         elif status == -signal.SIGPROF:
-            yield from self._blamed(decoder, self._slow(self._limits.cpu_s, "of processor time"))
+            yield from self._blamed(decoder, self._slow("cpu_s", "of processor time"))
         elif status == -signal.SIGKILL and not self._is_second_kill(decoder):
             # No decoder does this to itself: somebody, or a full memory, killed it.
             self._replace(decoder)
@@ -206,13 +206,13 @@ class _Pool:
             return
         if decoder.is_ready:
             # Not hashed here: what hung there might be the file, and would hang the run too.
-            reason = self._slow(self._limits.wall_s, "by the clock")
+            reason = self._slow("wall_s", "by the clock")
             yield from self._blamed(decoder, reason, is_readable=False)
         else:
             raise RunError(f"the image decoders did not start within {_START_S:g} s")
 
-    def _slow(self, limit_s: float, clock: str) -> str:
-        return f"took longer than {limit_s:g} s {clock}"
+    def _slow(self, key: str, clock: str) -> str:
+        return f"took longer than {getattr(self._limits, key):g} s {clock} (decoding.{key})"
 
     def _blamed(
         self, decoder: DecoderProcess, reason: str, *, is_readable: bool = True

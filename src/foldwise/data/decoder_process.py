@@ -58,8 +58,9 @@ class DecoderProcess:
         self._input, self.output = self._child.stdin.fileno(), self._child.stdout.fileno()
         for descriptor in (self._input, self.output):
             os.set_blocking(descriptor, False)
-        with contextlib.suppress(OSError):  # Above the user's limit: the pipe stays small.
-            fcntl.fcntl(self.output, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        if hasattr(fcntl, "F_SETPIPE_SZ"):  # Linux only.
+            with contextlib.suppress(OSError):  # Above the user's limit: the pipe stays small.
+                fcntl.fcntl(self.output, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self.jobs: deque[tuple[int, Any]] = deque()
         self.since = time.monotonic()
         self.is_ready = False

@@ -21,6 +21,9 @@ from foldwise.data.sources import content_hash
 from foldwise.data.spec import THUMB, CacheSpec
 from foldwise.errors import FoldwiseError
 
+#: What this process has in use, in pages; Linux only.
+_STATM = Path("/proc/self/statm")
+
 
 def main() -> None:
     """Answer every job with the image's facts and pixels, or with the reason it has none."""
@@ -71,7 +74,8 @@ def _answer(
         }
         return header, stored
     except MemoryError:
-        reason = f"out of memory: needs more than {setup['memory_bytes'] / 2**20:g} MiB"
+        limit = f"{setup['memory_bytes'] / 2**20:g} MiB"
+        reason = f"out of memory: needs more than {limit} (decoding.memory_mib)"
     except FoldwiseError as error:
         reason = "; ".join([*error.problems, *([error.remedy] if error.remedy else [])])
     except OSError as error:
@@ -88,7 +92,9 @@ def _array(job: dict[str, Any], blob: bytes) -> np.ndarray:
 def _limit_memory(memory_bytes: int) -> None:
     """Limit the address space to what is in use now and so much more; no core files."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    if not _STATM.exists():  # macOS knows no limit of the address space that it would keep.
+        return
+    pages = int(_STATM.read_text().split()[0])
     limit = pages * resource.getpagesize() + memory_bytes
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     if hard != resource.RLIM_INFINITY:

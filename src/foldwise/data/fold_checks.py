@@ -59,7 +59,8 @@ def choose_num_folds(
     if num_units < 2:
         raise DataError(
             f"{len(problem.ids)} rows, all in 1 group: no fold can be held out",
-            remedy="check the group column: a group is what must not be split, not all rows",
+            remedy="check columns.group and folds.duplicates: a group is what must not be split, "
+            "not all rows",
         )
     num_folds = min(asked, num_units)
     if num_folds < asked:

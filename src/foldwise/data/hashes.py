@@ -13,6 +13,10 @@ from foldwise.data.decode import Picture, as_picture, preview
 _SIDE, _LOW = 32, 8
 _SMALL_BUCKET = 64
 _BLOCK = 1024
+_MAX_PAIRS = 1 << 20
+
+#: Up to so many rows of one hash, all are compared with each other.
+MAX_EQUAL = 32_768
 
 
 def _dct_rows() -> np.ndarray:
@@ -51,82 +55,95 @@ def phash(picture: Picture) -> int:
     return int.from_bytes(np.packbits(low.ravel() > np.median(low)).tobytes(), "big")
 
 
-def near_pairs(hashes: np.ndarray, max_distance: int, *, max_equal: int = 32) -> np.ndarray:
-    """All pairs of rows whose hashes differ in at most `max_distance` bits.
+def near_pairs(
+    hashes: np.ndarray, max_distance: int, *, max_equal: int = MAX_EQUAL
+) -> Iterator[np.ndarray]:
+    """All pairs of rows whose hashes differ in at most `max_distance` bits, block by block.
 
     Exact, by the pigeonhole principle: hashes that differ in at most d bits agree on at least one
-    of d + 1 slices, so only rows that share a slice are compared.
+    of d + 1 slices, so only rows that share a slice are compared. Many hashes that are alike (a
+    fixed camera) make a quadratic number of pairs, but never more than a block of them at once.
 
     Args:
         hashes: (N,) uint64.
         max_distance: bits, 0..63.
-        max_equal: a hash that more rows share (flat images) would alone make a quadratic number
-            of pairs. Its rows are paired with the first of them only, and that one stands for
-            them all; groups joined along the pairs are still the same.
+        max_equal: of a hash that more rows share (flat images), only the first 1,024 are paired
+            with the others; all their pairs would be out of reach.
 
-    Returns:
-        (P, 2) int64 rows i < j, sorted, each pair once.
+    Yields:
+        (P, 2) int64 rows i < j, P at most about a million; each pair once, in no order.
     """
     hashes = np.asarray(hashes, dtype=np.uint64)
     unique, group = np.unique(hashes, return_inverse=True)
     order = np.argsort(group, kind="stable")
     sizes = np.bincount(group, minlength=len(unique))
     starts = np.cumsum(sizes) - sizes
-    pairs = [_equal_pairs(order, starts, sizes, max_equal)]
+    yield from _equal_pairs(order, starts, sizes, max_equal)
     if len(unique) > 1 and max_distance > 0:
-        near = _unique_pairs(unique, max_distance)
-        pairs.append(_spread(near, order, starts, np.where(sizes > max_equal, 1, sizes)))
-    found = np.concatenate(pairs)
-    codes = np.sort(found.min(axis=1) * len(hashes) + found.max(axis=1))
-    return np.stack(np.divmod(codes, max(len(hashes), 1)), axis=1)
+        members = np.where(sizes > max_equal, np.minimum(sizes, _BLOCK), sizes)
+        for near in _unique_pairs(unique, max_distance):
+            yield from _spread(near, order, starts, members)
 
 
 def _equal_pairs(
     order: np.ndarray, starts: np.ndarray, sizes: np.ndarray, max_equal: int
-) -> np.ndarray:
-    pairs = [np.empty((0, 2), np.int64)]
+) -> Iterator[np.ndarray]:
     for size in np.unique(sizes[sizes > 1]):
-        rows = order[starts[sizes == size][:, None] + np.arange(size)]
-        if size > max_equal:
-            first, second = np.zeros(size - 1, np.int64), np.arange(1, size)
-        else:
-            first, second = np.triu_indices(size, 1)
-        pairs.append(np.stack([rows[:, first].ravel(), rows[:, second].ravel()], axis=1))
-    return np.concatenate(pairs)
+        crowds = order[starts[sizes == size][:, None] + np.arange(size)]
+        if size > _SMALL_BUCKET:
+            for crowd in crowds:
+                yield from _squares(crowd, len(crowd) if size <= max_equal else _BLOCK)
+            continue
+        first, second = np.triu_indices(size, 1)
+        step = _MAX_PAIRS // len(first)
+        for top in range(0, len(crowds), step):
+            part = crowds[top : top + step]
+            yield np.stack([part[:, first].ravel(), part[:, second].ravel()], axis=1)
+
+
+def _squares(rows: np.ndarray, num_first: int) -> Iterator[np.ndarray]:
+    """The first so many rows with every later one."""
+    for top in range(0, num_first, _BLOCK):
+        for left in range(top, len(rows), _BLOCK):
+            first, second = np.meshgrid(
+                rows[top : top + _BLOCK], rows[left : left + _BLOCK], indexing="ij"
+            )
+            pairs = np.stack([first.ravel(), second.ravel()], axis=1)
+            yield pairs if left > top else pairs[pairs[:, 0] < pairs[:, 1]]
 
 
 def _spread(
     near: np.ndarray, order: np.ndarray, starts: np.ndarray, members: np.ndarray
-) -> np.ndarray:
+) -> Iterator[np.ndarray]:
     """Pairs of rows from pairs of distinct hashes: the members of one with those of the other."""
     left, right = near[:, 0], near[:, 1]
     counts = members[left] * members[right]
-    pair = np.repeat(np.arange(len(near)), counts)
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    width = members[right][pair]
-    first = order[starts[left[pair]] + within // np.maximum(width, 1)]
-    second = order[starts[right[pair]] + within % np.maximum(width, 1)]
-    return np.stack([first, second], axis=1)
+    ends = np.cumsum(counts)
+    for start in range(0, int(counts.sum()), _MAX_PAIRS):
+        number = np.arange(start, min(start + _MAX_PAIRS, int(ends[-1])))
+        pair = np.searchsorted(ends, number, side="right")
+        width = members[right[pair]]
+        first, second = np.divmod(number - (ends - counts)[pair], width)
+        rows = [order[starts[left[pair]] + first], order[starts[right[pair]] + second]]
+        yield np.sort(np.stack(rows, axis=1), axis=1)
 
 
-def _unique_pairs(unique: np.ndarray, max_distance: int) -> np.ndarray:
+def _unique_pairs(unique: np.ndarray, max_distance: int) -> Iterator[np.ndarray]:
     num = len(unique)
     slices = _slices(max_distance + 1)
     buckets = [_sorted_slice(unique, shift, mask) for shift, mask in slices]
     compared = sum(int((s.astype(np.int64) * (s - 1) // 2).sum()) for _, _, s in buckets)
-    found = [np.empty((0, 2), np.int64)]
     if compared > num * (num - 1) // 2:
-        found += _compare_block(unique, np.arange(num), max_distance)
-    else:
-        for number, bucket in enumerate(buckets):
-            for pairs in _compare_slice(unique, *bucket, max_distance):
-                # Pairs that agree on an earlier slice too were found there.
-                differing = unique[pairs[:, 0]] ^ unique[pairs[:, 1]]
-                is_new = np.ones(len(pairs), bool)
-                for shift, mask in slices[:number]:
-                    is_new &= (differing >> shift) & mask != 0
-                found.append(pairs[is_new])
-    return np.concatenate(found)
+        yield from _compare_block(unique, np.arange(num), max_distance)
+        return
+    for number, bucket in enumerate(buckets):
+        for pairs in _compare_slice(unique, *bucket, max_distance):
+            # Pairs that agree on an earlier slice too were found there.
+            differing = unique[pairs[:, 0]] ^ unique[pairs[:, 1]]
+            is_new = np.ones(len(pairs), bool)
+            for shift, mask in slices[:number]:
+                is_new &= (differing >> shift) & mask != 0
+            yield pairs[is_new]
 
 
 def _slices(num: int) -> list[tuple[np.uint64, np.uint64]]:

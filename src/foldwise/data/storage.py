@@ -9,7 +9,7 @@ from typing import Literal
 from foldwise.data.spec import CacheSpec, Store, cached_side
 from foldwise.errors import BudgetError
 
-#: The share of the free disk that a cache may take.
+#: The share of the free disk that all caches together may take.
 _MAX_SHARE = 0.8
 #: A JPEG (quality 95, no chroma subsampling): bytes for tables, and bytes per raw byte. Of seven
 #: sets of photos the means are 0.05-0.16 of the raw size at 258 px, 0.14-0.31 at 64, 0.29-0.52 at
@@ -43,9 +43,10 @@ def plan_store(
     size: int,
     zoom: float,
     store: Literal["auto"] | Store = "auto",
+    promised_bytes: int = 0,
     aspect: float = 1.5,
 ) -> StoragePlan:
-    """Choose size and store of a cache so that it takes at most 80 % of the free disk.
+    """Choose size and store of a cache so that all take at most 80 % of the free disk.
 
     With `auto`: raw at full zoom, else raw at zoom 1, else JPEG at full zoom, else no pixels.
 
@@ -56,6 +57,7 @@ def plan_store(
         size: input size in pixels.
         zoom: cached over input size, as wished.
         store: what the recipe asks for.
+        promised_bytes: of the free ones, what caches chosen before will still take.
         aspect: mean longer over shorter side, for `shorter_side`.
 
     Raises:
@@ -63,16 +65,19 @@ def plan_store(
     """
     wished = list(_choices(spec, size, zoom, store))
     rejected: list[str] = []
+    free = f"{_size(free_bytes)} are free"
+    if promised_bytes:
+        free += f", {_size(promised_bytes)} of it for other caches"
     for choice, left in wished:
-        need = _need(num_images, choice, aspect)
-        if need <= _MAX_SHARE * free_bytes or choice.store == "none":
-            told = f"{_words(choice, left)} needs {_size(need)}, {_size(free_bytes)} are free"
+        need = disk_need(num_images, choice, aspect=aspect)
+        if need + promised_bytes <= _MAX_SHARE * free_bytes or choice.store == "none":
+            told = f"{_words(choice, left)} needs {_size(need)}, {free}"
             why = f"; not {', nor '.join(rejected)} (limit: 80 % of it)" if rejected else ""
             return StoragePlan(choice, left, need, f"cache of {num_images} images: {told}{why}")
         rejected.append(f"{_words(choice, left)} with {_size(need)}")
     raise BudgetError(
-        f"cache of {num_images} images: {rejected[0]} is more than 80 % of the "
-        f"{_size(free_bytes)} that are free",
+        f"cache of {num_images} images: {rejected[0]} is too much: {free}, and caches may take "
+        "80 % of it",
         remedy="free some disk, or set input.store: auto",
     )
 
@@ -92,7 +97,8 @@ def _choices(
     yield replace(full, store="none"), zoom
 
 
-def _need(num_images: int, spec: CacheSpec, aspect: float) -> int:
+def disk_need(num_images: int, spec: CacheSpec, *, aspect: float = 1.5) -> int:
+    """Estimated bytes on disk of so many images; `aspect` as for `plan_store`."""
     raw = spec.size_px**2 * spec.channels * (aspect if spec.fit == "shorter_side" else 1.0)
     each = {"raw": raw, "jpeg": _JPEG_BYTES + _JPEG_SHARE * raw, "none": 0.0}[spec.store]
     return round(num_images * (each + _INDEX_BYTES))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
+from torch import nn
 
-from foldwise import device as machine
 from foldwise import parts
 from foldwise.config.recipe import Recipe, TrainConfig
 from foldwise.config.writing import fingerprint
@@ -18,12 +19,15 @@ from foldwise.data.cache import Cache
 from foldwise.data.inputs import cache_spec, open_cache
 from foldwise.data.mix import MIXES
 from foldwise.engine.fit import Loss, Mix
+from foldwise.engine.frozen import frozen_problems
 from foldwise.errors import ConfigError
 from foldwise.losses import LOSSES
 from foldwise.models.network import Network, build
 from foldwise.models.weights import Weights, resolve
+from foldwise.optim.optimizers import build_optimizer
 from foldwise.optim.schedule import Stage, shorten, staged, warmup_cosine
-from foldwise.parts import name_of
+from foldwise.own_code import own_code_hash
+from foldwise.parts import name_of, options_of
 from foldwise.samples import Samples
 from foldwise.tasks.problem import Problem, data_folder
 from foldwise.tasks.task import Formulation
@@ -81,9 +85,28 @@ class Assembly:
         return self.weights is not None and start
 
     def network(self) -> Network:
-        """A fresh network with its starting weights."""
+        """A fresh network with its starting weights.
+
+        Raises:
+            ConfigError: it cannot be built, or cannot be frozen as the recipe asks.
+        """
+        problems = [p for found in frozen_problems(self.recipe).values() for p in found]
+        if problems:
+            raise ConfigError(
+                *(f"{problem.key}: {problem.found}" for problem in problems),
+                remedy="\n".join(problem.remedy for problem in problems),
+            )
+        return self._build(self.weights)
+
+    def trained_network(self, tensors: Mapping[str, torch.Tensor]) -> Network:
+        """The network with the weights that a unit has stored; needs none to start from."""
+        network = self._build(None)
+        network.load_state_dict(tensors)
+        return network
+
+    def _build(self, weights: Weights | None) -> Network:
         config = self.recipe.model
-        network = build(
+        return build(
             name=config.name,
             num_outputs=self.formulation.num_outputs(self.problem.num_classes),
             channels=self.recipe.input.channels,
@@ -91,16 +114,28 @@ class Assembly:
             drop=config.drop,
             drop_path=config.drop_path,
             options=config.options,
-            weights=self.weights,
+            weights=weights,
             code=self.problem.home.code,
+            with_offset=self.corrects_prior,
         )
-        return network
+
+    def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
+        """The recipe's optimiser over a module's parameters."""
+        train = self.recipe.train
+        return build_optimizer(
+            module,
+            name=name_of(train.optimizer),
+            lr=train.lr,
+            weight_decay=train.weight_decay,
+            options=options_of(train.optimizer),
+        )
 
     def backbone_print(self) -> str:
         """What the features of the frozen backbone depend on."""
         config = self.recipe.model
         weights = None if self.weights is None else self.weights.fingerprint
-        return fingerprint([config.name, config.options, self.recipe.input.channels, weights])
+        own = own_code_hash(self.problem.home.code, config.name, config.options)
+        return fingerprint([config.name, config.options, self.recipe.input.channels, weights, own])
 
     def pixels_print(self) -> str:
         """What the pixels the network is fed depend on."""
@@ -121,7 +156,12 @@ class Assembly:
 
     def augments(self) -> list[Augment]:
         """Bound augmentations in order."""
-        return [parts.bind(AUGMENTS, spec, what="augmentation") for spec in self.recipe.augment]
+        return [self.augment(spec) for spec in self.recipe.augment]
+
+    def augment(self, spec: parts.Spec) -> Augment:
+        """A bound augmentation."""
+        bound: Augment = parts.bind(AUGMENTS, spec, what="augmentation")
+        return bound
 
     def mix(self) -> Mix | None:
         """Bound mixing, or None.
@@ -187,14 +227,18 @@ class Assembly:
         weights = 1.0 / counts[target]
         return np.asarray(weights / weights.mean())
 
-    def prior_offset(self, rows: np.ndarray) -> np.ndarray | None:
-        """(O,) added to the logits to take a sampler's or weights' class shares out again.
+    @property
+    def corrects_prior(self) -> bool:
+        """Whether a sampler's or weights' class shares are taken out of the logits again.
 
         Only where the metric reads probabilities; decided answers keep the balance asked for.
         """
-        if self.recipe.imbalance == "none" or not self.formulation.prior:
-            return None
-        if self.problem.metric.takes != "scores":
+        is_balanced = self.recipe.imbalance != "none" and self.formulation.prior
+        return is_balanced and self.problem.metric.takes == "scores"
+
+    def prior_offset(self, rows: np.ndarray) -> np.ndarray | None:
+        """(O,) added to the logits of a network trained on these rows; None: nothing is."""
+        if not self.corrects_prior:
             return None
         counts = np.bincount(self.problem.target[rows], minlength=self.problem.num_classes)
         seen = counts > 0
@@ -217,11 +261,6 @@ def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
             "train.precision: fp16 needs a GPU", remedy="use precision: auto, bf16 or fp32"
         )
     return {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-
-
-def pick_device() -> torch.device:
-    """Where to compute."""
-    return machine.pick()
 
 
 def _stages(train: TrainConfig) -> tuple[Stage, ...]:

@@ -15,12 +15,13 @@ from foldwise import seeding
 from foldwise.data.batches import Batch
 from foldwise.engine.checkpoint import Checkpoint, pack_optimizer, unpack_optimizer
 from foldwise.errors import FoldwiseError
+from foldwise.losses.terms import Losses, named, total, weighted
 from foldwise.models.freezing import set_trainable, train_mode
 from foldwise.models.network import Network
 from foldwise.optim.averaging import Ema, WeightMean
 from foldwise.optim.schedule import Stage, rates
 
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Loss = Callable[[torch.Tensor, torch.Tensor], Losses]
 Mix = Callable[[torch.Tensor, torch.Tensor, np.random.Generator], tuple[torch.Tensor, torch.Tensor]]
 
 
@@ -50,12 +51,21 @@ class Step:
 
 @dataclass(frozen=True)
 class EpochEnd:
-    """An epoch is over; the state can be saved now."""
+    """An epoch is over; the state can be saved now.
+
+    Attributes:
+        epoch: from 0.
+        num_epochs: of the schedule.
+        loss: mean over the epoch's images.
+        lr: of the last step.
+        terms: mean of each term of a loss that names them.
+    """
 
     epoch: int
     num_epochs: int
     loss: float
     lr: float
+    terms: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,7 +78,7 @@ class FitPlan:
         batches: epoch → its batches.
         target: (N, ...) what the loss takes, on the device.
         row_weights: (N,) float, mean 1, on the device; or None.
-        loss: (B, O) logits, (B, ...) target → (B,) losses.
+        loss: (B, O) logits, (B, ...) target → (B,) losses, or terms by name.
         mix: mixes images and targets of a batch, or None.
         norm: whether batch-norm statistics follow the training images.
         accumulate: parts a batch is cut into.
@@ -170,19 +180,30 @@ def fit(state: FitState, plan: FitPlan) -> Iterator[Step | EpochEnd]:
         if isinstance(state.network, Network):  # Else it is a head alone: all of it trains.
             set_trainable(state.network, stage.trainable)
         train_mode(state.network, plan.norm)
-        total, count = 0.0, 0
+        summed, count = 0.0, 0
+        terms: dict[str, torch.Tensor] = {}
         for step, batch in enumerate(plan.batches(epoch)):
             lr = float(schedule[epoch * plan.num_steps + step])
-            loss = _step(state, plan, batch, epoch, step, lr)
-            total, count = total + loss * len(batch.rows), count + len(batch.rows)
+            loss = _step(state, plan, batch, epoch, step, lr, terms)
+            summed, count = summed + loss * len(batch.rows), count + len(batch.rows)
             yield Step(epoch, step, plan.num_steps, loss, lr, len(batch.rows))
         state.epoch = epoch + 1
         if state.mean is not None:
             state.mean.update(state.network, epoch, plan.num_epochs)
-        yield EpochEnd(epoch, plan.num_epochs, total / max(count, 1), lr)
+        means = {name: float(term) / max(count, 1) for name, term in terms.items()}
+        yield EpochEnd(epoch, plan.num_epochs, summed / max(count, 1), lr, means)
 
 
-def _step(state: FitState, plan: FitPlan, batch: Batch, epoch: int, step: int, lr: float) -> float:
+def _step(
+    state: FitState,
+    plan: FitPlan,
+    batch: Batch,
+    epoch: int,
+    step: int,
+    lr: float,
+    terms: dict[str, torch.Tensor],
+) -> float:
+    """Make a step; returns its mean loss and adds the sums of its terms to `terms`."""
     for group in state.optimizer.param_groups:
         group["lr"] = lr * group.get("lr_scale", 1.0)
     # What belongs to a step (dropout, drop path, mixing) is keyed by the step, so that a resumed
@@ -196,15 +217,14 @@ def _step(state: FitState, plan: FitPlan, batch: Batch, epoch: int, step: int, l
     if plan.mix is not None:
         images, target = plan.mix(images, target, np.random.default_rng(key))
     state.network.zero_grad(set_to_none=True)
-    total = 0.0
+    mean = 0.0
     for part in torch.arange(len(images)).chunk(plan.accumulate):
         chosen = slice(int(part[0]), int(part[-1]) + 1)
         with state.accelerator.autocast():
             logits = state.network(images[chosen])
-        losses = plan.loss(logits.float(), target[chosen])
-        if weights is not None:
-            losses = losses * weights[chosen]
-        loss = losses.sum() / len(images)
+        found = plan.loss(logits.float(), target[chosen])
+        losses = weighted(found, None if weights is None else weights[chosen])
+        loss = total(losses).sum() / len(images)
         value = float(loss.detach())
         if not np.isfinite(value):
             if plan.on_nonfinite == "stop":
@@ -213,13 +233,15 @@ def _step(state: FitState, plan: FitPlan, batch: Batch, epoch: int, step: int, l
             state.network.zero_grad(set_to_none=True)
             return 0.0
         state.accelerator.backward(loss)
-        total += value
+        mean += value
+        for name, term in named(losses).items():
+            terms[name] = terms.get(name, torch.zeros(())) + term.detach().sum().cpu()
     if plan.clip is not None:
         state.accelerator.clip_grad_norm_(state.network.parameters(), plan.clip)
     state.optimizer.step()
     if state.ema is not None:
         state.ema.update(state.network)
-    return total
+    return mean
 
 
 def _seed_torch(key: int, device: torch.device) -> None:

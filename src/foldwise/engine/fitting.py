@@ -14,9 +14,7 @@ from foldwise.data.batches import Batch, epoch_order, num_steps, train_batches
 from foldwise.engine.assemble import Assembly, autocast_dtype
 from foldwise.engine.fit import FitPlan, FitState
 from foldwise.optim.averaging import Ema, WeightMean
-from foldwise.optim.optimizers import build_optimizer
 from foldwise.optim.schedule import Stage
-from foldwise.parts import name_of, options_of
 
 Batches = Callable[[int], Iterator[Batch]]
 
@@ -35,14 +33,7 @@ def fit_state(assembly: Assembly, module: nn.Module, device: torch.device) -> Fi
     precision = _PRECISION[autocast_dtype(train.precision, device)]
     accelerator = Accelerator(mixed_precision=precision, cpu=device.type == "cpu")
     module.to(device)
-    optimizer = build_optimizer(
-        module,
-        name=name_of(train.optimizer),
-        lr=train.lr,
-        weight_decay=train.weight_decay,
-        options=options_of(train.optimizer),
-    )
-    prepared, optimizer = accelerator.prepare(module, optimizer)
+    prepared, optimizer = accelerator.prepare(module, assembly.optimizer(module))
     return FitState(
         accelerator.unwrap_model(prepared),
         optimizer,

@@ -17,7 +17,7 @@ def expectation(
     *,
     mse_weight: Annotated[float, Field(ge=0)] = 1.0,
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0,
-) -> Tensor:
+) -> dict[str, Tensor]:
     """Cross-entropy plus the squared error of the expected grade.
 
     Args:
@@ -27,7 +27,7 @@ def expectation(
         label_smoothing: for the cross-entropy only.
 
     Returns:
-        (N,) float, at least 0.
+        `cross_entropy` and `squared_error`, each (N,) float, at least 0; the loss is their sum.
     """
     grades = torch.arange(logits.shape[1], device=logits.device, dtype=logits.dtype)
     expected = logits.softmax(dim=1) @ grades
@@ -35,7 +35,10 @@ def expectation(
     if target.ndim == 2:
         wanted = wanted @ grades
     error = (expected - wanted).square()
-    return cross_entropy(logits, target, label_smoothing=label_smoothing) + mse_weight * error
+    return {
+        "cross_entropy": cross_entropy(logits, target, label_smoothing=label_smoothing),
+        "squared_error": mse_weight * error,
+    }
 
 
 LOSSES = {"expectation": expectation}

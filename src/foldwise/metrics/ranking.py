@@ -73,29 +73,15 @@ def class_average_precision(
     return _average_precision(_rank(*one_vs_rest(preds, target)), weight)
 
 
-def unscored_classes(
-    target: np.ndarray,
-    num_classes: int,
-    weight: np.ndarray | None = None,
-    *,
-    needs_negatives: bool = False,
-) -> list[int]:
-    """Classes that a ranking metric leaves out.
+def unscored_classes(target: np.ndarray, num_classes: int) -> list[int]:
+    """Classes without positives, which a ranking metric leaves out.
 
     Args:
         target: (N,) int classes, or (N, C) 0/1.
         num_classes: C.
-        weight: (N,) float, or None for ones.
-        needs_negatives: name those without negatives too (ROC AUC), not only those without
-            positives (mean average precision).
     """
-    weights = row_weights(weight, len(target))
     hot = target if target.ndim == 2 else target[:, None] == np.arange(num_classes)
-    present = hot[weights > 0] > 0
-    missing = ~present.any(axis=0)
-    if needs_negatives:
-        missing |= present.all(axis=0)
-    return [int(index) for index in np.flatnonzero(missing)]
+    return [int(index) for index in np.flatnonzero(~(hot > 0).any(axis=0))]
 
 
 def prepare_roc_auc(preds: np.ndarray, target: np.ndarray) -> Reweighted:

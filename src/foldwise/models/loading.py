@@ -31,6 +31,7 @@ def as_saved_elsewhere(
     if not {"mean", "std"} <= plain.keys() or not all(map(_is_ours, plain)):
         return plain, None
     statistics = (tuple(plain.pop("mean").tolist()), tuple(plain.pop("std").tolist()))
+    plain.pop("offset", None)  # It belongs to the class shares of the old training rows.
     inner = {
         f"{classifier}.{key[5:]}" if key.startswith("head.") else key.removeprefix("backbone."): v
         for key, v in plain.items()
@@ -98,7 +99,7 @@ def mismatch(source: str, error: Exception) -> ConfigError:
 
 
 def _is_ours(key: str) -> bool:
-    return key in ("mean", "std") or key.startswith(("backbone.", "head."))
+    return key in ("mean", "std", "offset") or key.startswith(("backbone.", "head."))
 
 
 def _num_classes(tensors: Mapping[str, Tensor], config: Any, classifier: str | None) -> int:

@@ -26,16 +26,19 @@ class Network(nn.Module):
         head: features → logits, or None where the network's end is not one linear layer.
         mean: of the images, channels in 0..1.
         std: the same.
+        offset: (O,) added to the logits, saved with the weights; None: there is none.
 
     Attributes:
         backbone: as given.
         head: as given.
         mean: (C,) float buffer.
         std: (C,) float buffer.
+        offset: (O,) float buffer, or None.
     """
 
     mean: Tensor
     std: Tensor
+    offset: Tensor | None
     head: nn.Linear
 
     def __init__(
@@ -45,12 +48,14 @@ class Network(nn.Module):
         *,
         mean: tuple[float, ...],
         std: tuple[float, ...],
+        offset: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.register_module("head", head)
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("std", torch.tensor(std))
+        self.register_buffer("offset", offset)
 
     @property
     def has_features(self) -> bool:
@@ -91,7 +96,8 @@ class Network(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) in 0..255, uint8 or float → (N, O) logits."""
         outputs: Tensor = self.backbone(self.normalize(images))
-        return self.head(outputs) if self.has_features else outputs
+        logits: Tensor = self.head(outputs) if self.has_features else outputs
+        return logits if self.offset is None else logits + self.offset
 
     def _need_features(self) -> None:
         if not self.has_features:
@@ -113,6 +119,7 @@ def build(
     weights: Weights | None = None,
     options: Mapping[str, Any] | None = None,
     code: Path | None = None,
+    with_offset: bool = False,
 ) -> Network:
     """A network by name, with its starting weights; nothing is downloaded.
 
@@ -132,6 +139,7 @@ def build(
         weights: from `resolve`; another number of classes or channels is seen to.
         options: further options of the network.
         code: folder of the competition's own code.
+        with_offset: whether numbers can be added to the logits later; they start at 0.
 
     Raises:
         ConfigError: unknown name (nearest given) or option, a size the network cannot take, or
@@ -148,6 +156,7 @@ def build(
         built.head,
         mean=fit_channels(mean, channels),
         std=fit_channels(std, channels),
+        offset=torch.zeros(num_outputs) if with_offset else None,
     )
     # As the images come: a convolution would else turn its weights round at every pass.
     return network.to(memory_format=torch.channels_last)

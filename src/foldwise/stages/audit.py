@@ -11,7 +11,7 @@ from foldwise.auditing.duplicates import DuplicateReport, find_duplicates
 from foldwise.auditing.tables import class_counts, find_size_shortcut, size_by_class
 from foldwise.config.writing import fingerprint
 from foldwise.data.cache import Cache
-from foldwise.data.hashes import near_pairs
+from foldwise.data.hashes import MAX_EQUAL, near_pairs
 from foldwise.data.spec import THUMB
 from foldwise.publish import publish_json
 from foldwise.rundir import Home, read_json
@@ -19,7 +19,7 @@ from foldwise.samples import Samples
 from foldwise.stages.display import Display
 from foldwise.tasks.problem import Problem, open_problem
 
-_VERSION = 1
+_VERSION = 2
 _MAX_LISTED = 200
 _MAX_SIZES = 40
 
@@ -102,7 +102,9 @@ def _findings(problem: Problem, duplicates: DuplicateReport) -> dict[str, Any]:
             "pairs": _pairs(duplicates.pairs, samples),
             "twins": _pairs(duplicates.twins, samples),
             "label_conflicts": _pairs(duplicates.label_conflicts, samples),
-            "num_twins": len(duplicates.twins),
+            "num_twins": _num_twins(duplicates, samples),
+            "is_cut": duplicates.is_cut,
+            "most_equal": _most_equal(samples),
             "num_label_conflicts": len(duplicates.label_conflicts),
         },
         "shortcut": None
@@ -121,20 +123,28 @@ def _findings(problem: Problem, duplicates: DuplicateReport) -> dict[str, Any]:
 def _warnings(problem: Problem, found: dict[str, Any]) -> list[str]:
     warnings = []
     duplicates = found["duplicates"]
+    least = "at least " if duplicates["is_cut"] else ""
     if duplicates["inside_train"]:
         warnings.append(
-            f"{_counted(duplicates['inside_train'], 'pair')} of (near) duplicate images inside "
-            "train: they share a fold"
+            f"{least}{_counted(duplicates['inside_train'], 'pair')} of (near) duplicate images "
+            "inside train: they share a fold"
         )
     if duplicates["num_twins"]:
         warnings.append(
-            f"test images with a (near) duplicate in train: {duplicates['num_twins']}; "
+            f"test images with a (near) duplicate in train: {least}"
+            f"{duplicates['num_twins']}; "
             "the leaderboard will look better than new images would"
         )
     if duplicates["num_label_conflicts"]:
         warnings.append(
-            f"different labels on {_counted(duplicates['num_label_conflicts'], 'pair')} of (near) "
-            "duplicates"
+            f"different labels on {least}"
+            f"{_counted(duplicates['num_label_conflicts'], 'pair')} of (near) duplicates"
+        )
+    if duplicates["most_equal"] > MAX_EQUAL:
+        warnings.append(
+            f"{duplicates['most_equal']} different images share one perceptual hash (all flat, or "
+            "of one fixed camera): most of them were compared with a few only, so some "
+            "duplicates may be in different folds; a group column is surer"
         )
     shortcut = found["shortcut"]
     if shortcut is not None and shortcut["note"]:
@@ -149,6 +159,20 @@ def _warnings(problem: Problem, found: dict[str, Any]) -> list[str]:
         if rare:
             warnings.append(f"classes with fewer than 10 images: {', '.join(rare)}")
     return warnings
+
+
+def _num_twins(duplicates: DuplicateReport, samples: Samples) -> int:
+    """Test rows that have a (near) duplicate in train; the pairs are of contents, not of rows."""
+    is_test = (samples.frame["split"] == "test").to_numpy()
+    ends = duplicates.twins[["i", "j"]].to_numpy().ravel()
+    contents = set(samples.hashes[ends[is_test[ends]]])
+    return sum(sha in contents for sha in samples.hashes[is_test])
+
+
+def _most_equal(samples: Samples) -> int:
+    """The most images of different content that share one perceptual hash."""
+    counts = samples.frame.drop_duplicates("sha256")["phash"].value_counts()
+    return int(counts.max()) if len(counts) else 0
 
 
 def _label_counts(problem: Problem) -> list[dict[str, Any]]:

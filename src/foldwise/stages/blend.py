@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -34,7 +33,7 @@ from foldwise.stages.training.unit import code_hash, data_hash
 from foldwise.tasks.problem import Problem, open_problem
 
 #: Raised whenever the same members would give another blend than before.
-_VERSION = 2
+_VERSION = 3
 
 
 def blend(
@@ -70,9 +69,7 @@ def blend(
     show = display or Display()
     problem = problem or open_problem(home)
     fit: Fit = parts.bind(BLENDS, method, what="blend method", code=home.code)
-    run = RunDir(home.runs / name)
-    if Path(name).name != name:
-        raise RunError(f"{name!r} is no name of a run", remedy="give the blend a plain name")
+    run = home.new_run(name)
     stored = read_json(run.record)
     if stored is not None and stored["kind"] != "blend":
         raise RunError(

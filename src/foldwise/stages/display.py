@@ -34,6 +34,7 @@ class Display:
 
     console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
     quiet: bool = False
+    _warned: set[str] = field(default_factory=set)
     _spoken: float = field(default_factory=time.monotonic)
 
     def say(self, text: str, *, style: str | None = None) -> None:
@@ -42,8 +43,15 @@ class Display:
             self.console.print(text, style=style, markup=False)
 
     def warn(self, text: str) -> None:
-        """A line that is shown even when quiet."""
+        """A line that is shown even when quiet, but never twice."""
+        if text in self._warned:
+            return
+        self._warned.add(text)
         self.console.print(f"! {text}", style="yellow", markup=False)
+
+    def silent(self) -> Display:
+        """One that shows nothing at all."""
+        return Display(Console(quiet=True), quiet=True)
 
     def ended(self, name: str, error: str | None, *notes: str) -> None:
         """A unit is over."""

@@ -7,9 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from foldwise import device as machine
 from foldwise.cluster.local import Job, Outcome, run_jobs
-from foldwise.config.loading import origins
 from foldwise.config.plan import Plan
-from foldwise.config.reading import shown
 from foldwise.errors import FoldwiseError
 from foldwise.rundir import Home
 from foldwise.stages.display import Display
@@ -23,12 +21,19 @@ from foldwise.stages.examining import (
     trial_rules,
 )
 from foldwise.stages.examining.cases import Ground, PlanCase, RecipeCase
-from foldwise.stages.examining.finding import Fault, Finding, apply_rules, from_error, locate
+from foldwise.stages.examining.finding import Fault, Finding, apply_rules, from_error
 from foldwise.stages.examining.ground import open_ground
 from foldwise.stages.examining.trial_facts import TrialFacts, Tried
 from foldwise.stages.prepare import prepare
-from foldwise.stages.recipes import load_plan, load_recipe, recipe_path
-from foldwise.stages.train import side_by_side
+from foldwise.stages.recipes import (
+    load_plan,
+    load_recipe,
+    plan_changes,
+    plan_places,
+    recipe_path,
+    recipe_places,
+)
+from foldwise.stages.scheduling.lanes import side_by_side
 
 #: A trial takes up to about 20 s; one that takes this long hangs.
 _TRIAL_LIMIT_S = 180.0
@@ -84,11 +89,9 @@ def doctor(
         case = _case(home, name, overrides, None if recipe else plan, ground, found)
         if case is not None:
             cases.append(case)
-            file = shown(recipe_path(home, name))
-            found += apply_rules(RECIPE_RULES, case, given=case.given, file=file, recipe=case.name)
+            found += apply_rules(RECIPE_RULES, case, places=case.places, recipe=case.name)
     if recipe is None and plan is not None and ground is not None:
-        given, file = origins(home.plan), shown(home.plan)
-        found += apply_rules(plan_rules.RULES, PlanCase(ground, plan), given=given, file=file)
+        found += apply_rules(plan_rules.RULES, PlanCase(ground, plan), places=plan_places(home))
     if trial and cases:
         found += _try_all(home, cases, found, show)
     ordered = sorted(found, key=lambda finding: (finding.level != "error", finding.recipe))
@@ -118,14 +121,14 @@ def _case(
     if plan is not None and not home.recipe(name).is_file():
         return None  # The rule recipe-file says so.
     path = recipe_path(home, name)
-    changes = plan.recipes.get(path.stem) if plan is not None else None
+    changes = plan_changes(home).get(path.stem) if plan is not None else None
     try:
-        resolved = load_recipe(home, name, overrides=overrides, plan=plan)
-        given = origins(path, overrides=overrides, extra=changes, extra_source="plan.yaml")
+        resolved = load_recipe(home, name, overrides=overrides, changes=changes)
+        places = recipe_places(home, name, overrides=overrides, changes=changes)
     except FoldwiseError as problem:
         found += from_error(problem, "config", recipe=path.stem)
         return None
-    return None if ground is None else RecipeCase(ground, path.stem, resolved, given)
+    return None if ground is None else RecipeCase(ground, path.stem, resolved, places)
 
 
 def _try_all(
@@ -180,15 +183,14 @@ def _job(home: Home, case: RecipeCase, threads: int, stop_at: float, *, is_sound
 def _from_outcome(
     home: Home, case: RecipeCase, outcome: Outcome, show: Display
 ) -> Iterator[Finding]:
-    file = shown(recipe_path(home, case.name))
     if outcome.error is not None:
-        yield Finding("trial", "error", case.name, f"the trial failed: {outcome.error}", "", file)
+        why = f"the trial failed: {outcome.error}"
+        yield Finding("trial", "error", case.name, why, "", case.places.file)
         return
     tried: Tried = outcome.value
-    for rule, problems, remedy in tried.failures:
-        problem = FoldwiseError(*problems, remedy=remedy)
-        where = locate(_KEYS.get(rule, ""), case.given, file)
-        yield from from_error(problem, rule, recipe=case.name, where=where)
+    for failure in tried.failures:
+        where = case.places.of(failure.key)
+        yield from from_error(failure.at(case.places), failure.rule, recipe=case.name, where=where)
     if tried.facts is not None:
         show.say(f"  {case.name}: {_measured(case, tried.facts)}")
         show.say(f"  {case.name}: a batch as the network is fed it: {tried.picture}")
@@ -196,26 +198,9 @@ def _from_outcome(
         yield from apply_rules(
             trial_rules.RULES,
             trial_rules.TrialCase(tried.facts, at_once),
-            given=case.given,
-            file=file,
+            places=case.places,
             recipe=case.name,
         )
-
-
-#: Rule of a binder → the key it is about.
-_KEYS = {
-    "augment": "augment",
-    "mix-fit": "mix",
-    "loss-fit": "loss",
-    "schedule": "train.schedule",
-    "precision": "train.precision",
-    "weights-file": "model.pretrained",
-    "weights-offline": "model.pretrained",
-    "network": "model",
-    "head": "model",
-    "optimizer": "train.optimizer",
-    "formulation": "formulation",
-}
 
 
 def _measured(case: RecipeCase, facts: TrialFacts) -> str:

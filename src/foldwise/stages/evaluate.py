@@ -13,6 +13,7 @@ from foldwise.publish import locked, publish_json
 from foldwise.rundir import Home, RunDir, read_json
 from foldwise.stages.display import Display
 from foldwise.stages.scoring.error_tables import error_tables
+from foldwise.stages.scoring.frozen import inputs_of_frozen
 from foldwise.stages.scoring.headline import headline, more_metrics
 from foldwise.stages.scoring.held_out import (
     decision_of,
@@ -23,13 +24,13 @@ from foldwise.stages.scoring.held_out import (
 )
 from foldwise.stages.scoring.how_got import how_got
 from foldwise.stages.scoring.learning import learning_curves
-from foldwise.stages.scoring.references import compare, has_thumbnails, inputs_of_frozen, references
+from foldwise.stages.scoring.references import compare, has_thumbnails, references
 from foldwise.stages.scoring.warnings import spread, warnings
 from foldwise.stages.training.unit import code_hash, data_hash
 from foldwise.tasks.problem import Problem, open_problem
 
 #: Raised whenever the same predictions would give another `scores.json` than before.
-_VERSION = 1
+_VERSION = 2
 
 
 def evaluate(
@@ -66,7 +67,7 @@ def evaluate(
         scores = _plain({"inputs": inputs, **_scored(problem, run, record)})
         publish_json(run.decision, decision_of(problem, record).to_json())
         publish_json(run.scores, scores)
-    _tell(show, scores)
+    tell(show, scores)
     return dict(scores)
 
 
@@ -116,14 +117,15 @@ def _scored(problem: Problem, run: RunDir, record: dict[str, Any]) -> dict[str, 
         "more_metrics": more_metrics(held),
         **error_tables(held),
         "learning": learning_curves(run) if record["kind"] == "recipe" else None,
-        "references": compare(held, references(problem, run, record)),
+        "references": compare(held, references(problem, run, record, held)),
         "spread": spread(held, test),
     }
     scores["warnings"] = warnings(held, scores)
     return scores
 
 
-def _tell(show: Display, scores: dict[str, Any]) -> None:
+def tell(show: Display, scores: dict[str, Any]) -> None:
+    """Say a run's score and its warnings."""
     show.say(score_line(scores))
     for guess in scores["undecided"]:
         show.warn(f"undecided: {guess}")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from foldwise.config.competition import Competition
+from foldwise.config.duration import seconds
 from foldwise.config.loading import from_values
 from foldwise.config.plan import Plan
 from foldwise.config.recipe import Recipe
@@ -20,12 +21,13 @@ from foldwise.samples import Samples, collect
 from foldwise.stages.display import Display
 from foldwise.stages.progress import duration
 from foldwise.stages.proposing.competition import Finding, find_competition
-from foldwise.stages.proposing.files import write_files
+from foldwise.stages.proposing.files import write_assumptions, write_files
 from foldwise.stages.proposing.looking import NUM_LOOKED, Looks, load_squares, look, spread_rows
 from foldwise.stages.proposing.machine import Machine, look_at_machine
 from foldwise.stages.proposing.note import Note, aligned
 from foldwise.stages.proposing.question import Ask
 from foldwise.stages.proposing.recipes import Facts, Proposal, fit_reason, propose
+from foldwise.stages.proposing.said import Said
 from foldwise.stages.proposing.symmetries import (
     SIDE,
     Measured,
@@ -34,7 +36,6 @@ from foldwise.stages.proposing.symmetries import (
     measure,
     notes_of,
 )
-from foldwise.stages.scheduling.clock import seconds
 from foldwise.tasks import TASKS
 from foldwise.tasks.problem import read_target
 
@@ -48,9 +49,7 @@ def init(
     folder: Path,
     *,
     data: Path,
-    task: str | None = None,
-    metric: str | None = None,
-    pretrained: Literal["allowed", "forbidden"] | None = None,
+    said: Said | None = None,
     ask: Ask | None = None,
     time: str | None = None,
     display: Display | None = None,
@@ -62,9 +61,7 @@ def init(
     Args:
         folder: the competition's folder, made if absent.
         data: raw folder with tables and images.
-        task: the task, if known.
-        metric: the metric, if known.
-        pretrained: the rule on pretrained weights, if known.
+        said: what is known already.
         ask: puts a question with a default answer to a person; None: nobody is there.
         time: how long training may take, such as `40m`; None: by machine.
         display: where guesses are shown.
@@ -73,16 +70,17 @@ def init(
         ConfigError: there is a competition.yaml already, or a flag names what there is not.
         DataError: no tables, images or task can be told; lists what was seen.
     """
-    show, home = display or Display(), Home(folder)
+    show, home, said = display or Display(), Home(folder), said or Said()
     _check_places(home, data)
-    finding = find_competition(home, data, task=task, metric=metric, pretrained=pretrained, ask=ask)
+    _check_said(said)
+    budget = None if time is None else _said_seconds(time)
+    finding = find_competition(home, data, said, ask)
     competition = from_values(finding.values, Competition, source="what init found")
-    samples = collect(competition, data)
-    read_target(competition, TASKS[competition.task], samples.part("train"))
+    samples = _read_samples(competition, data)
     looks = look(image_refs(samples.take(spread_rows(len(samples), NUM_LOOKED)), data))
     machine = look_at_machine()
     measured = _measure(home, data, competition, samples.part("train"), looks, machine, show)
-    budget = seconds(time or (_BUDGET_GPU if machine.num_gpus else _BUDGET_CPU))
+    budget = budget or seconds(_BUDGET_GPU if machine.num_gpus else _BUDGET_CPU)
     facts = _facts(competition, samples, looks, machine, measured, budget)
     proposals = propose(facts)
     if sum(proposal.forecast_s for proposal in proposals) > _PATIENCE * budget:
@@ -90,15 +88,24 @@ def init(
         proposals = propose(facts)
     plan, plan_comments = _plan(facts, proposals)
     _check(proposals, plan)
-    written, kept = write_files(
-        home, finding.values, finding.comments, proposals, plan, plan_comments
-    )
-    _tell(show, finding, facts, notes_of(measured, competition.classes), proposals)
+    notes = _notes(finding, facts, notes_of(measured, competition.classes), proposals)
+    write_assumptions(home, competition, finding.comments, notes, measured)
+    written, kept = write_files(home, finding, proposals, plan, plan_comments)
+    for line in aligned(notes):
+        show.say(f"  {line}")
+    for sentence in competition.undecided:
+        show.warn(f"undecided: {sentence}")
     _tell_files(show, home, written, kept)
     return home
 
 
 def _check_places(home: Home, data: Path) -> None:
+    for place in (home.path, *home.path.parents):
+        if place.exists() and not place.is_dir():
+            raise ConfigError(
+                f"{home.path}: {place.name} is a file, and the competition needs a folder",
+                remedy="name another folder: foldwise init DIR --data PATH",
+            )
     if home.competition.exists():
         raise ConfigError(
             f"{home.competition}: is there already, and init overwrites nothing",
@@ -106,6 +113,39 @@ def _check_places(home: Home, data: Path) -> None:
         )
     if not data.is_dir():
         raise DataError(f"{data}: no such folder", remedy="--data names the raw folder")
+
+
+def _check_said(said: Said) -> None:
+    if said.pretrained not in (None, "allowed", "forbidden"):
+        raise ConfigError(
+            f"--pretrained {said.pretrained}: found neither of its two values",
+            remedy="say --pretrained allowed or --pretrained forbidden",
+        )
+
+
+def _said_seconds(time: str) -> float:
+    try:
+        return seconds(time)
+    except ConfigError as error:
+        raise ConfigError(f"--time: {error.problems[0]}", remedy=error.remedy) from None
+
+
+def _read_samples(competition: Competition, data: Path) -> Samples:
+    """All rows; nothing is written yet, so what would do is a flag, not a key.
+
+    Raises:
+        DataError: rows, labels or images are wrong.
+    """
+    try:
+        samples = collect(competition, data)
+        read_target(competition, TASKS[competition.task], samples.part("train"))
+    except DataError as error:
+        raise DataError(
+            *error.problems,
+            remedy="correct the data; or if something was taken for what it is not, say what it "
+            "is: --task, --id, --target, --images, --train, --test",
+        ) from None
+    return samples
 
 
 def _measure(
@@ -171,7 +211,7 @@ def _plan(facts: Facts, proposals: Sequence[Proposal]) -> tuple[dict[str, Any], 
         "recipes": {proposal.name: {} for proposal in proposals},
         "folds": {"count": facts.num_folds},
         "seeds": [0],
-        "blends": {"blend": {"method": {"name": "mean", "comparable": True}, "members": "all"}},
+        "blends": {"blend": {"method": "mean", "members": "all"}},
         "submit": "best",
     }
     comments = {
@@ -190,24 +230,17 @@ def _check(proposals: Sequence[Proposal], plan: dict[str, Any]) -> None:
     from_values(plan, Plan, source="plan")
 
 
-def _tell(
-    show: Display,
-    finding: Finding,
-    facts: Facts,
-    symmetries: Sequence[Note],
-    proposals: Sequence[Proposal],
-) -> None:
-    notes = [
+def _notes(
+    finding: Finding, facts: Facts, symmetries: Sequence[Note], proposals: Sequence[Proposal]
+) -> list[Note]:
+    """All guesses in the order of the work."""
+    return [
         *finding.notes,
         Note("image size", facts.looks.words, fit_reason(facts.looks)),
         *symmetries,
         Note("machine", facts.machine.words, _weights_words(facts)),
         *(Note("recipe", p.name, f"{p.reason}; about {duration(p.forecast_s)}") for p in proposals),
     ]
-    for line in aligned(notes):
-        show.say(f"  {line}")
-    for sentence in finding.values.get("undecided", ()):
-        show.warn(f"undecided: {sentence}")
 
 
 def _weights_words(facts: Facts) -> str:
@@ -222,6 +255,6 @@ def _tell_files(show: Display, home: Home, written: Sequence[str], kept: Sequenc
     if kept:
         show.warn(f"kept as they are: {', '.join(kept)}")
     show.say(
-        "Every guess is a line in these files: change it there, or start again with --task, "
-        f"--metric or --no-pretrained. Next: foldwise run {home.path}"
+        "Every guess is a line in these files: change it there; `foldwise init --help` lists what "
+        f"can be said beforehand, such as --task or --pretrained. Next: foldwise run {home.path}"
     )

@@ -13,6 +13,7 @@ from foldwise.errors import RunError
 from foldwise.predictions import Predictions, concatenate
 from foldwise.publish import locked, publish_json
 from foldwise.rundir import Home, RunDir, UnitDir, read_json
+from foldwise.stages.display import Display
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import Problem, open_problem
 from foldwise.tasks.task import merge
@@ -24,29 +25,35 @@ class Merged:
 
     Attributes:
         run: the run.
-        folds: held-out folds that are there with every seed.
+        folds: held-out folds that are there with every seed that counts.
         missing: folds of the problem that are not.
+        left_out: seeds that are there but have not all these folds.
         changed: whether files were written now.
     """
 
     run: RunDir
     folds: tuple[int, ...]
     missing: tuple[int, ...]
+    left_out: tuple[int, ...]
     changed: bool
 
 
-def predict(home: Home, name: str, *, problem: Problem | None = None) -> Merged:
+def predict(
+    home: Home, name: str, *, problem: Problem | None = None, display: Display | None = None
+) -> Merged:
     """Merge a run's done units into `oof.parquet` and `test.parquet`.
 
-    A fold counts once all its seeds are done, so that every row is averaged over as many.
+    Every row is averaged over the same seeds: those that have the most folds, and of these as many
+    as have the same ones. Seeds that are left out are said.
 
     Args:
         home: the competition.
         name: a run of a recipe.
         problem: if it is already open.
+        display: where it is said.
 
     Raises:
-        RunError: no fold is done.
+        RunError: no fold is done, or not with the test rows there are now.
     """
     problem = problem or open_problem(home)
     run = home.run(name)
@@ -56,33 +63,61 @@ def predict(home: Home, name: str, *, problem: Problem | None = None) -> Merged:
             f"{run.name} is a {record['kind']}: it has no units to merge",
             remedy="use `foldwise blend` or `foldwise evaluate`",
         )
-    units = _done_units(problem, run, record)
-    seeds = sorted({unit.seed for unit in units if unit.fold is not None})
-    by_fold = {
-        fold: [unit for unit in units if unit.fold == fold]
-        for fold in sorted(set(problem.folds.tolist()))
-    }
-    folds = [fold for fold, found in by_fold.items() if len(found) == len(seeds) > 0]
+    done = _done_units(problem, run, record)
+    units = [unit for unit in done if unit.is_scored()]
+    folds, seeds = _covered(units)
     if not folds:
         raise RunError(
-            f"{run.name}: no fold is done with every seed",
-            remedy=f"run `foldwise train {run.name}` first",
+            f"{run.name}: the test rows are others by now and not scored yet"
+            if any(unit.fold is not None for unit in done)
+            else f"{run.name}: no fold is done",
+            remedy=f"run `foldwise train {run.name}` first: it does what is missing, no more",
         )
-    missing = tuple(fold for fold in by_fold if fold not in folds)
+    known = sorted(set(problem.folds.tolist()))
+    missing = tuple(fold for fold in known if fold not in folds)
+    left_out = tuple(sorted({unit.seed for unit in units} - set(seeds)))
+    if left_out:
+        (display or Display()).warn(
+            f"{run.name}: {_counted('seed', left_out)} left out: fewer folds than "
+            f"{_counted('seed', seeds)}"
+        )
+    by_fold = {fold: [u for u in units if u.fold == fold and u.seed in seeds] for fold in folds}
     fold_units = [unit for fold in folds for unit in by_fold[fold]]
-    refits = [unit for unit in units if unit.fold is None]
+    refits = [unit for unit in units if unit.fold is None and unit.seed in seeds]
     inputs = {u.folder.name: read_json(u.folder.record) for u in [*fold_units, *refits]}
     merged_file = run.path / "merged.json"
     with locked(run.lock, doing="merging the run", wait_s=60):
         if read_json(merged_file) == inputs and run.oof.exists() and run.test.exists():
-            return Merged(run, tuple(folds), missing, changed=False)
+            return Merged(run, folds, missing, left_out, changed=False)
         test_units = refits or fold_units
         _merge(run, by_fold, folds, test_units, lambda u: u.valid, lambda u: u.test)
         has_reference = all(unit.folder.reference_valid.exists() for unit in fold_units)
         if has_reference:
             _write_reference(run, record, by_fold, folds, fold_units)
         publish_json(merged_file, inputs)
-    return Merged(run, tuple(folds), missing, changed=True)
+    return Merged(run, folds, missing, left_out, changed=True)
+
+
+def _covered(units: Sequence[Unit]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The most folds that one seed has, and all the seeds that have these."""
+    by_seed: dict[int, set[int]] = {}
+    for unit in units:
+        if unit.fold is not None:
+            by_seed.setdefault(unit.seed, set()).add(unit.fold)
+    if not by_seed:
+        return (), ()
+    most = max(map(len, by_seed.values()))
+    choices = [
+        (folds, tuple(sorted(seed for seed, found in by_seed.items() if folds <= found)))
+        for _, folds in sorted(by_seed.items())
+        if len(folds) == most
+    ]
+    folds, seeds = max(choices, key=lambda choice: len(choice[1]))
+    return tuple(sorted(folds)), seeds
+
+
+def _counted(what: str, numbers: Sequence[int]) -> str:
+    return f"{what}{'s' * (len(numbers) > 1)} {', '.join(map(str, numbers))}"
 
 
 def _done_units(problem: Problem, run: RunDir, record: dict[str, Any]) -> list[Unit]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,22 +13,22 @@ import pandas as pd
 
 from foldwise import device as machine
 from foldwise import samples as samples_file
-from foldwise.config.competition import Competition
+from foldwise.config.competition import Competition, Decoding
 from foldwise.config.recipe import InputConfig
 from foldwise.config.writing import fingerprint
 from foldwise.data.cache import Cache
 from foldwise.data.cache_writing import fill
 from foldwise.data.decode import ImageInfo
-from foldwise.data.decoder_pool import Damaged, decode_all
-from foldwise.data.inputs import image_refs, read_caches, wanted_spec, write_caches
+from foldwise.data.decoder_pool import Damaged, Limits, decode_all
+from foldwise.data.inputs import image_refs, wanted_spec
 from foldwise.data.sources import ImageRef, hash_all
 from foldwise.data.spec import THUMB, CacheSpec
-from foldwise.data.storage import plan_store
 from foldwise.errors import DataError
 from foldwise.publish import locked
 from foldwise.rundir import Home
 from foldwise.samples import Samples, collect
 from foldwise.stages.display import Display
+from foldwise.stages.preparing.caches import caches_stand, choose_stores, verify_caches
 from foldwise.stages.progress import duration
 from foldwise.stages.recipes import planned_recipes
 from foldwise.tasks.problem import data_folder, load_competition, read_target
@@ -53,19 +52,26 @@ class PreparedData:
 
 
 def prepare(
-    home: Home, *, inputs: Sequence[InputConfig] | None = None, display: Display | None = None
+    home: Home,
+    *,
+    inputs: Sequence[InputConfig] | None = None,
+    verify: bool = False,
+    display: Display | None = None,
 ) -> PreparedData:
     """Make `samples.parquet` and the caches that recipes need.
 
-    Images whose content is already in every cache are not decoded again.
+    Images whose content is already in every cache are not decoded again, and not even read if
+    size and time of their file are as they were.
 
     Args:
         home: the competition.
         inputs: what networks are to be fed; None: what the plan's recipes say.
+        verify: read all that the caches hold, and compare its checksums.
         display: where progress is shown.
 
     Raises:
-        DataError: missing files, wrong tables, or damaged images while `on_damaged: stop`.
+        DataError: missing files, wrong tables, or damaged images while `on_damaged: stop`; with
+            `verify` whatever was changed in a cache.
         BudgetError: a recipe insists on a cache that does not fit on the disk.
     """
     show = display or Display()
@@ -76,21 +82,31 @@ def prepare(
     found = collect(competition, data)
     read_target(competition, task, found.part("train"))  # Wrong labels must stop it here.
     wanted = {spec.key: (spec, config) for config in inputs for spec in [wanted_spec(config)]}
-    state = _state(found, data, sorted(wanted), competition)
+    state = _state(found, data, competition)
     with locked(home.cache / ".lock", doing="preparing images", wait_s=86_400):
-        if home.is_fresh("prepare", state, home.samples) and _caches_stand(home, wanted):
-            return PreparedData(samples_file.read(home.samples), changed=False)
-        specs = _choose_stores(home, found, wanted, show)
-        prepared = _decode(home, found, data, [*specs.values(), THUMB], show)
-        _check_damaged(home, competition, prepared, show)
-        samples_file.write(home.samples, prepared)
-        write_caches(home, specs)
-        home.set_fresh("prepare", state)
-    return PreparedData(prepared, changed=True)
+        is_known = home.is_fresh("prepare", state, home.samples)
+        known = samples_file.read(home.samples) if is_known else None
+        if known is not None and caches_stand(home, known, wanted):
+            done = PreparedData(known, changed=False)
+        else:
+            specs = choose_stores(home, len(found), wanted, show)
+            refs = image_refs(found, data)
+            hashes = None if known is None else known.hashes
+            prepared = _decode(home, found, refs, hashes, specs, competition.decoding, show)
+            _check_damaged(home, competition, prepared, show)
+            samples_file.write(home.samples, prepared)
+            home.set_fresh("prepare", state)
+            done = PreparedData(prepared, changed=True)
+        if verify:
+            verify_caches(home, done.samples, data, inputs)
+    return done
 
 
-def _state(found: Samples, data: Path, keys: list[str], competition: Competition) -> dict[str, Any]:
-    """Tables by content, images by size and time: what decides whether there is work."""
+def _state(found: Samples, data: Path, competition: Competition) -> dict[str, Any]:
+    """Tables by content, images by size and time: what decides whether images are read again.
+
+    Which caches are wanted is no part of it: one recipe and all of them take turns.
+    """
     files = sorted(set(found.frame["file"]))
     stats = [
         (file, stat.st_size, stat.st_mtime_ns) for file in files for stat in [(data / file).stat()]
@@ -98,57 +114,26 @@ def _state(found: Samples, data: Path, keys: list[str], competition: Competition
     return {
         "rows": fingerprint(found.frame.astype(str).to_csv()),
         "files": fingerprint(stats),
-        "specs": keys,
         "on_damaged": competition.on_damaged,
+        "decoding": competition.decoding.model_dump(mode="json"),
     }
 
 
-def _caches_stand(home: Home, wanted: dict[str, tuple[CacheSpec, InputConfig]]) -> bool:
-    """Whether every image is still in every cache: the cache folder may be deleted any time."""
-    hashes = samples_file.read(home.samples).whole().hashes
-    made = read_caches(home)
-    if not set(wanted) <= set(made):
-        return False
-    for spec in [*(made[key] for key in wanted), THUMB]:
-        cache = Cache.open(home.cache, spec)
-        if not all(sha in cache for sha in hashes):
-            return False
-    return True
-
-
-def _choose_stores(
+def _decode(
     home: Home,
     found: Samples,
-    wanted: dict[str, tuple[CacheSpec, InputConfig]],
+    refs: Sequence[ImageRef],
+    known_hashes: np.ndarray | None,
+    specs: Sequence[CacheSpec],
+    limits: Decoding,
     show: Display,
-) -> dict[str, CacheSpec]:
-    """What is made for each wish; a choice once made stays, as long as it is not deleted."""
-    made = {key: spec for key, spec in read_caches(home).items() if key in wanted}
-    home.cache.mkdir(parents=True, exist_ok=True)
-    for key, (spec, config) in wanted.items():
-        if key in made and (home.cache / made[key].key).is_dir():
-            continue
-        plan = plan_store(
-            len(found),
-            spec,
-            shutil.disk_usage(home.cache).free,
-            size=config.size,
-            zoom=config.zoom,
-            store=config.store,
-        )
-        show.say(plan.sentence)
-        made[key] = plan.spec
-    return made
-
-
-def _decode(
-    home: Home, found: Samples, data: Path, specs: Sequence[CacheSpec], show: Display
 ) -> Samples:
     """Decode what is not in every cache yet, and tell what is known of each image."""
-    refs = image_refs(found, data)
     caches = [Cache.open(home.cache, spec) for spec in specs]
     hashes: list[str | None] = [None] * len(refs)
-    if any(len(cache) for cache in caches):
+    if known_hashes is not None:
+        hashes = [sha or None for sha in known_hashes]
+    elif any(len(cache) for cache in caches):
         hashes = hash_all(refs, threads=machine.num_cores())
     todo = [
         index
@@ -162,9 +147,9 @@ def _decode(
             f"{duration(_decode_seconds([refs[index] for index in todo]))}"
         )
         started = time.monotonic()
-        results = fill(home.cache, specs, decode_all([refs[i] for i in todo], specs))
+        results = decode_all([refs[i] for i in todo], specs, limits=_limits(limits))
         with show.counting("decoding", len(todo)) as advance:
-            for position, result in results:
+            for position, result in fill(home.cache, specs, results):
                 index = todo[position]
                 if isinstance(result, Damaged):
                     damaged[index] = result.reason
@@ -174,6 +159,15 @@ def _decode(
         show.say(f"decoded in {duration(spent)}, {len(todo) / max(spent, 1e-9):.0f} images/s")
     thumbs = Cache.open(home.cache, THUMB)
     return Samples(_with_facts(found.frame, hashes, damaged, thumbs))
+
+
+def _limits(config: Decoding) -> Limits:
+    return Limits(
+        cpu_s=config.cpu_s,
+        wall_s=config.wall_s,
+        memory_bytes=config.memory_mib << 20,
+        max_pixels=round(config.max_megapixels * 1e6),
+    )
 
 
 def _decode_seconds(refs: Sequence[ImageRef]) -> float:

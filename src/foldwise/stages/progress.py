@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from foldwise import device as machine
+
 _EVERY_S = 0.5
 _TAIL_BYTES = 2_000
 
@@ -56,12 +58,12 @@ class TimeLeft:
 
     costs: Mapping[str, float]
     _ended: set[str] = field(default_factory=set)
-    _started: float = field(default_factory=time.monotonic)
+    _started: float = field(default_factory=machine.monotonic)
 
     def ended(self, name: str) -> str:
         """Take in that a unit is over; how many are, and the time left."""
         self._ended.add(name)
-        spent = time.monotonic() - self._started
+        spent = machine.monotonic() - self._started
         done = sum(cost for unit, cost in self.costs.items() if unit in self._ended)
         share = done / max(sum(self.costs.values()), 1e-9)
         count = f"{len(self._ended)} of {len(self.costs)}"

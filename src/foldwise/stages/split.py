@@ -10,17 +10,17 @@ import pandas as pd
 from foldwise.config.plan import FoldsConfig, Plan
 from foldwise.config.writing import fingerprint
 from foldwise.data.fold_groups import merge_groups
+from foldwise.data.fold_order import check_one_clock, read_order
 from foldwise.data.fold_problem import FoldProblem, FoldResult, Scheme
 from foldwise.data.folds import make_folds
 from foldwise.data.folds_file import folds_hash, read_folds, write_folds
-from foldwise.errors import ConfigError
+from foldwise.errors import ConfigError, DataError
 from foldwise.publish import publish_text
 from foldwise.rundir import Home
 from foldwise.stages.audit import audit
 from foldwise.stages.display import Display
 from foldwise.stages.recipes import load_plan
 from foldwise.tables import write_csv
-from foldwise.tasks.labels import numbers
 from foldwise.tasks.problem import Problem, open_problem
 
 
@@ -46,6 +46,9 @@ def split(
 ) -> SplitResult:
     """Write `folds.csv` and, where rows hang together, `groups.csv`.
 
+    `folds.csv` only grows: rows that are not in the table now (taken out, or their image is
+    damaged) keep their line, and so their fold when they come back.
+
     Args:
         home: the competition.
         plan: says how rows are spread; None: `plan.yaml`.
@@ -54,7 +57,7 @@ def split(
 
     Raises:
         ConfigError: the scheme asks for a column that is not there.
-        DataError: nothing to validate on.
+        DataError: nothing to validate on, or an order that is no clock for all rows.
     """
     show = display or Display()
     problem = problem or open_problem(home)
@@ -67,24 +70,26 @@ def split(
         "groups": None if groups is None else fingerprint(groups.tolist()),
         "folds": fingerprint(read_folds(home.folds)) if home.folds.exists() else None,
     }
-    if home.folds.exists() and home.is_fresh("split", inputs, home.folds):
+    written = {home.folds: True, home.groups: groups is not None, home.gaps: config.gap > 0}
+    if home.is_fresh("split", inputs, *(path for path, is_made in written.items() if is_made)):
         return SplitResult(None, scheme)
     existing = read_folds(home.folds) if home.folds.exists() else {}
+    if groups is not None and not existing:
+        _check_several(problem, groups)
     result = make_folds(_fold_problem(problem, config, groups, scheme, existing))
-    write_folds(home.folds, problem.train.ids, result.folds)
+    grown = {**existing, **dict(zip(problem.train.ids, result.folds.tolist(), strict=True))}
+    write_folds(home.folds, grown.keys(), grown.values())
     _write_groups(home, problem, groups)
     _write_gaps(home, problem, result)
     inputs["folds"] = fingerprint(read_folds(home.folds))
     home.set_fresh("split", inputs)
-    _tell(show, problem, result, scheme, len(existing))
+    _tell(show, problem, result, scheme, existing)
     return SplitResult(result, scheme)
 
 
 def row_groups(problem: Problem, config: FoldsConfig, show: Display) -> np.ndarray | None:
     """(N,) group numbers of the train rows from group columns and duplicates; None: all alone."""
-    groupings = []
-    if problem.column_groups is not None:
-        groupings.append(problem.column_groups)
+    groupings = list(problem.group_columns)
     if config.duplicates == "group":
         found = audit(problem.home, problem=problem, display=show)["duplicates"]
         number = dict(zip(found["ids"], found["groups"], strict=True))
@@ -122,6 +127,25 @@ def inner_rows(problem: Problem, rows: np.ndarray, seed: int) -> np.ndarray:
     return np.asarray(result.folds == 0)
 
 
+def _check_several(problem: Problem, groups: np.ndarray) -> None:
+    """Say what made one group of all rows: the columns or the duplicates."""
+    if len(np.unique(groups)) > 1:
+        return
+    columns = ", ".join(problem.competition.columns.group)
+    what = f"{len(groups)} train rows, all in 1 group"
+    if columns and len(np.unique(merge_groups(*problem.group_columns))) == 1:
+        raise DataError(
+            f"{what} by columns.group ({columns}): no fold can be held out",
+            remedy="correct columns.group: a group is what must not be split, not all rows",
+        )
+    together = f", together with columns.group ({columns})" if columns else ""
+    raise DataError(
+        f"{what} of (near) duplicate images{together}: no fold can be held out",
+        remedy=f"look at the pairs in {problem.home.audit.name}; if these images are no copies, "
+        "write folds: {duplicates: ignore} into plan.yaml",
+    )
+
+
 def _scheme(problem: Problem, config: FoldsConfig, groups: np.ndarray | None) -> Scheme:
     if config.scheme != "auto":
         return config.scheme
@@ -140,15 +164,15 @@ def _fold_problem(
     columns = problem.competition.columns
     column = order = None
     if scheme == "column":
-        if config.column is None:
-            raise ConfigError("plan.yaml: folds.column: scheme column needs the column's name")
+        assert config.column is not None  # The plan was checked.
         column = np.array(_cells(problem, config.column), dtype=object)
     if scheme == "time_blocks":
         if columns.order is None:
             raise ConfigError(
                 "plan.yaml: folds.scheme: time_blocks needs columns.order in competition.yaml"
             )
-        order = numbers(_cells(problem, columns.order), column=columns.order)
+        order = read_order(_cells(problem, columns.order), column=columns.order)
+        check_one_clock(order, problem.group_columns, column=columns.order)
     strata = problem.task.strata(problem.target)
     is_number = not problem.task.has_classes
     return FoldProblem(
@@ -195,11 +219,14 @@ def _write_gaps(home: Home, problem: Problem, result: FoldResult) -> None:
 
 
 def _tell(
-    show: Display, problem: Problem, result: FoldResult, scheme: str, num_existing: int
+    show: Display, problem: Problem, result: FoldResult, scheme: str, existing: dict[str, int]
 ) -> None:
-    kept = f", {num_existing} rows kept theirs" if num_existing else ""
+    num_kept = sum(name in existing for name in problem.train.ids)
+    kept = f", {num_kept} rows kept theirs" if existing else ""
+    num_absent = len(existing) - num_kept
+    absent = f" ({num_absent} more are not in the table now)" if num_absent else ""
     show.say(
-        f"{result.num_folds} folds, {scheme}{kept}, hash "
+        f"{result.num_folds} folds, {scheme}{kept}{absent}, hash "
         f"{folds_hash(problem.train.ids, result.folds)[:12]}; largest distance of a class's "
         f"share from that in all rows: {result.worst_share_error:.3f}"
     )

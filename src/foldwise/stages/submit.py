@@ -12,7 +12,7 @@ from typing import Any
 from foldwise import __version__
 from foldwise import predictions as predictions_file
 from foldwise.decide.decision import Decision
-from foldwise.errors import DataError, RunError
+from foldwise.errors import RunError
 from foldwise.publish import locked, publish_bytes, sweep
 from foldwise.rundir import Home, RunDir, read_json
 from foldwise.stages.commit import commit_of
@@ -56,10 +56,9 @@ def submit(
     home: Home,
     run_name: str | None = None,
     *,
-    check: Path | None = None,
     problem: Problem | None = None,
     display: Display | None = None,
-) -> Submitted | None:
+) -> Submitted:
     """Write a run's submission into the ledger; copy it to `submission.csv` if better founded.
 
     Header, order of columns and order of rows are the sample submission's; scores have six
@@ -70,22 +69,13 @@ def submit(
         home: the competition.
         run_name: the run; None: the one that the plan names, once it has scores; else, and for
             `best`: see `founding.best_run`.
-        check: only check this file, write nothing.
         problem: if it is already open.
         display: where messages go.
 
-    Returns:
-        None after a check that found nothing wrong.
-
     Raises:
-        DataError: `check` found problems, all in one.
         RunError: no such run, no run at all, or ids without a prediction.
     """
     show = display or Display()
-    if check is not None:
-        refuse_wrong(home, check)
-        show.say(f"{check} is a valid submission")
-        return None
     problem = problem or open_problem(home)
     name = _planned(home) if run_name is None else run_name
     if name == "best":
@@ -108,17 +98,6 @@ def _planned(home: Home) -> str:
     """The plan's choice, or `best` as long as that run has no scores."""
     choice = load_plan(home).submit if home.plan.exists() else "best"
     return choice if home.run(choice).oof.exists() else "best"
-
-
-def refuse_wrong(home: Home, path: Path) -> None:
-    """Check a submission file.
-
-    Raises:
-        DataError: everything that is wrong with it.
-    """
-    problems = check_submission(home, path)
-    if problems:
-        raise DataError(*problems, remedy=f"{path} is not a valid submission: correct the above")
 
 
 def _content(problem: Problem, run: RunDir, name: str) -> tuple[bytes, tuple[str, ...]]:

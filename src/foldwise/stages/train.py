@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from foldwise import device as machine
-from foldwise.cluster.local import Job, Outcome, run_jobs
-from foldwise.config.plan import Plan
+from foldwise.cluster.local import Outcome, run_jobs
+from foldwise.config.duration import seconds
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import difference, fingerprint
 from foldwise.errors import LockedError, RunError
@@ -18,11 +18,14 @@ from foldwise.publish import holder, locked, publish_json
 from foldwise.rundir import Home, RunDir, read_json
 from foldwise.stages.commit import commit_of
 from foldwise.stages.display import Display
+from foldwise.stages.examining.bound import check_metrics, check_steps, unbound
 from foldwise.stages.prepare import prepare
 from foldwise.stages.progress import TimeLeft
-from foldwise.stages.recipes import load_recipe, recipe_path
-from foldwise.stages.scheduling.clock import seconds
+from foldwise.stages.recipes import load_recipe, recipe_path, recipe_places
+from foldwise.stages.scheduling.lanes import side_by_side
+from foldwise.stages.scheduling.limit import shortened
 from foldwise.stages.training.cross_stop import choose_epochs
+from foldwise.stages.training.starting import feature_jobs, unit_job
 from foldwise.stages.training.unit import Unit, code_hash, data_hash, identity
 from foldwise.tasks.problem import Problem, open_problem
 
@@ -47,7 +50,6 @@ def train(
     recipe: str,
     *,
     overrides: Sequence[str] = (),
-    plan: Plan | None = None,
     folds: Sequence[int] | None = None,
     seeds: Sequence[int] = (0,),
     as_name: str | None = None,
@@ -60,29 +62,40 @@ def train(
         home: the competition; it has folds.
         recipe: name in `recipes/`, or a path to a recipe file.
         overrides: `key=value`, as on the command line.
-        plan: whose changes to the recipe apply; None: none.
         folds: held-out folds; None: those the recipe asks for.
         seeds: one unit per fold and seed.
         as_name: name of the run; None: the recipe's.
-        stop_at: on the monotonic clock; units still running then are stopped.
+        stop_at: on the monotonic clock; as under the recipe's own `train.limit`, schedules are
+            shortened to end by then, and units still running then are stopped.
         display: where progress is shown.
 
     Raises:
-        ConfigError: the recipe is wrong.
+        ConfigError: the recipe is wrong; nothing is recorded.
         RunError: another recipe's run has this name; shows the difference.
         LockedError: all units to be trained are being trained by others.
     """
     show = display or Display()
-    resolved = load_recipe(home, recipe, overrides=overrides, plan=plan)
+    resolved = load_recipe(home, recipe, overrides=overrides)
+    places = recipe_places(home, recipe, overrides=overrides)
+    run = home.new_run(as_name or recipe_path(home, recipe).stem)
+    check_steps(resolved, places)
     prepare(home, inputs=[resolved.input], display=show)
-    run = RunDir(home.runs / (as_name or recipe_path(home, recipe).stem))
-    units = units_of(open_problem(home), resolved, run, folds=folds, seeds=seeds)
+    problem = open_problem(home)
+    units = units_of(problem, resolved, run, folds=folds, seeds=seeds)
     held = held_units(units)
     if held and len(held) == len([unit for unit in units if not unit.is_done()]):
         raise LockedError(*held.values(), remedy="wait for it to end, or stop it")
+    check_metrics(problem)
+    if not all(unit.is_done() for unit in units):
+        one = {run.name: resolved}
+        for error in unbound(problem, one, {run.name: places}, stop_at=stop_at).values():
+            raise error
+    own_stop = _earliest(stop_at, resolved.train.limit)
+    if own_stop is not None:
+        every = partial(_every_unit, problem, resolved, run, folds, seeds)
+        units = shortened(units, every, own_stop - machine.monotonic(), show)
     record_run(units[0], seeds)
     failed = dict(held)
-    own_stop = _earliest(stop_at, resolved.train.limit)
     free = [unit for unit in units if unit.name not in held]
     for outcome in run_units(free, stop_at=own_stop, display=show):
         if outcome.error is not None:
@@ -120,6 +133,23 @@ def units_of(
     return [Unit(problem, recipe, run, fold, seed, epochs) for fold, seed in places]
 
 
+def _every_unit(
+    problem: Problem,
+    recipe: Recipe,
+    run: RunDir,
+    folds: Sequence[int] | None,
+    seeds: Sequence[int],
+    epochs: int | None,
+) -> list[Unit]:
+    """The recipe's units and, where other folds were asked for, those as well."""
+    asked = [folds, None] if folds is not None else [None]
+    return [
+        unit
+        for some in asked
+        for unit in units_of(problem, recipe, run, folds=some, seeds=seeds, epochs=epochs)
+    ]
+
+
 def held_units(units: Sequence[Unit]) -> dict[str, str]:
     """Units that are not done and that another process works on → who."""
     return {
@@ -139,6 +169,9 @@ def run_units(
 ) -> Iterator[Outcome]:
     """Train what is not done, features of frozen backbones first; yields each outcome.
 
+    Done units whose test rows are others by now score them with their stored weights before that;
+    of these only failures are yielded.
+
     Args:
         units: of runs whose records are written.
         stop_at: on the monotonic clock; jobs still running then are stopped.
@@ -148,25 +181,38 @@ def run_units(
     """
     at_once, threads = side_by_side(parallel)
     waiting = [unit for unit in units if not unit.is_done()]
-    watched = [(unit.name, unit.folder.timing) for unit in waiting]
+    unscored = [unit for unit in units if unit.is_done() and not unit.is_scored()]
+    watched = [(unit.name, unit.folder.timing) for unit in [*unscored, *waiting]]
     with display.watching(watched) as poll:
-        warm_ups = _feature_jobs(waiting, stop_at)
+        warm_ups = feature_jobs([*unscored, *waiting], stop_at)
         for outcome in run_jobs(warm_ups, parallel=1, poll=poll):
             if outcome.error is not None:
                 display.ended(outcome.job.name, outcome.error)
+        scoring = [unit_job("score_unit", unit, threads, stop_at) for unit in unscored]
+        for outcome in run_jobs(scoring, parallel=at_once, poll=poll):
+            notes = filter(None, ["new test rows scored", outcome.value])
+            display.ended(outcome.job.name, outcome.error, *notes)
+            if outcome.error is not None:
+                yield outcome
         untrained = [unit for unit in waiting if not unit.is_pending()]
         left = TimeLeft(costs or dict.fromkeys((unit.name for unit in waiting), 1.0))
-        jobs = [_unit_job("train_unit", unit, threads, stop_at) for unit in untrained]
+        jobs = [unit_job("train_unit", unit, threads, stop_at) for unit in untrained]
         for outcome in run_jobs(jobs, parallel=at_once, poll=poll):
             _tell_end(display, outcome, left)
             yield outcome
-        chosen = choose_epochs([unit for unit in waiting if unit.is_pending()])
-        finishing = [
-            _unit_job("finish_unit", unit, threads, stop_at, epoch) for unit, epoch in chosen
-        ]
+        pending = [unit for unit in waiting if unit.is_pending()]
+        chosen = [] if _is_over(stop_at) else choose_epochs(pending)
+        for name in sorted({unit.name for unit in pending} - {unit.name for unit in chosen}):
+            reason = "its time is up" if _is_over(stop_at) else "no other fold has a curve yet"
+            display.warn(f"{name} is trained and waits for its epoch to be chosen: {reason}")
+        finishing = [unit_job("finish_unit", unit, threads, stop_at) for unit in chosen]
         for outcome in run_jobs(finishing, parallel=at_once, poll=poll):
             _tell_end(display, outcome, left)
             yield outcome
+
+
+def _is_over(stop_at: float | None) -> bool:
+    return stop_at is not None and machine.monotonic() >= stop_at
 
 
 def _tell_end(display: Display, outcome: Outcome, left: TimeLeft) -> None:
@@ -204,50 +250,6 @@ def record_run(unit: Unit, seeds: Sequence[int]) -> dict[str, Any]:
         if record != stored:
             publish_json(run.record, record)
     return record
-
-
-def side_by_side(parallel: int | None) -> tuple[int, int]:
-    """(units at a time, compute threads of each)."""
-    cores = machine.num_cores()
-    at_once = parallel or machine.num_gpus() or min(cores, 4)
-    return at_once, max(1, cores // at_once)
-
-
-def _feature_jobs(units: Sequence[Unit], stop_at: float | None) -> list[Job]:
-    """One job per run whose units need features: with all cores, before the units wait for it."""
-    first: dict[Path, Unit] = {}
-    for unit in units:
-        if needs_features(unit.recipe):
-            first.setdefault(unit.run.path, unit)
-    return [
-        Job(
-            name=f"{unit.run.name}/features",
-            function="foldwise.stages.training.jobs:prepare_features",
-            arguments=(str(unit.problem.home.path), str(unit.run.path), str(unit.folder.timing)),
-            log=unit.run.path / "features-log.txt",
-            threads=machine.num_cores(),
-            stop_at=stop_at,
-        )
-        for unit in first.values()
-    ]
-
-
-def needs_features(recipe: Recipe) -> bool:
-    """Whether the recipe's head is solved on features of its frozen backbone."""
-    is_pretrained = recipe.model.pretrained is not False
-    return recipe.freeze == "backbone" or (is_pretrained and recipe.train.head_start)
-
-
-def _unit_job(function: str, unit: Unit, threads: int, stop_at: float | None, *more: int) -> Job:
-    home = str(unit.problem.home.path)
-    return Job(
-        name=unit.name,
-        function=f"foldwise.stages.training.jobs:{function}",
-        arguments=(home, str(unit.run.path), unit.fold, unit.seed, threads, unit.epochs, *more),
-        log=unit.folder.log,
-        threads=threads,
-        stop_at=stop_at,
-    )
 
 
 def _check_same(run: RunDir, stored: dict[str, Any], recipe: Recipe) -> None:

@@ -8,27 +8,30 @@ from typing import Literal
 import numpy as np
 from scipy.special import softmax
 
+from foldwise.csv_files import limited
 from foldwise.decide.decision import Decision, Step
 from foldwise.errors import DataError
 from foldwise.metrics import METRICS
-from foldwise.tasks.labels import class_indices, natural_order, numbers
+from foldwise.tables import Table
+from foldwise.tasks.labels import class_indices, flag_rows, flags, natural_order, whole
 from foldwise.tasks.task import Evidence, Formulation, Guess, Task
 
 
 def _target(
-    cells: Sequence[Sequence[str]], classes: Sequence[str], separator: str | None
+    table: Table, columns: Sequence[str], classes: Sequence[str], separator: str | None
 ) -> np.ndarray:
-    if len(cells) == 1:
-        return class_indices(cells[0], classes, column="label")
-    named = zip(cells, classes, strict=True)
-    flags = np.stack([numbers(column, column=name) for column, name in named])
-    wrong = np.flatnonzero(((flags != 0) & (flags != 1)).any(axis=0) | (flags.sum(axis=0) != 1))
+    if len(columns) == 1:
+        return class_indices(table, columns[0], classes)
+    rows = np.stack([flags(table, column) for column in columns], axis=1)
+    wrong = np.flatnonzero(rows.sum(axis=1) != 1)
     if len(wrong):
-        raise DataError(
-            f"{', '.join(classes)}: a row holds one 1 and else 0, {len(wrong)} rows do not; the "
-            f"first is row {wrong[0] + 1} in order of the ids"
-        )
-    index: np.ndarray = flags.argmax(axis=0)
+        problems = [
+            f"{table.at(row)}: columns {', '.join(columns)}: found {rows[row].sum()} ones, wanted "
+            "one 1 and else 0"
+            for row in wrong.tolist()
+        ]
+        raise DataError(*limited(problems))
+    index: np.ndarray = rows.argmax(axis=1)
     return index
 
 
@@ -80,7 +83,7 @@ def _recognise(evidence: Evidence) -> Guess | None:
 
 def _asks_for_a_score(evidence: Evidence, classes: Sequence[str]) -> str | None:
     """What says that one column takes the second class's probability."""
-    shown = {cell for column in evidence.asked.values() for cell in column}
+    shown = {whole(cell) for column in evidence.asked.values() for cell in column}
     strange = sorted(shown - set(classes))
     if strange:
         return f"the sample submission shows a score ({strange[0]})"
@@ -91,10 +94,8 @@ def _asks_for_a_score(evidence: Evidence, classes: Sequence[str]) -> str | None:
 
 def _from_columns(evidence: Evidence) -> Guess | None:
     """A column of 0 and 1 for each class, one 1 in every row."""
-    columns = list(evidence.targets.values())
-    if {cell for column in columns for cell in column} - {"0", "1", "0.0", "1.0"}:
-        return None
-    if any(sum(float(cell) for cell in row) != 1 for row in zip(*columns, strict=True)):
+    rows = flag_rows(evidence.targets)
+    if rows is None or not (rows.sum(axis=1) == 1).all():
         return None
     shown = {cell for column in evidence.asked.values() for cell in column}
     takes_scores = evidence.metric in METRICS and METRICS[evidence.metric].takes == "scores"
@@ -103,7 +104,7 @@ def _from_columns(evidence: Evidence) -> Guess | None:
     )
     return Guess(
         0.95,
-        f"{len(columns)} columns of 0 and 1, one 1 in every row",
+        f"{rows.shape[1]} columns of 0 and 1, one 1 in every row",
         tuple(evidence.targets),
         "log_loss" if gives == "scores" else "accuracy",
         gives,

@@ -8,36 +8,19 @@ import numpy as np
 from scipy.special import expit
 
 from foldwise.decide.decision import Decision, Step
-from foldwise.errors import DataError
-from foldwise.tasks.labels import class_indices, natural_order
+from foldwise.tables import Table
+from foldwise.tasks.labels import flag_rows, flags, natural_order, several_indices
 from foldwise.tasks.task import Evidence, Formulation, Guess, Task
 
 _SEPARATORS = (" ", "|", ";", ",")
 
 
 def _target(
-    cells: Sequence[Sequence[str]], classes: Sequence[str], separator: str | None
+    table: Table, columns: Sequence[str], classes: Sequence[str], separator: str | None
 ) -> np.ndarray:
     if separator is not None:
-        return _split_target(cells[0], classes, separator)
-    target = np.stack([_flags(column, name) for column, name in zip(cells, classes, strict=True)])
-    return target.T
-
-
-def _flags(cells: Sequence[str], name: str) -> np.ndarray:
-    flags = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "false": 0, "true": 1}
-    wrong = sorted({cell for cell in cells if cell.lower() not in flags})
-    if wrong:
-        raise DataError(f"{name}: a label column holds 0 and 1, found {wrong[:5]}")
-    return np.array([flags[cell.lower()] for cell in cells], dtype=np.int64)
-
-
-def _split_target(cells: Sequence[str], classes: Sequence[str], separator: str) -> np.ndarray:
-    target = np.zeros((len(cells), len(classes)), dtype=np.int64)
-    for row, cell in enumerate(cells):
-        labels = [label for label in cell.split(separator) if label]
-        target[row, class_indices(labels, classes, column="labels")] = 1
-    return target
+        return several_indices(table, columns[0], classes, separator)
+    return np.stack([flags(table, column) for column in columns], axis=1)
 
 
 def _decision(
@@ -65,16 +48,16 @@ def _recognise(evidence: Evidence) -> Guess | None:
 
 
 def _from_columns(evidence: Evidence) -> Guess | None:
-    cells = list(evidence.targets.values())
-    if {cell for column in cells for cell in column} - {"0", "1", "0.0", "1.0"}:
+    rows = flag_rows(evidence.targets)
+    if rows is None:
         return None
-    sums = np.sum([[float(cell) for cell in column] for column in cells], axis=0)
+    sums = rows.sum(axis=1)
     is_exclusive = bool((sums == 1).all())
     shown = {cell for column in evidence.asked.values() for cell in column}
     scores = not shown <= {"0", "1"}
     return Guess(
         0.3 if is_exclusive else 0.95,  # One 1 in every row: rather one class per image.
-        f"{len(cells)} columns of 0 and 1, {sums.mean():.2f} ones per row",
+        f"{rows.shape[1]} columns of 0 and 1, {sums.mean():.2f} ones per row",
         tuple(evidence.targets),
         "mean_average_precision" if scores else "macro_f1",
         "scores" if scores else "answers",

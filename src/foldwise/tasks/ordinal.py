@@ -9,6 +9,7 @@ from scipy.special import expit, softmax
 
 from foldwise.decide.cuts import half_cuts, shrunk_cuts, to_common
 from foldwise.decide.decision import Decision, Step
+from foldwise.tables import Table
 from foldwise.tasks.labels import class_indices, is_integer, natural_order
 from foldwise.tasks.task import Evidence, Formulation, Guess, Task
 
@@ -19,9 +20,9 @@ _MOST_LIKELY_GRADES = 6
 
 
 def _target(
-    cells: Sequence[Sequence[str]], classes: Sequence[str], separator: str | None
+    table: Table, columns: Sequence[str], classes: Sequence[str], separator: str | None
 ) -> np.ndarray:
-    return class_indices(cells[0], classes, column="grade")
+    return class_indices(table, columns[0], classes)
 
 
 def _decision(

@@ -11,6 +11,7 @@ import numpy as np
 from foldwise import samples as samples_file
 from foldwise.config.competition import Competition
 from foldwise.config.loading import load
+from foldwise.data.fold_groups import merge_groups
 from foldwise.data.folds_file import folds_hash, read_folds
 from foldwise.decide.decision import Decision
 from foldwise.errors import ConfigError, DataError
@@ -70,13 +71,25 @@ class Problem:
         return self.task.one_hot(self.target, self.num_classes)
 
     @cached_property
-    def column_groups(self) -> np.ndarray | None:
-        """(N,) str, the joined group columns of the train rows; None if there are none."""
+    def group_columns(self) -> tuple[np.ndarray, ...]:
+        """The cells of each group column, (N,) str each; "" says that a row has no such group."""
         names = self.competition.columns.group
-        if not names:
+        return tuple(np.array(self.train.cells(name), dtype=object) for name in names)
+
+    @cached_property
+    def column_groups(self) -> np.ndarray | None:
+        """(N,) str, names of the train rows' groups; None if there are no group columns.
+
+        Rows that agree in any of the columns, directly or through others, are one group, named by
+        the cells of its first row. Rows with empty cells only are named "", and are no group.
+        """
+        if not self.group_columns:
             return None
-        cells = [self.train.cells(name) for name in names]
-        return np.array(["\x1f".join(row) for row in zip(*cells, strict=True)], dtype=object)
+        cells = zip(*self.group_columns, strict=True)
+        names = np.array([" / ".join(filter(None, row)) for row in cells], dtype=object)
+        numbers = merge_groups(*self.group_columns)  # Dense, in order of first appearance.
+        first = np.unique(numbers, return_index=True)[1]
+        return np.asarray(names[first[numbers]])
 
     @cached_property
     def groups(self) -> np.ndarray | None:
@@ -265,11 +278,10 @@ def read_target(competition: Competition, task: Task, train: Samples) -> np.ndar
     """The target of train rows.
 
     Raises:
-        DataError: cells that are no label, named with their column.
+        DataError: cells that are no label, named with their file, line and column.
     """
     columns = competition.columns
-    cells = [train.cells(name) for name in columns.target]
-    return task.target(cells, competition.classes, columns.separator)
+    return task.target(train.table, columns.target, competition.classes, columns.separator)
 
 
 def _check_prior(home: Home, competition: Competition, task: Task) -> None:

@@ -7,14 +7,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from foldwise.decide.decision import Decision, Step
-from foldwise.tasks.labels import is_number, numbers
+from foldwise.tables import Table, floats, is_number
 from foldwise.tasks.task import Evidence, Formulation, Guess, Task
+
+#: Words among so many numbers are mistakes, which reading the target names.
+_MOST = 0.9
+#: More different whole numbers than this are rather measured than classes.
+_MANY = 50
 
 
 def _target(
-    cells: Sequence[Sequence[str]], classes: Sequence[str], separator: str | None
+    table: Table, columns: Sequence[str], classes: Sequence[str], separator: str | None
 ) -> np.ndarray:
-    return numbers(cells[0], column="target")
+    return floats(table, columns[0])
 
 
 def _decision(
@@ -33,13 +38,14 @@ def _recognise(evidence: Evidence) -> Guess | None:
     if len(evidence.targets) != 1:
         return None
     cells = next(iter(evidence.targets.values()))
-    if not all(is_number(cell) for cell in cells):
+    numbers = [float(cell) for cell in cells if is_number(cell)]
+    if not numbers or len(numbers) < _MOST * len(cells):
         return None
-    distinct = len(set(cells))
-    fractions = any(float(cell) != int(float(cell)) for cell in cells)
+    distinct = len(set(numbers))
+    fractions = any(number != int(number) for number in numbers)
     if evidence.metric in ("mae", "rmse") or (fractions and distinct > 20):
         return Guess(0.9, f"numbers, {distinct} different ones", (), "rmse", "answers")
-    confidence = 0.7 if distinct > 50 else 0.2
+    confidence = 0.7 if distinct > _MANY else 0.2
     return Guess(confidence, f"whole numbers, {distinct} different ones", (), "rmse", "answers")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from foldwise.decide.decision import Decision
 from foldwise.predictions import Predictions
+from foldwise.tables import Table
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ class Task:
         name: the word in `competition.yaml`.
         formulations: name → formulation; the first is the default.
         columns: class names, target columns → names of the common scores.
-        target: cells per target column, class names, separator → (N,) or (N, C) array.
+        target: table, target columns, class names, separator → (N,) or (N, C) array; wrong cells
+            are refused with their line.
         strata: target → (N,) int or (N, L) 0/1 for stratified folds, or float for bins.
         one_hot: target, number of classes → (N, C) target on the common scale.
         decision: number of classes, train and test class shares → default decision.
@@ -105,7 +107,7 @@ class Task:
     name: str
     formulations: Mapping[str, Formulation]
     columns: Callable[[Sequence[str], Sequence[str]], tuple[str, ...]]
-    target: Callable[[Sequence[Sequence[str]], Sequence[str], str | None], np.ndarray]
+    target: Callable[[Table, Sequence[str], Sequence[str], str | None], np.ndarray]
     strata: Callable[[np.ndarray], np.ndarray]
     one_hot: Callable[[np.ndarray, int], np.ndarray]
     decision: Callable[[int, np.ndarray | None, np.ndarray | None], Decision]

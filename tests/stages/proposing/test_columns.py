@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from foldwise.errors import DataError
-from foldwise.stages.proposing.columns import find_asked, find_id, find_meaning
+from foldwise.stages.proposing.asked import find_asked
+from foldwise.stages.proposing.columns import find_id, find_meaning
 from foldwise.stages.proposing.tables import find_tables
 from tests.stages.proposing.raw_folder import names, write_table
 

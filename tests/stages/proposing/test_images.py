@@ -3,17 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foldwise.errors import DataError
-from foldwise.stages.proposing.images import find_class_folders, find_images
+from foldwise.errors import ConfigError, DataError
+from foldwise.stages.proposing.images import find_images
 from foldwise.stages.proposing.tables import find_tables
 from tests.stages.proposing.raw_folder import names, write_pictures, write_table
 
 TRAIN, TEST = names(6), names(3, 50)
 
 
-def find(folder):
+def find(folder, *said):
     tables = find_tables(folder)
-    source = find_images(folder, tables.train, tables.test, "id")
+    source = find_images(folder, tables.train, tables.test, "id", said)
     return None if source is None else source.images
 
 
@@ -94,25 +94,36 @@ def test_nothing_found_is_none(tmp_path):
     assert find(tmp_path) is None
 
 
-@pytest.mark.parametrize(("root", "test"), [("train", "test"), (".", None), ("data/train", "test")])
-def test_a_folder_for_each_class(tmp_path, root, test):
-    for name in ("cat", "dog", "emu"):
-        write_pictures(tmp_path / root / name, ["1.png", "2.png"])
-    if test:
-        write_pictures(tmp_path / test, ["9.png"])
-    found = find_class_folders(tmp_path)
-    assert (found.root, sorted(found.cells)) == (root, sorted(["cat", "dog", "emu"] * 2))
-    assert found.test == test
+def test_each_id_with_its_own_ending(tmp_path):
+    files = [f"{name}.{'png' if i % 2 else 'jpg'}" for i, name in enumerate([*TRAIN, *TEST])]
+    write_pictures(tmp_path / "all", files)
+    tables(tmp_path)
+    assert (find(tmp_path).train, find(tmp_path).extension) == ("all", ".*")
 
 
-def test_train_and_test_images_side_by_side_are_no_classes(tmp_path):
-    write_pictures(tmp_path / "train_images", ["1.png"])
-    write_pictures(tmp_path / "test_images", ["2.png"])
-    assert find_class_folders(tmp_path) is None
+def test_one_ending_for_train_and_another_for_test(tmp_path):
+    write_pictures(tmp_path / "a", [f"{name}.png" for name in TRAIN])
+    write_pictures(tmp_path / "b", [f"{name}.jpg" for name in TEST])
+    tables(tmp_path)
+    images = find(tmp_path)
+    assert (images.train, images.test, images.extension) == ("a", "b", ".*")
 
 
-def test_test_images_among_the_classes_are_an_error(tmp_path):
-    for name in ("cat", "dog", "test"):
-        write_pictures(tmp_path / name, ["1.png", "2.png"])
-    with pytest.raises(DataError, match="lies among"):
-        find_class_folders(tmp_path)
+def test_a_folder_that_was_said_is_taken_among_several(tmp_path):
+    for place in ("big", "small"):
+        write_pictures(tmp_path / place, [f"{name}.png" for name in [*TRAIN, *TEST]])
+    tables(tmp_path)
+    assert find(tmp_path).train == "big"
+    assert find(tmp_path, "small").train == "small"
+    with pytest.raises(ConfigError, match="--images tiny: no column"):
+        find(tmp_path, "tiny")
+
+
+def test_a_broken_npz_is_named_and_objects_in_one_are_no_images(tmp_path):
+    tables(tmp_path)
+    pixels = np.zeros((6, 4, 4), np.uint8)
+    np.savez(tmp_path / "a.npz", x=pixels, y=pixels[:3], o=np.array([{}] * 6, dtype=object))
+    assert find(tmp_path).train == "a.npz:x"
+    (tmp_path / "b.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:200])
+    with pytest.raises(DataError, match=r"b.npz: not a readable"):
+        find(tmp_path)

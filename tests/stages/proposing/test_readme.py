@@ -33,35 +33,6 @@ def test_the_metric_is_what_answers_are_judged_by(text, expected):
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "Pretrained weights are forbidden.",
-        "Pre-trained models are not allowed here.",
-        "You may not use any pretrained networks.",
-        "No pretrained weights, please.",
-        "Train from scratch, without pretrained models.",
-        "Use of pretrained weights is prohibited.",
-    ],
-)
-def test_a_rule_against_pretrained_weights_is_heard(tmp_path, text):
-    assert read(tmp_path, text).no_pretrained is not None
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Pretrained weights are allowed.",
-        "Pretrained weights are not forbidden.",
-        "Pretrained weights help. External data are forbidden.",
-        "External data are not allowed; pretrained models are.",
-        "",
-    ],
-)
-def test_what_is_allowed_is_not_heard_as_forbidden(tmp_path, text):
-    assert read(tmp_path, text).no_pretrained is None
-
-
-@pytest.mark.parametrize(
     ("text", "balanced"),
     [
         ("Train is long-tailed, test is nearly balanced.", True),

@@ -18,7 +18,7 @@ HUB = PretrainedNetwork("resnet50.a1_in1k", True)
 
 
 def looks(*sizes, borders=False, channels=3):
-    return Looks(np.array(sizes), channels, borders, float(borders), 0)
+    return Looks(np.array(sizes), channels, borders, float(borders))
 
 
 PHOTOS, TINY = looks((300, 200), (200, 200), (200, 300)), looks((28, 28), (28, 28))

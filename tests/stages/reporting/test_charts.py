@@ -6,6 +6,7 @@ import numpy as np
 
 from foldwise.stages.reporting.charts import Course, courses, recall_curve, spread_chart
 from foldwise.stages.reporting.strips import common_scale, interval_strip, marks_strip
+from foldwise.stages.reporting.svg import padded, without_outliers
 
 
 def _points(markup: str, look: str) -> list[tuple[float, float]]:
@@ -70,3 +71,20 @@ def test_points_beyond_the_scale_become_arrows() -> None:
 
 def test_shares_of_nothing_are_drawn_at_the_start() -> None:
     assert 'cx="3.00%"' in marks_strip([(0.0, "a")], 0.0)
+
+
+def test_a_first_epoch_far_above_the_others_is_marked_and_does_not_flatten_them() -> None:
+    losses = [133.0, 1.4, 1.3, 1.2, 1.1, 1.0]
+    line = Course([*range(1, 7)], losses, "a", "train")
+    made = courses(
+        [line], x_label="epoch", y_label="loss", about="loss", y_range=without_outliers(losses)
+    )
+    heights = [y for _, y in _points(made, "line a")]
+    assert heights[5] - heights[1] > 100
+    assert made.count("<path") == 1
+    assert ">133</text>" in made
+
+
+def test_a_usual_course_is_shown_whole() -> None:
+    losses = [2.3, 1.4, 1.0, 0.8, 0.7, 0.65, 0.6]
+    assert without_outliers(losses) == padded(losses)

@@ -2,44 +2,73 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from torch import nn
 
 from foldwise import device as machine
+from foldwise.config.loading import from_values
+from foldwise.config.recipe import Recipe
 from foldwise.engine.assemble import Assembly, autocast_dtype
+from foldwise.engine.frozen import frozen_problems
+from foldwise.engine.views import VIEWS
 from foldwise.errors import ConfigError, FoldwiseError, OfflineError
 from foldwise.models.network import Network
-from foldwise.optim.optimizers import build_optimizer
-from foldwise.parts import name_of, options_of
+from foldwise.parts import find
+from foldwise.rundir import Home
+from foldwise.stages.examining.bound import Failure
+from foldwise.tasks.problem import open_problem
 
-Failure = tuple[str, tuple[str, ...], str]
 T = TypeVar("T")
 
 
+def bind_recipe(home: str, recipe: str, name: str) -> list[Failure]:
+    """What cannot be bound or built of a recipe; the job behind `bound.unbound`.
+
+    Args:
+        home: the competition's folder.
+        recipe: resolved, as JSON.
+        name: of the recipe.
+    """
+    resolved = from_values(json.loads(recipe), Recipe, source=f"recipe {name}")
+    return bind_parts(Assembly(open_problem(Home(Path(home))), resolved))
+
+
 def bind_parts(assembly: Assembly) -> list[Failure]:
-    """(rule, problems, remedy) of each part that cannot be bound or built."""
+    """Each part that cannot be bound or built."""
+    recipe = assembly.recipe
     failures = _Failures()
-    failures.attempt("formulation", lambda: assembly.formulation)
+    attempt = failures.attempt
+    attempt("formulation", "formulation", lambda: assembly.formulation)
     if failures.found:
         return failures.found
-    failures.attempt("augment", assembly.augments)
-    failures.attempt("mix-fit", assembly.mix)
-    failures.attempt("loss-fit", assembly.loss)
-    failures.attempt("schedule", assembly.stages)
-    failures.attempt(
-        "precision", lambda: autocast_dtype(assembly.recipe.train.precision, machine.pick())
+    for index, spec in enumerate(recipe.augment):
+        attempt("augment", f"augment.{index}", partial(assembly.augment, spec))
+    for index, view in enumerate(recipe.views):
+        attempt("views", f"views.{index}", partial(find, VIEWS, view, what="view"))
+    attempt("mix-fit", "mix", assembly.mix)
+    attempt("loss-fit", "loss", assembly.loss)
+    attempt("schedule", "train.schedule", assembly.stages)
+    attempt(
+        "precision",
+        "train.precision",
+        lambda: autocast_dtype(recipe.train.precision, machine.pick()),
     )
     num_before = len(failures.found)
-    failures.attempt("weights-file", lambda: assembly.weights)
+    attempt("weights-file", "model.pretrained", lambda: assembly.weights)
     network = None
+    for rule, problems in frozen_problems(recipe).items():
+        failures.found += [Failure(rule, p.key, (p.found,), p.remedy) for p in problems]
     if len(failures.found) == num_before:
-        network = failures.attempt("network", assembly.network)
-    failures.attempt("optimizer", lambda: _optimizer(assembly, network))
+        network = attempt("network", "model", assembly.network)
+    attempt("optimizer", "train.optimizer", lambda: _optimizer(assembly, network))
     if network is not None:
-        failures.attempt("head", lambda: _check_head(assembly, network))
+        attempt("head", "model", lambda: _check_head(assembly, network))
     return failures.found
 
 
@@ -49,25 +78,18 @@ class _Failures:
 
     found: list[Failure] = field(default_factory=list)
 
-    def attempt(self, rule: str, bind: Callable[[], T]) -> T | None:
+    def attempt(self, rule: str, key: str, bind: Callable[[], T]) -> T | None:
         try:
             return bind()
         except FoldwiseError as problem:
             rule = "weights-offline" if isinstance(problem, OfflineError) else rule
-            self.found.append((rule, problem.problems, problem.remedy))
+            self.found.append(Failure(rule, key, problem.problems, problem.remedy))
             return None
 
 
 def _optimizer(assembly: Assembly, network: Network | None) -> object:
     """The recipe's optimiser; over a stand-in where the network could not be built."""
-    train = assembly.recipe.train
-    return build_optimizer(
-        network or nn.Linear(1, 1),
-        name=name_of(train.optimizer),
-        lr=train.lr,
-        weight_decay=train.weight_decay,
-        options=options_of(train.optimizer),
-    )
+    return assembly.optimizer(network or nn.Linear(1, 1))
 
 
 def _check_head(assembly: Assembly, network: Network) -> None:

@@ -13,6 +13,7 @@ from foldwise.config.plan import FoldsConfig, Plan
 from foldwise.config.recipe import Recipe, StageConfig
 from foldwise.rundir import Home
 from foldwise.samples import Samples
+from foldwise.stages.recipes import Places
 from foldwise.tables import Table
 from foldwise.tasks.task import Task
 
@@ -89,13 +90,13 @@ class RecipeCase:
         ground: the competition.
         name: of the recipe.
         recipe: resolved.
-        given: dotted keys that files or overrides give → where.
+        places: where the keys stand that files or overrides give.
     """
 
     ground: Ground
     name: str
     recipe: Recipe
-    given: Mapping[str, str]
+    places: Places
 
     @property
     def own_stages(self) -> tuple[StageConfig, ...]:

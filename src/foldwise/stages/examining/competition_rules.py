@@ -6,14 +6,13 @@ import difflib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+from foldwise.data.fold_order import is_order
 from foldwise.errors import ConfigError
 from foldwise.metrics import METRICS, bind
 from foldwise.parts import name_of
 from foldwise.stages.examining.cases import Ground
 from foldwise.stages.examining.finding import Fault, error, warning
-from foldwise.stages.examining.schedule_rules import unreadable
-from foldwise.tables import Table
-from foldwise.tasks.labels import is_number
+from foldwise.tables import Table, is_number
 
 _MAX_NAMED = 5
 
@@ -64,17 +63,18 @@ def group_values(ground: Ground) -> Iterator[Fault]:
 
 
 def order_values(ground: Ground) -> Iterator[Fault]:
-    """The order column holds something else than numbers."""
+    """The order column holds something else than numbers or ISO dates."""
     name, table = ground.competition.columns.order, ground.tables.get("train")
     if name is None or table is None or name not in table.frame.columns:
         return
-    bad = [row for row, cell in enumerate(table.frame[name]) if not is_number(cell)]
+    bad = [row for row, cell in enumerate(table.frame[name]) if not is_order(cell)]
     if bad:
         yield error(
             "columns.order",
             f"{table.at(bad[0])}: column {name!r} holds {table.frame[name].iloc[bad[0]]!r}, "
-            f"and {len(bad)} such cells in all; an order is a number",
-            "name a column of numbers, or take it out",
+            f"and {len(bad)} such cells in all; an order is a number or "
+            "an ISO date",
+            "name a column of numbers or dates, or take it out",
         )
 
 
@@ -139,13 +139,6 @@ def deadline(ground: Ground) -> Iterator[Fault]:
         )
 
 
-def duration(ground: Ground) -> Iterator[Fault]:
-    """The limit on inference cannot be read."""
-    limit = ground.competition.limits.inference
-    if limit is not None and (problem := unreadable(limit)):
-        yield error("limits.inference", problem.problems[0], problem.remedy)
-
-
 def _against_sample(ground: Ground) -> Iterator[Fault]:
     sample, competition = ground.tables.get("sample_submission"), ground.competition
     if sample is None or competition.submission.gives != "scores":
@@ -204,7 +197,6 @@ TABLE_RULES: dict[str, Callable[[Ground], Iterator[Fault]]] = {
     "class-order": class_order,
     "metric": metric,
     "deadline": deadline,
-    "duration": duration,
 }
 
 LABEL_RULES: dict[str, Callable[[Ground], Iterator[Fault]]] = {"empty-class": empty_class}

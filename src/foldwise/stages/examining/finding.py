@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from foldwise.errors import FoldwiseError
+from foldwise.stages.recipes import Places
 
 Level = Literal["error", "warning"]
 C = TypeVar("C")
@@ -70,8 +71,7 @@ def apply_rules(
     rules: Mapping[str, Callable[[C], Iterable[Fault]]],
     case: C,
     *,
-    given: Mapping[str, str],
-    file: str,
+    places: Places,
     recipe: str = "",
 ) -> Iterator[Finding]:
     """What the rules find in a case, in the rules' order.
@@ -79,28 +79,13 @@ def apply_rules(
     Args:
         rules: id → rule.
         case: what they look at.
-        given: dotted key → `file:line`, from `config.loading.origins`.
-        file: shown where a key stands nowhere, since its default is at fault.
+        places: where keys stand.
         recipe: name of the recipe.
     """
     for rule, find in rules.items():
         for fault in find(case):
             text = f"{fault.key}: {fault.message}" if fault.key else fault.message
-            where = locate(fault.key, given, file)
-            yield Finding(rule, fault.level, recipe, text, fault.remedy, where)
-
-
-def locate(key: str, given: Mapping[str, str], file: str) -> str:
-    """Where a key stands, or the nearest one around it, or the file.
-
-    >>> locate("train.schedule.warmup", {"train": "b.yaml:3"}, "b.yaml")
-    'b.yaml:3'
-    """
-    while key:
-        if key in given:
-            return given[key]
-        key = key.rpartition(".")[0]
-    return file
+            yield Finding(rule, fault.level, recipe, text, fault.remedy, places.of(fault.key))
 
 
 def from_error(

@@ -96,7 +96,7 @@ def tiny_parts(case: RecipeCase) -> Iterator[Fault]:
 
 
 def unknown_fold(case: RecipeCase) -> Iterator[Fault]:
-    """A fold is asked for that there is not, or twice."""
+    """A fold is asked for that there is not."""
     wanted = case.recipe.folds
     if wanted == "all":
         return
@@ -110,8 +110,6 @@ def unknown_fold(case: RecipeCase) -> Iterator[Fault]:
             f"there is no fold {', '.join(map(str, unknown))}",
             f"there are {', '.join(map(str, known))}",
         )
-    if len(set(wanted)) < len(wanted):
-        yield warning("folds", f"{list(wanted)} names a fold twice", "name each once")
 
 
 def _every_loss() -> set[str]:

@@ -18,6 +18,7 @@ from foldwise.samples import Samples, collect
 from foldwise.stages.examining.cases import Ground
 from foldwise.stages.examining.competition_rules import LABEL_RULES, TABLE_RULES
 from foldwise.stages.examining.finding import Finding, apply_rules, from_error
+from foldwise.stages.recipes import Places
 from foldwise.tables import Table, read_table
 from foldwise.tasks.problem import data_folder, load_competition, read_target
 
@@ -38,14 +39,13 @@ def open_ground(home: Home, plan: Plan | None, found: list[Finding]) -> Ground |
     """
     try:
         competition, task = load_competition(home)
-        given = origins(home.competition)
+        places = Places(shown(home.competition), origins(home.competition))
     except FoldwiseError as problem:
         found += from_error(problem, "config")
         return None
-    file = shown(home.competition)
     ground = Ground(home, competition, task, {}, plan=plan)
     ground = replace(ground, tables=dict(_tables(ground, found)))
-    found += apply_rules(TABLE_RULES, ground, given=given, file=file)
+    found += apply_rules(TABLE_RULES, ground, places=places)
     if _UNREADABLE & {finding.rule for finding in found}:
         return ground
     try:
@@ -54,10 +54,12 @@ def open_ground(home: Home, plan: Plan | None, found: list[Finding]) -> Ground |
         ground = replace(ground, train=train, side_px=_side_px(home))
         ground = replace(ground, target=read_target(competition, task, train))
     except FoldwiseError as problem:
-        found += from_error(problem, "labels" if ground.train is not None else "data", where=file)
+        found += from_error(
+            problem, "labels" if ground.train is not None else "data", where=places.file
+        )
         return ground
     ground = replace(ground, folds=_folds(home, train))
-    found += apply_rules(LABEL_RULES, ground, given=given, file=file)
+    found += apply_rules(LABEL_RULES, ground, places=places)
     return ground
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from itertools import starmap
 
 from foldwise.data.steps import normalised_steps
+from foldwise.engine import frozen
 from foldwise.errors import ConfigError
 from foldwise.parts import name_of
 from foldwise.rundir import read_json
@@ -84,22 +86,7 @@ def channels(case: RecipeCase) -> Iterator[Fault]:
 
 def frozen_augment(case: RecipeCase) -> Iterator[Fault]:
     """Features are computed once, so images cannot be changed from epoch to epoch."""
-    if not case.is_frozen:
-        return
-    if case.recipe.augment:
-        names = ", ".join(name_of(spec) for spec in case.recipe.augment)
-        yield error(
-            "augment",
-            f"{names} cannot be honoured: freeze: backbone computes features once",
-            "take it out, add views, or use freeze: none with trainable: head",
-        )
-    if case.recipe.mix is not None:
-        yield error(
-            "mix",
-            f"{name_of(case.recipe.mix)} cannot be honoured: freeze: backbone computes features "
-            "once",
-            "take it out, or use freeze: none",
-        )
+    yield from starmap(error, frozen.unused_parts(case.recipe))
 
 
 def repeated_views(case: RecipeCase) -> Iterator[Fault]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import starmap
 from pathlib import Path
 
 from foldwise import device as machine
+from foldwise.engine import frozen
 from foldwise.errors import FoldwiseError, OfflineError
 from foldwise.models.packages import find_package
 from foldwise.stages.examining.cases import RecipeCase
@@ -31,14 +33,8 @@ def head_size(case: RecipeCase) -> Iterator[Fault]:
 
 def random_features(case: RecipeCase) -> Iterator[Fault]:
     """A backbone is kept as it is that has never seen an image."""
-    if case.is_pretrained:
-        return
-    if case.is_frozen:
-        yield error(
-            "freeze",
-            "backbone: the network has no pretrained weights, its features are random",
-            "set model.pretrained, or freeze: none",
-        )
+    yield from starmap(error, frozen.random_features(case.recipe))
+    if case.is_pretrained or case.is_frozen:
         return
     train = case.recipe.train
     is_staged = train.schedule.preset == "staged" and not case.own_stages

@@ -13,6 +13,7 @@ from foldwise.data.batches import Batch
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.fit import Loss, NonFiniteLossError, Step, fit
 from foldwise.engine.fitting import fit_plan, fit_state
+from foldwise.losses.terms import total
 from foldwise.models.network import Network
 from foldwise.optim.schedule import Stage, Trainable
 from foldwise.stages.examining.trial_facts import LEARNED_SHARE, Overfit
@@ -79,7 +80,7 @@ def blind_loss(loss: Loss, target: torch.Tensor, num_outputs: int) -> float:
     """The least mean loss that the same outputs for all rows can have.
 
     Args:
-        loss: (N, O) logits, target → (N,).
+        loss: (N, O) logits, target → (N,), or terms by name.
         target: as the loss takes it.
         num_outputs: O.
 
@@ -92,7 +93,7 @@ def blind_loss(loss: Loss, target: torch.Tensor, num_outputs: int) -> float:
 
     def mean_loss() -> torch.Tensor:
         optimizer.zero_grad()
-        value = loss(logits.expand(len(target), -1), target).mean()
+        value = total(loss(logits.expand(len(target), -1), target)).mean()
         value.backward()  # type: ignore[no-untyped-call]
         return value
 

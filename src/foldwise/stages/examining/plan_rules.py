@@ -1,4 +1,4 @@
-"""Rules on `plan.yaml`: recipes, seeds, folds, blends, what is submitted."""
+"""Rules on `plan.yaml`: recipes, folds, blends, what is submitted."""
 
 from __future__ import annotations
 
@@ -27,13 +27,6 @@ def recipe_file(case: PlanCase) -> Iterator[Fault]:
             yield error(
                 f"recipes.{name}", f"there is no {home.recipe(name).name}" + _near(name, known)
             )
-
-
-def seeds_repeated(case: PlanCase) -> Iterator[Fault]:
-    """A seed stands there twice: the second unit would be the first."""
-    seeds = case.plan.seeds
-    if len(set(seeds)) < len(seeds):
-        yield error("seeds", f"{list(seeds)}: a seed stands there twice", "use distinct seeds")
 
 
 def rare_class(case: PlanCase) -> Iterator[Fault]:
@@ -87,7 +80,7 @@ def leaking_groups(case: PlanCase) -> Iterator[Fault]:
 
 
 def fold_column(case: PlanCase) -> Iterator[Fault]:
-    """The folds' scheme needs a column that is not named or not there."""
+    """The folds' scheme needs a column that is not there."""
     folds, ground = case.plan.folds, case.ground
     if folds.scheme == "time_blocks" and ground.competition.columns.order is None:
         yield error(
@@ -98,18 +91,13 @@ def fold_column(case: PlanCase) -> Iterator[Fault]:
         yield error("folds.scheme", f"{folds.scheme}: there is no group column", "use auto")
     if folds.scheme == "column":
         table = ground.tables.get("train")
-        if folds.column is None:
-            yield error("folds.column", "scheme column needs the column's name")
-        elif table is not None and folds.column not in table.frame.columns:
+        assert folds.column is not None
+        if table is not None and folds.column not in table.frame.columns:
             yield error(
                 "folds.column",
                 f"{table.path.name} has no column {folds.column!r}"
                 + _near(folds.column, table.frame.columns),
             )
-    elif folds.column is not None:
-        yield error("folds.column", f"goes with scheme column only, found {folds.scheme}")
-    if folds.gap and folds.scheme != "time_blocks":
-        yield error("folds.gap", f"goes with scheme time_blocks only, found {folds.scheme}")
 
 
 def blend_member(case: PlanCase) -> Iterator[Fault]:
@@ -181,7 +169,6 @@ def _near(name: str, known: Collection[str]) -> str:
 
 RULES: dict[str, Callable[[PlanCase], Iterator[Fault]]] = {
     "recipe-file": recipe_file,
-    "seeds-repeated": seeds_repeated,
     "rare-class": rare_class,
     "leaking-groups": leaking_groups,
     "fold-column": fold_column,

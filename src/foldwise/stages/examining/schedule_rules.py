@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from foldwise.errors import ConfigError
 from foldwise.parts import name_of
 from foldwise.stages.examining.cases import RecipeCase
 from foldwise.stages.examining.finding import Fault, error, warning
-from foldwise.stages.scheduling.clock import seconds
 
 _ADAM_LIKE = ("adam", "radam", "nadam", "adamw", "adabelief", "lamb", "adan", "lion")
 #: Full fine-tuning at 1e-3 from the first epoch scored 0.69 where the frozen features gave 0.92.
@@ -80,7 +78,7 @@ def unused_key(case: RecipeCase) -> Iterator[Fault]:
     if case.own_stages:
         ignored = [f"train.schedule.{key}" for key in ("warmup", "head", "hold")]
         for key in ("train.epochs", "train.lr", "train.min_lr", *ignored):
-            if key in case.given:
+            if key in case.places.given:
                 yield warning(
                     key, "has no effect beside train.schedule.stages", "take one of the two out"
                 )
@@ -169,22 +167,6 @@ def refit_stop(case: RecipeCase) -> Iterator[Fault]:
         )
 
 
-def duration(case: RecipeCase) -> Iterator[Fault]:
-    """A time limit cannot be read."""
-    limit = case.recipe.train.limit
-    if limit is not None and (problem := unreadable(limit)):
-        yield error("train.limit", problem.problems[0], problem.remedy)
-
-
-def unreadable(text: str) -> ConfigError | None:
-    """Why a duration cannot be read; None if it can."""
-    try:
-        seconds(text)
-    except ConfigError as problem:
-        return problem
-    return None
-
-
 RULES: dict[str, Callable[[RecipeCase], Iterator[Fault]]] = {
     "lr-order": lr_order,
     "schedule-length": schedule_length,
@@ -195,5 +177,4 @@ RULES: dict[str, Callable[[RecipeCase], Iterator[Fault]]] = {
     "optimistic-stop": optimistic_stop,
     "cross-stop": cross_stop,
     "refit-stop": refit_stop,
-    "duration": duration,
 }

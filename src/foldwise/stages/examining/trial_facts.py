@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from foldwise.stages.examining.bound import Failure
+
 #: A batch is learned by heart when its loss is below this share of what blind guessing gets.
 LEARNED_SHARE = 0.5
 #: Fewer steps than this say nothing against a network.
@@ -81,11 +83,11 @@ class Tried:
     """What the trial's process gives back.
 
     Attributes:
-        failures: (rule, problems, remedy) of each part that could not be bound.
+        failures: each part that could not be bound.
         facts: None where there was a failure, or the rules had found errors already.
         picture: where the picture of a batch is, else "".
     """
 
-    failures: tuple[tuple[str, tuple[str, ...], str], ...] = ()
+    failures: tuple[Failure, ...] = ()
     facts: TrialFacts | None = None
     picture: str = ""

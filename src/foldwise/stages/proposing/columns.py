@@ -1,17 +1,19 @@
-"""What the columns mean: the id, what is asked, what belongs together, what rises with time."""
+"""What the columns mean: the id, what belongs together, what rises with time."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from foldwise.errors import DataError
+from foldwise.stages.proposing.asked import Asked
 from foldwise.stages.proposing.note import Note, listed
-from foldwise.tables import Table
-from foldwise.tasks.labels import is_number, natural_order
+from foldwise.stages.proposing.said import check_column
+from foldwise.stages.proposing.words import words_of
+from foldwise.tables import Table, ids, is_number
 
 #: Words that name what rows share, from the one near duplicates come from to the widest.
 _GROUP_WORDS = (
@@ -21,29 +23,11 @@ _GROUP_WORDS = (
     *("camera", "device", "location", "site", "scanner", "hospital", "center", "centre", "source"),
 )
 _ORDER_WORDS = ("frame", "time", "timestamp", "date", "index", "order", "position", "step", "slice")
-_TARGET_WORDS = ("label", "target", "class", "category", "grade", "diagnosis", "y", "score")
 _ID_WORDS = re.compile(r"^id$|_id$|id_code|^id_|^image$|^file|^name$|imageid")
 #: A group column whose values fill more than this share of rows alone groups next to nothing.
 _MAX_GROUP_SHARE = 0.9
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the submission asks for.
-
-    Attributes:
-        id: the column that names a sample.
-        targets: label columns of train.
-        cells: columns of the sample submission beside the id → their cells.
-        renamed: column of the sample submission → class or label column, where names differ.
-        notes: the guesses.
-    """
-
-    id: str
-    targets: tuple[str, ...]
-    cells: Mapping[str, Sequence[str]]
-    renamed: Mapping[str, str]
-    notes: tuple[Note, ...]
+#: Repeated ids that are shown.
+_MAX_REPEATS = 5
 
 
 @dataclass(frozen=True)
@@ -61,12 +45,18 @@ class Meaning:
     notes: tuple[Note, ...]
 
 
-def find_id(train: Table, test: Table | None, sample: Table | None) -> str:
+def find_id(train: Table, test: Table | None, sample: Table | None, said: str | None = None) -> str:
     """The column that names a sample.
 
     Raises:
+        ConfigError: a table lacks the column said.
         DataError: no column does, or rows of train share it.
     """
+    if said is not None:
+        for table in (train, *([] if test is None else [test])):
+            check_column(table, "--id", said)
+        _check_unique(train, said)
+        return said
     shared = [str(c) for c in train.frame.columns if test is None or c in test.frame.columns]
     names = [
         str(c) for c in (sample.frame.columns[:1] if sample is not None else ()) if c in shared
@@ -74,50 +64,59 @@ def find_id(train: Table, test: Table | None, sample: Table | None) -> str:
     unique = [c for c in shared if train.frame[c].nunique() == len(train)]
     names += [c for c in unique if _ID_WORDS.search(c.lower())] + unique
     if not names:
-        raise DataError(f"{train.path}: no column names the rows; columns: {', '.join(shared)}")
-    repeats = len(train) - train.frame[names[0]].nunique()
-    if repeats:
         raise DataError(
-            f"{train.path}: column {names[0]!r} names a sample, and {repeats} rows repeat it: "
-            "several rows per image (boxes, masks or several graders)"
+            f"{train.path}: no column names the rows; columns: {', '.join(shared)}",
+            remedy="name it: --id COLUMN",
         )
+    _check_unique(train, names[0])
     return names[0]
 
 
-def find_asked(train: Table, test: Table | None, sample: Table | None, id_column: str) -> Asked:
-    """What the sample submission asks for, or without one, what train has and test lacks.
-
-    Raises:
-        DataError: no label column can be told.
-    """
-    note = Note("id", id_column, "names the rows of " + ("all tables" if sample else "the tables"))
-    if sample is None:
-        target = _lone_target(train, test, id_column)
-        found = Note("label", target, "test lacks it" if test is not None else "by its name")
-        return Asked(id_column, (target,), {}, {}, (note, found))
-    if test is not None and set(sample.frame[sample.frame.columns[0]]) != set(
-        test.frame[id_column]
-    ):
-        first = sample.frame.iloc[0, 0]
+def _check_unique(train: Table, column: str) -> None:
+    """Refuse rows that share an id: a slip in a few, another kind of competition in many."""
+    repeats = len(train) - train.frame[column].nunique()
+    if not repeats:
+        return
+    try:
+        ids(train, column)
+    except DataError as error:
         raise DataError(
-            f"{sample.path}: its ids are not those of {test.path.name} (the first is {first!r}): "
-            "it asks for several rows per image"
-        )
-    names = [str(name) for name in sample.frame.columns[1:]]
-    cells = {name: tuple(sample.frame[name]) for name in names}
-    targets, renamed, why = _match(train, test, names, cells, id_column)
-    found = Note("label", listed(targets), why)
-    return Asked(id_column, targets, cells, renamed, (note, found))
+            *error.problems[:_MAX_REPEATS],
+            f"{train.path}: {repeats} rows in all repeat an id of column {column!r}: a slip, or "
+            "several rows per image (boxes, masks or several graders), which foldwise cannot take",
+            remedy="keep one row for each image, or name another column: --id COLUMN",
+        ) from None
 
 
 def find_meaning(
-    train: Table, test: Table | None, asked: Asked, image_column: str | None
+    train: Table,
+    test: Table | None,
+    asked: Asked,
+    image_column: str | None,
+    said: Sequence[str] = (),
 ) -> Meaning:
-    """Which columns group rows and which orders them, by name and checked by content."""
+    """Which columns group rows and which orders them, by name and checked by content.
+
+    Args:
+        train: the train table.
+        test: the test table.
+        asked: id and labels, which mean nothing else.
+        image_column: leads to the images.
+        said: group columns that a person named.
+
+    Raises:
+        ConfigError: train lacks a column said.
+    """
+    for column in said:
+        check_column(train, "--group", column)
     taken = {asked.id, *asked.targets, image_column}
     free = [str(name) for name in train.frame.columns if name not in taken]
     notes: list[Note] = []
-    group = _find_group(train, test, asked, free, notes)
+    if said:
+        group = tuple(said)
+        notes.append(Note("group", listed(group), "as you said"))
+    else:
+        group = _find_group(train, test, asked, free, notes)
     free = [name for name in free if name not in group]
     order = _find_order(train, group, free, notes)
     free = [name for name in free if name != order]
@@ -125,69 +124,11 @@ def find_meaning(
     return Meaning(group, order, tuple(notes))
 
 
-def _match(
-    train: Table,
-    test: Table | None,
-    names: Sequence[str],
-    cells: Mapping[str, Sequence[str]],
-    id_column: str,
-) -> tuple[tuple[str, ...], Mapping[str, str], str]:
-    """Label columns, renamed columns and the reason, for what the sample submission asks."""
-    known = set() if test is None else set(test.frame.columns)
-    free = [str(c) for c in train.frame.columns if c != id_column and c not in known]
-    if all(name in free for name in names):
-        return tuple(names), {}, "the sample submission asks for it"
-    if len(names) > 1:
-        for column in free:
-            classes = natural_order(train.frame[column].tolist())
-            renamed = _class_columns(names, classes)
-            if renamed is not None:
-                return (column,), renamed, f"its {len(classes)} values are the columns asked for"
-    elif names:
-        shown = {cell for cell in cells[names[0]] if cell}
-        fits = [c for c in free if shown and shown <= set(train.frame[c])]
-        fits.sort(key=lambda c: not _has_word(c, _TARGET_WORDS))
-        if len(fits) == 1 or (fits and _has_word(fits[0], _TARGET_WORDS)):
-            return (fits[0],), {names[0]: fits[0]}, f"its values are what column {names[0]!r} shows"
-    missing = [name for name in names if name not in free]
-    raise DataError(
-        f"the sample submission asks for {listed(missing)}, and no column of {train.path.name} "
-        f"beside its inputs holds that (it has {', '.join(free) or 'none'})"
-    )
-
-
-def _class_columns(names: Sequence[str], classes: Sequence[str]) -> dict[str, str] | None:
-    """Column asked for → class, where they are the same but for a common start; {}: the same."""
-    if set(names) == set(classes):
-        return {}
-    if len(names) != len(classes):
-        return None
-    for start in {name.removesuffix(c) for name in names[:1] for c in classes if name.endswith(c)}:
-        stripped = {name: name.removeprefix(start) for name in names}
-        if set(stripped.values()) == set(classes):
-            return stripped
-    return None
-
-
-def _lone_target(train: Table, test: Table | None, id_column: str) -> str:
-    known = {id_column} if test is None else {id_column, *test.frame.columns}
-    free = [str(c) for c in train.frame.columns if c not in known]
-    named = [c for word in _TARGET_WORDS for c in free if word in _words(c)]
-    if named:
-        return named[0]
-    if len(free) == 1:
-        return free[0]
-    raise DataError(
-        f"{train.path}: there is no sample submission, and the label could be any of "
-        f"{listed(free) or 'no column'}"
-    )
-
-
 def _find_group(
     train: Table, test: Table | None, asked: Asked, free: Sequence[str], notes: list[Note]
 ) -> tuple[str, ...]:
-    """One column: what `split` joins, so that several columns would make finer groups."""
-    named = [c for word in _GROUP_WORDS for c in free if word in _words(c)]
+    """One column: `split` joins rows that agree in any, and two could join nearly all rows."""
+    named = [c for word in _GROUP_WORDS for c in free if word in words_of(c)]
     chosen: str | None = None
     for column in dict.fromkeys(named):
         why_not = _not_a_group(train, test, asked, column)
@@ -232,7 +173,7 @@ def _disjoint(train: Table, test: Table, column: str) -> bool:
 def _find_order(
     train: Table, group: Sequence[str], free: Sequence[str], notes: list[Note]
 ) -> str | None:
-    for column in [c for word in _ORDER_WORDS for c in free if word in _words(c)]:
+    for column in [c for word in _ORDER_WORDS for c in free if word in words_of(c)]:
         cells = train.frame[column]
         if not all(is_number(cell) for cell in cells):
             continue
@@ -267,13 +208,3 @@ def _unused(train: Table, test: Table | None, asked: Asked, free: Collection[str
 def _same_partition(one: pd.Series, other: pd.Series) -> bool:
     pairs = pd.concat([one, other], axis=1).drop_duplicates()
     return len(pairs) == one.nunique() == other.nunique()
-
-
-def _words(column: str) -> set[str]:
-    """`PatientID_no` → patient, id, no."""
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", column)
-    return {word for word in re.split(r"[^a-z]+", parted.lower()) if word}
-
-
-def _has_word(column: str, words: Sequence[str]) -> bool:
-    return bool(_words(column) & set(words))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -25,6 +27,11 @@ class ImageFolder:
 
     name: str
     files: frozenset[str]
+
+    @cached_property
+    def stems(self) -> Counter[str]:
+        """Names without their ending, and how many files bear each."""
+        return Counter(file.removesuffix(Path(file).suffix) for file in self.files)
 
     @cached_property
     def endings(self) -> list[str]:
@@ -56,6 +63,11 @@ def image_folders(data: Path) -> list[ImageFolder]:
     return found
 
 
+def is_below(folder: str, name: str) -> bool:
+    """Whether a folder is another one or lies in it; both relative to the data folder."""
+    return Path(name) in [Path(folder), *Path(folder).parents]
+
+
 def image_arrays(data: Path) -> list[ImageArray]:
     """Arrays of 8-bit images in npy and npz files of the folder and one level below.
 
@@ -67,17 +79,32 @@ def image_arrays(data: Path) -> list[ImageArray]:
 
 
 def _arrays_in(path: Path, data: Path) -> list[ImageArray]:
+    """Told by the headers alone: what lies behind them may be large."""
     name = path.relative_to(data).as_posix()
     try:
-        loaded = np.load(path, mmap_mode="r", allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return [ImageArray(name, len(loaded))] if _holds_images(loaded) else []
-        with loaded:
-            arrays = {key: loaded[key] for key in loaded.files}
-    except (ValueError, EOFError, OSError) as error:
-        raise DataError(f"{path}: not a readable npy or npz file: {error}") from None
-    return [ImageArray(f"{name}:{k}", len(a)) for k, a in arrays.items() if _holds_images(a)]
+        if path.suffix == ".npy":
+            with path.open("rb") as file:
+                return _as_images(name, file)
+        with zipfile.ZipFile(path) as archive:
+            found = []
+            for member in archive.namelist():
+                if member.endswith(".npy"):
+                    with archive.open(member) as packed:
+                        found += _as_images(f"{name}:{member.removesuffix('.npy')}", packed)
+            return found
+    except (ValueError, EOFError, OSError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise DataError(
+            f"{path}: not a readable npy or npz file: {error}",
+            remedy="download or write it again, or take it out of the data folder",
+        ) from None
 
 
-def _holds_images(array: np.ndarray) -> bool:
-    return array.dtype == np.uint8 and array.ndim in (3, 4)
+def _as_images(name: str, file: IO[bytes]) -> list[ImageArray]:
+    version = np.lib.format.read_magic(file)
+    read_header = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
+    shape, _, dtype = read_header(file)
+    return [ImageArray(name, shape[0])] if dtype == np.uint8 and len(shape) in (3, 4) else []

@@ -1,4 +1,4 @@
-"""Where the images of the rows are: by path, by id in a folder, in an array, or by class folder."""
+"""Where the images of the rows are: by path, by id in a folder, or in an array."""
 
 from __future__ import annotations
 
@@ -10,14 +10,17 @@ from pathlib import Path
 import pandas as pd
 
 from foldwise.config.competition import Images
-from foldwise.errors import DataError
+from foldwise.errors import ConfigError
+from foldwise.samples import ANY_ENDING
 from foldwise.stages.proposing.folders import (
     ImageArray,
     ImageFolder,
     image_arrays,
     image_folders,
+    is_below,
 )
 from foldwise.stages.proposing.note import Note
+from foldwise.stages.proposing.said import near
 from foldwise.tables import Table
 
 _PATH_WORDS = re.compile(r"path|file|image|img|photo|picture|name")
@@ -38,60 +41,60 @@ class ImageSource:
     note: Note
 
 
-@dataclass(frozen=True)
-class ClassFolders:
-    """A folder per class.
+def find_images(
+    data: Path, train: Table, test: Table | None, id_column: str, said: Sequence[str] = ()
+) -> ImageSource | None:
+    """How the rows of the tables lead to images; None: no way was found.
 
-    Attributes:
-        root: the folder that holds them.
-        cells: class of each image.
-        test: folder with the images to be answered, or None.
+    Args:
+        data: the raw folder.
+        train: the train table.
+        test: the test table.
+        id_column: names the rows.
+        said: column, folders or array files that a person named; nothing else is looked at.
+
+    Raises:
+        ConfigError: what was said is none of these.
+        DataError: an npy or npz file cannot be read.
     """
-
-    root: str
-    cells: tuple[str, ...]
-    test: str | None
-
-
-def find_images(data: Path, train: Table, test: Table | None, id_column: str) -> ImageSource | None:
-    """How the rows of the tables lead to images; None: no way was found."""
     folders = image_folders(data)
     splits = [train] if test is None else [train, test]
+    shared = [str(c) for c in train.frame.columns if all(c in t.frame.columns for t in splits)]
+    if len(said) == 1 and said[0] in shared:
+        return _by_path(data, splits, folders, said) or _by_row(image_arrays(data), splits, said)
+    arrays = None if not said else _said_arrays(data, said)
+    if said:
+        folders = [f for f in folders if any(is_below(f.name, name) for name in said)]
+        _check_said(data, said, folders, arrays or [], shared)
     return (
-        _by_path(data, splits, folders, id_column)
+        _by_path(data, splits, folders, [c for c in shared if c != id_column])
         or _by_id(splits, folders, id_column)
-        or _by_row(image_arrays(data), splits)
+        or _by_row(image_arrays(data) if arrays is None else arrays, splits, shared)
     )
 
 
-def find_class_folders(data: Path) -> ClassFolders | None:
-    """Folders side by side, all with images: one per class; None: there are none.
+def _said_arrays(data: Path, said: Sequence[str]) -> list[ImageArray]:
+    files = [name for name in said if name.partition(":")[0].endswith((".npy", ".npz"))]
+    if not files:
+        return []
+    return [a for a in image_arrays(data) if a.name in files or a.name.partition(":")[0] in files]
 
-    Raises:
-        DataError: the folder of the test images lies among them.
-    """
-    folders = image_folders(data)
-    nested: dict[str, list[ImageFolder]] = {}
-    for folder in folders:
-        if folder.name != ".":
-            nested.setdefault(str(Path(folder.name).parent), []).append(folder)
-    roots = {root: inside for root, inside in nested.items() if len(inside) > 1}
-    train_named = [root for root in roots if "train" in Path(root).name.lower()]
-    candidates = train_named or [r for r in roots if "test" not in Path(r).name.lower()]
-    if not candidates:
-        return None
-    root = min(candidates, key=lambda name: (len(Path(name).parts), name))
-    inside = [f for f in roots[root] if train_named or not _is_test(f.name)]
-    if len(inside) < 2:
-        return None
-    if len(inside) < len(roots[root]):
-        raise DataError(
-            f"{data / root}: the folder of the test images lies among those of the classes",
-            remedy="move the folders of the classes into one of their own, named train",
-        )
-    tests = [f.name for f in folders if _is_test(f.name) and f not in inside]
-    cells = tuple(Path(folder.name).name for folder in inside for _ in folder.files)
-    return ClassFolders(root, cells, min(tests, default=None))
+
+def _check_said(
+    data: Path,
+    said: Sequence[str],
+    folders: Sequence[ImageFolder],
+    arrays: Sequence[ImageArray],
+    columns: Sequence[str],
+) -> None:
+    for name in said:
+        files = [a.name for a in arrays if a.name == name or a.name.partition(":")[0] == name]
+        if not files and not any(is_below(folder.name, name) for folder in folders):
+            raise ConfigError(
+                f"--images {name}: no column of all tables, no folder with images in {data} and no "
+                f"npy or npz file with some{near(name, columns)}",
+                remedy=f"columns of all tables: {', '.join(columns)}",
+            )
 
 
 def locate_ids(data: Path, cells: Sequence[str], folder: str) -> str | None:
@@ -100,16 +103,11 @@ def locate_ids(data: Path, cells: Sequence[str], folder: str) -> str | None:
     return None if found is None else _ending(found, cells)
 
 
-def _is_test(folder: str) -> bool:
-    return "test" in Path(folder).name.lower()
-
-
 def _by_path(
-    data: Path, splits: Sequence[Table], folders: Sequence[ImageFolder], id_column: str
+    data: Path, splits: Sequence[Table], folders: Sequence[ImageFolder], shared: Sequence[str]
 ) -> ImageSource | None:
-    shared = [c for c in splits[0].frame.columns if all(c in t.frame.columns for t in splits)]
     columns = sorted(
-        (str(name) for name in shared if name != id_column),
+        shared,
         key=lambda name: ("mask" in name.lower(), not _PATH_WORDS.search(name.lower())),
     )
     for column in columns:
@@ -147,6 +145,9 @@ def _by_id(
             return None
         found.append(places)
     pairs = [(a, b) for a in found[0] for b in found[-1] if a[1] == b[1]]
+    pairs = pairs or [
+        ((a, ANY_ENDING), (b, ANY_ENDING)) for a, e in found[0] for b, o in found[-1] if e and o
+    ]
     if not pairs:
         return None
     # A folder of masks may bear the same names; the shortest path is the images'.
@@ -157,19 +158,23 @@ def _by_id(
 
 
 def _ending(folder: ImageFolder, cells: Sequence[str]) -> str | None:
-    """The ending with which most cells are files of the folder; None: fewer than half are."""
-    for ending in ["", *folder.endings]:
-        hits = sum(f"{cell}{ending}" in folder.files for cell in cells)
-        if 2 * hits > len(cells):
-            return ending
-    return None
+    """The ending with which most cells are files of the folder; None: fewer than half are.
+
+    Where no one ending fits all cells and each has one file, it is `.*`.
+    """
+    hits = {e: sum(f"{cell}{e}" in folder.files for cell in cells) for e in ["", *folder.endings]}
+    best = max(hits, key=lambda ending: hits[ending])
+    if hits[best] < len(cells) and all(folder.stems[cell] == 1 for cell in cells):
+        return ANY_ENDING
+    return best if 2 * hits[best] > len(cells) else None
 
 
-def _by_row(arrays: Sequence[ImageArray], splits: Sequence[Table]) -> ImageSource | None:
+def _by_row(
+    arrays: Sequence[ImageArray], splits: Sequence[Table], shared: Sequence[str]
+) -> ImageSource | None:
     if not arrays:
         return None
-    shared = [c for c in splits[0].frame.columns if all(c in t.frame.columns for t in splits)]
-    columns = [str(c) for c in shared if all(_are_rows(table.frame[c]) for table in splits)]
+    columns = [c for c in shared if all(_are_rows(table.frame[c]) for table in splits)]
     columns.sort(key=lambda name: not _ROW_WORDS.search(name.lower()))
     for column in [*columns[:1], None]:
         places = [_array(arrays, table, column, i) for i, table in enumerate(splits)]

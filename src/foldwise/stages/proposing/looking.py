@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
-from foldwise import device
-from foldwise.data.decode import (
-    Picture,
-    as_picture,
-    as_pixels,
-    open_array,
-    open_bytes,
-    to_channels,
-)
-from foldwise.data.shape import fit
+from foldwise.data.decoder_pool import Damaged, Prepared, decode_all
+from foldwise.data.render import pixels_of
 from foldwise.data.sources import ImageRef, read
+from foldwise.data.spec import CacheSpec
 from foldwise.data.steps import crop_border
 from foldwise.errors import DataError
 
@@ -26,6 +18,7 @@ from foldwise.errors import DataError
 NUM_LOOKED = 60
 #: A border is worth cutting where it takes this share of an image's area, in so many images.
 _BORDER_AREA, _BORDER_IMAGES = 0.05, 0.3
+_BORDER_SIDE = 256
 
 
 @dataclass(frozen=True)
@@ -33,18 +26,16 @@ class Looks:
     """What the images looked at are like.
 
     Attributes:
-        sizes: (N, 2) int, width and height in pixels, borders cut where `has_borders`.
+        sizes: (N, 2) width and height in pixels, borders cut where `has_borders`.
         channels: 3, or what arrays of other counts have.
         has_borders: whether black borders are worth cutting.
         border_share: share of images with such a border.
-        num_damaged: images that could not be decoded.
     """
 
     sizes: np.ndarray
     channels: int
     has_borders: bool
     border_share: float
-    num_damaged: int
 
     @property
     def side(self) -> int:
@@ -60,7 +51,7 @@ class Looks:
     @property
     def words(self) -> str:
         """Their size in words: `512 x 340`, `15-64 x 15-61`."""
-        low, high = self.sizes.min(axis=0), self.sizes.max(axis=0)
+        low, high = (ends(axis=0).round().astype(int) for ends in (self.sizes.min, self.sizes.max))
         sides = [f"{a}" if a == b else f"{a}-{b}" for a, b in zip(low, high, strict=True)]
         return " x ".join(sides)
 
@@ -71,7 +62,7 @@ def spread_rows(num_rows: int, num: int) -> np.ndarray:
 
 
 def look(refs: Sequence[ImageRef]) -> Looks:
-    """Open images and measure them.
+    """Decode images, in processes that may die, and measure them.
 
     Args:
         refs: the images to open.
@@ -79,78 +70,56 @@ def look(refs: Sequence[ImageRef]) -> Looks:
     Raises:
         DataError: none can be decoded; the first reasons are given.
     """
-    with ThreadPoolExecutor(device.num_cores()) as pool:
-        results = list(pool.map(_look_at, refs))
-    found = [result for result in results if isinstance(result, _Look)]
+    channels = _channels(refs)
+    # The border is looked for on a smaller picture, which is as good and safe to have here.
+    specs = [CacheSpec.make(_BORDER_SIDE, "stretch", 3)] if channels == 3 else []
+    found, reasons = [], []
+    for position, result in sorted(decode_all(refs, specs), key=lambda pair: pair[0]):
+        if isinstance(result, Damaged):
+            reasons.append(f"{refs[position].key}: {result.reason}")
+        else:
+            found.append(_sizes(result))
     if not found:
-        reasons = [str(result) for result in results[:3]]
-        raise DataError(f"none of {len(refs)} images tried can be decoded", *reasons)
-    full, inner = np.array([o.size for o in found]), np.array([o.inner for o in found])
+        raise DataError(f"none of {len(refs)} images tried can be decoded", *reasons[:3])
+    full, inner = (np.array(sizes) for sizes in zip(*found, strict=True))
     has_border = inner.prod(axis=1) < (1 - _BORDER_AREA) * full.prod(axis=1)
     share = float(has_border.mean())
-    num_channels = int(np.median([o.channels for o in found]))
     return Looks(
         sizes=inner if share >= _BORDER_IMAGES else full,
-        # Grey, palette and alpha become three; counts that only arrays have stay as they are.
-        channels=num_channels if num_channels in (2, *range(5, 65)) else 3,
+        channels=channels,
         has_borders=share >= _BORDER_IMAGES,
         border_share=share,
-        num_damaged=len(refs) - len(found),
     )
 
 
 def load_squares(refs: Sequence[ImageRef], looks: Looks, side: int) -> dict[int, np.ndarray]:
-    """Position → (side, side, 3) uint8, stretched, for the images that can be decoded."""
-
-    def load(ref: ImageRef) -> np.ndarray | None:
-        try:
-            picture = to_channels(open_picture(ref), 3)
-        except DataError:
-            return None  # `prepare` lists damaged images; here a sample is enough.
-        if looks.has_borders:
-            picture = as_picture(crop_border(as_pixels(picture)))
-        return fit(picture, size_px=side, rule="stretch")
-
-    with ThreadPoolExecutor(device.num_cores()) as pool:
-        loaded = enumerate(pool.map(load, refs))
-    return {row: image for row, image in loaded if image is not None}
+    """Position → (side, side, C) uint8, stretched, for the images that can be decoded."""
+    steps = ["crop_border"] if looks.has_borders else []
+    spec = CacheSpec.make(side, "stretch", looks.channels, steps=steps)
+    loaded = {
+        position: pixels_of(result.stored[0], spec.store)
+        for position, result in decode_all(refs, [spec])
+        if isinstance(result, Prepared)  # `prepare` lists damaged images; a sample is enough here.
+    }
+    return dict(sorted(loaded.items()))
 
 
-def open_picture(ref: ImageRef) -> Picture:
-    """The upright 8-bit picture.
-
-    Raises:
-        DataError: it cannot be read or decoded.
-    """
-    try:
-        content = read(ref)
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}") from None
-    opened = open_array(content) if isinstance(content, np.ndarray) else open_bytes(content)
-    return opened[0]
+def _channels(refs: Sequence[ImageRef]) -> int:
+    """3, or what arrays of other counts have: grey, palette and alpha become three."""
+    counts = [_depth(read(ref)) for ref in refs if ref.index is not None]
+    count = int(np.median(counts)) if counts else 3
+    return 3 if count in (1, 3, 4) else count
 
 
-@dataclass(frozen=True)
-class _Look:
-    """One image: its size, what is left without a border, its channels."""
-
-    size: tuple[int, int]
-    inner: tuple[int, int]
-    channels: int
+def _depth(content: bytes | np.ndarray) -> int:
+    is_deep = isinstance(content, np.ndarray) and content.ndim == 3
+    return int(content.shape[2]) if isinstance(content, np.ndarray) and is_deep else 1
 
 
-def _look_at(ref: ImageRef) -> _Look | str:
-    """What the image is like, or why it cannot be decoded."""
-    try:
-        picture = open_picture(ref)
-    except DataError as error:
-        return f"{ref.key}: {error.problems[0]}"
-    pixels = as_pixels(picture)
-    cut = pixels
-    if not isinstance(picture, np.ndarray):
-        cut = crop_border(as_pixels(to_channels(picture, 3)))
-    return _Look(_size(pixels), _size(cut), pixels.shape[2])
-
-
-def _size(pixels: np.ndarray) -> tuple[int, int]:
-    return pixels.shape[1], pixels.shape[0]
+def _sizes(result: Prepared) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Width and height, and what is left of them without a border."""
+    full = float(result.info.width), float(result.info.height)
+    if not result.stored:
+        return full, full
+    cut = crop_border(pixels_of(result.stored[0], "raw")).shape
+    return full, (full[0] * cut[1] / _BORDER_SIDE, full[1] * cut[0] / _BORDER_SIDE)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from foldwise.errors import ConfigError, DataError
 from foldwise.metrics import METRICS
-from foldwise.stages.proposing.note import Note
+from foldwise.stages.proposing.note import Note, listed
 from foldwise.stages.proposing.readme import Readme
 from foldwise.tasks import TASKS
+from foldwise.tasks.labels import sound_rows
 from foldwise.tasks.task import Evidence, Guess, Task
 
 #: Below this a guess counts as undecided, and so do two tasks nearer to each other than that.
@@ -58,8 +59,10 @@ def find_question(
     """
     _check_flags(task, metric)
     named = _named_metrics(readme, metric)
-    evidence = Evidence(targets=targets, asked=asked, readme=readme.text, metric=None)
+    evidence = Evidence(targets=_sound(targets), asked=asked, readme=readme.text, metric=None)
     claims = _claims(evidence, named, task)
+    if not claims and task is not None:  # Whoever names the task may mean odd cells as labels.
+        claims = _claims(replace(evidence, targets=targets), named, task)
     if not claims:
         raise DataError(*_unrecognised(task, named))
     (chosen, guess), unsure = claims[0], _unsure(claims, task)
@@ -74,6 +77,15 @@ def find_question(
     measure, more, note = _metric(TASKS[chosen], guess, named, metric, ask, undecided)
     notes = (Note("task", chosen, why), note)
     return Question(TASKS[chosen], guess, measure, more, tuple(undecided), notes)
+
+
+def _sound(targets: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The rows that tell a task; those left out are refused by line when the target is read."""
+    sound = sound_rows(targets)
+    return {
+        name: [cell for cell, is_sound in zip(cells, sound, strict=True) if is_sound]
+        for name, cells in targets.items()
+    }
 
 
 def _check_flags(task: str | None, metric: str | None) -> None:
@@ -143,11 +155,16 @@ def _metric(
         note = Note("metric", able[0], f"the text says {named[able[0]]!r}{also}")
         return able[0], tuple(able[1:]), note
     if ask is not None:
-        answer = ask(f"metric ({', '.join(task.metrics)})", guess.metric)
+        also = f"; the text says {listed(list(named.values()))!r}, which cannot score it"
+        question = f"metric ({', '.join(task.metrics)}{also if named else ''})"
+        answer = ask(question, guess.metric)
         _check_flags(None, answer)
         return _as_said(answer, task)
-    undecided.append(f"metric {guess.metric}: nothing beside the data names one")
-    return guess.metric, (), Note("metric", guess.metric, "usual for the task; nothing names one")
+    why = "nothing beside the data names one"
+    if named:
+        why = f"the text says {listed(list(named.values()))!r}, which cannot score {task.name}"
+    undecided.append(f"metric {guess.metric}: {why}")
+    return guess.metric, (), Note("metric", guess.metric, f"usual for the task; {why}")
 
 
 def _as_said(metric: str, task: Task) -> tuple[str, tuple[str, ...], Note]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foldwise.metrics import METRICS, Metric
+from foldwise.stages.proposing.rules import EXTERNAL, PRETRAINED, ban_on
 
 _FILES = re.compile(
     r"(readme|overview|description|evaluation|rules|about|data)[^/]*", re.IGNORECASE
@@ -19,7 +20,6 @@ _TEST_BALANCED = re.compile(
     r"test (set |split |data |images |rows )?(is|are|was) "
     r"((nearly|almost|roughly|approximately|about|class-?|perfectly) ?)*balanced"
 )
-_NO = r"(forbidden|prohibited|banned|disallowed|(not|n't) (be )?(allowed|permitted|used))"
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ def read_readme(data: Path) -> Readme:
         files=tuple(path.name for path in paths),
         metrics=metrics_named(text, METRICS),
         test_balanced=_found(_TEST_BALANCED, text),
-        no_pretrained=_found(_forbids(r"pre-?trained"), text),
-        no_external=_found(_forbids(r"external (data|images)"), text),
+        no_pretrained=ban_on(PRETRAINED, text),
+        no_external=ban_on(EXTERNAL, text),
     )
 
 
@@ -84,12 +84,6 @@ def metrics_named(text: str, metrics: Mapping[str, Metric]) -> dict[str, str]:
         if found:
             return found
     return {}
-
-
-def _forbids(what: str) -> re.Pattern[str]:
-    """A sentence that forbids something: `no X`, `X ... not allowed`, `may not use X`."""
-    denied = r"(\bno|without|forbid\w*|prohibit\w*|not (use|allow\w*|permit\w*)) ([\w-]+ ){0,3}"
-    return re.compile(rf"{denied}{what}|{what}[^.;\n]{{0,60}}?(?<!not ){_NO}")
 
 
 def _found(pattern: re.Pattern[str], text: str) -> str | None:

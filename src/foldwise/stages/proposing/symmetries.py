@@ -54,7 +54,7 @@ class Sample:
     """Images to measure on.
 
     Attributes:
-        images: (N, SIDE, SIDE, 3) uint8.
+        images: (N, SIDE, SIDE, C) uint8; C is 3 where a network looks at them.
         target: (N, C) numbers to predict.
         labels: (N,) int columns of the target where each row has one class, or None.
         groups: (N,) what belongs together, or None.
@@ -126,11 +126,16 @@ def notes_of(measured: Measured, classes: tuple[str, ...]) -> list[Note]:
     """A line for each symmetry: what was measured, and the first classes it swaps."""
     notes = []
     for name, verdict in measured.verdicts.items():
-        swaps = [f"{classes[s.true]} → {classes[s.said]} ({s.share:.0%})" for s in verdict.swaps]
+        swaps = swapped(verdict, classes)
         named = f"; {', '.join(swaps[:2])}{' ...' * (len(swaps) > 2)}" if swaps else ""
         value = f"{name}: {'harmless' if verdict.is_harmless else 'left out'}"
         notes.append(Note("symmetry", value, f"{_WORDS[name]}: {verdict.why}{named}"))
     return notes
+
+
+def swapped(verdict: Verdict, classes: tuple[str, ...]) -> list[str]:
+    """Every pair of classes that a symmetry swaps, such as `6 → 9 (40%)`."""
+    return [f"{classes[s.true]} → {classes[s.said]} ({s.share:.0%})" for s in verdict.swaps]
 
 
 def _verdict(
@@ -162,10 +167,16 @@ def _folds(sample: Sample) -> np.ndarray:
 
 
 def _pixels(images: np.ndarray) -> Features:
-    """20 x 20 grey pixels."""
+    """20 x 20 grey pixels; grey is the mean of channels where there are not three."""
     size = (_PIXEL_SIDE, _PIXEL_SIDE)
-    small = [Image.fromarray(i).convert("L").resize(size, Image.Resampling.BOX) for i in images]
+    small = [_grey(image).resize(size, Image.Resampling.BOX) for image in images]
     return np.stack([np.asarray(i, dtype=np.float64).ravel() / 255.0 for i in small]), None
+
+
+def _grey(image: np.ndarray) -> Image.Image:
+    if image.shape[2] == 3:
+        return Image.fromarray(image).convert("L")
+    return Image.fromarray(image.mean(axis=2).round().astype(np.uint8))
 
 
 def _network_features(network: PretrainedNetwork, cache: Path) -> Extract:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from foldwise.errors import DataError
+from foldwise.errors import ConfigError, DataError
 from foldwise.stages.proposing.note import Note
+from foldwise.stages.proposing.said import NONE, Said, near
 from foldwise.tables import Table, read_table
 
 _ENDINGS = (".csv", ".tsv", ".parquet", ".pq")
@@ -19,6 +20,7 @@ _NAMES = {
     "test": re.compile(r"test"),
     "train": re.compile(r"train|label"),
 }
+_NOTHING = Said()
 _EXACT = {"sample": ("sample_submission", "submission"), "test": ("test",), "train": ("train",)}
 
 
@@ -41,21 +43,25 @@ class FoundTables:
     seen: tuple[str, ...]
 
 
-def find_tables(data: Path) -> FoundTables:
+def find_tables(data: Path, said: Said = _NOTHING) -> FoundTables:
     """Look for tables in a folder and one level below.
 
     Raises:
+        ConfigError: a flag names a table that is not there.
         DataError: a table that bears the name of a split cannot be read.
     """
     tables, notes = _read(data)
-    sample, why_sample = _find_sample(tables)
-    rest = [table for table in tables if table is not sample]
-    test, why_test = _find_test(rest, sample)
+    flags = {"--train": said.train, "--test": said.test, "--sample": said.sample}
+    taken = {flag: _named(tables, data, flag, name) for flag, name in flags.items() if name}
+    rest = [table for table in tables if not any(table is one for one in taken.values())]
+    sample, why_sample = _taken(taken, "--sample") or _find_sample(rest)
+    rest = [table for table in rest if table is not sample]
+    test, why_test = _taken(taken, "--test") or _find_test(rest, sample)
     rest = [table for table in rest if table is not test]
-    train, why_train = _find_train(rest, sample)
+    train, why_train = _taken(taken, "--train") or _find_train(rest, sample)
     if train is not None:
         notes.append(Note("train table", _name(train, data), why_train))
-    if test is None and sample is not None and train is not None:
+    if test is None and said.test is None and sample is not None and train is not None:
         test, why_test = sample, "no test table: its ids are the test rows"
     if test is not None:
         notes.append(Note("test table", _name(test, data), why_test))
@@ -65,6 +71,24 @@ def find_tables(data: Path) -> FoundTables:
     if left:
         notes.append(Note("other tables", ", ".join(left), "not used"))
     return FoundTables(train, test, sample, tuple(notes), tuple(_describe(t, data) for t in tables))
+
+
+def _named(tables: Sequence[Table], data: Path, flag: str, name: str) -> Table | None:
+    """The table that a flag names; None: it says that there is none."""
+    names = [_name(table, data) for table in tables]
+    if name == NONE and flag != "--train":
+        return None
+    if name not in names:
+        raise ConfigError(
+            f"{flag} {name}: no such table in {data}{near(name, names)}",
+            remedy=f"tables seen: {', '.join(names) or 'none'}",
+        )
+    return tables[names.index(name)]
+
+
+def _taken(taken: Mapping[str, Table | None], flag: str) -> tuple[Table | None, str] | None:
+    """What a flag says, as the guesses are; None: it says nothing."""
+    return (taken[flag], "as you said") if flag in taken else None
 
 
 def _read(data: Path) -> tuple[list[Table], list[Note]]:

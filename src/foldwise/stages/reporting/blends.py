@@ -21,7 +21,13 @@ def blends(material: Material) -> list[dict[str, Any]]:
 
 
 def gain_sentence(gain: dict[str, Any], is_plain: bool) -> str:
-    """What a blend is worth over its best member, in words."""
+    """What a blend is worth over its best member, in words.
+
+    Args:
+        gain: as in the blend's record.
+        is_plain: whether it is the plain mean.
+    """
+    left = [name for name, weight in gain["weights"].items() if weight]
     best, cross = gain["best_member"], gain["cross_fitted_gain"]
     if cross is None:
         return (
@@ -36,6 +42,11 @@ def gain_sentence(gain: dict[str, Any], is_plain: bool) -> str:
         return f"The blend is a gain: {size}."
     if gain["verdict"] == "loss":
         return f"The blend is a loss: {size}. Hand in {best} instead."
+    if is_plain and len(left) == 1:
+        return (
+            f"Of its members one remained, {left[0]}: the others are too far behind to be averaged "
+            f"with it. Against the best single member: {size}."
+        )
     rest = (
         "As a plain mean it still is the safer choice: it hangs less on which member looked best."
         if is_plain

@@ -54,7 +54,7 @@ def courses(
     about: str,
     y_range: tuple[float, float] | None = None,
 ) -> Markup:
-    """Lines with their names at their ends."""
+    """Lines with their names at their ends; points above `y_range` are marked at its edge."""
     known = [y for line in lines for y in line.ys if y is not None]
     xs = [x for line in lines for x in line.xs]
     names = [line.name for line in lines if line.name]
@@ -67,6 +67,7 @@ def courses(
         right=_RIGHT + room,
     )
     drawn = [_course(line, frame) for line in lines]
+    drawn += _beyond(lines, frame)
     return _chart(about, frame.axes, *drawn, *_names(lines, frame))
 
 
@@ -159,6 +160,22 @@ def _course(line: Course, frame: Frame) -> Markup:
             parts[-1].append(f"{frame.x(x):.1f},{frame.y(y):.1f}")
     drawn = [_stroke(part, line.look) for part in parts if part]
     return Markup("").join(drawn)
+
+
+def _beyond(lines: Sequence[Course], frame: Frame) -> list[Markup]:
+    """An arrow for every place that has a point above the scale, with the highest value there."""
+    tops: dict[float, tuple[float, str]] = {}
+    for line in lines:
+        for x, y in zip(line.xs, line.ys, strict=True):
+            if y is not None and y > frame.y.high and y > tops.get(x, (y - 1, ""))[0]:
+                tops[x] = (y, line.look.split()[0])
+    found = []
+    for x, (y, look) in tops.items():
+        left, top = frame.x(x), frame.y.end
+        arrow = f"M{left:.1f} {top - 9:.1f}l5 8h-10Z"
+        found.append(tag("path", tag("title", f"{y:.4g}"), d=arrow, class_=f"dot {look}"))
+        found.append(tag("text", f"{y:.3g}", x=left + 8, y=top - 1, class_="label"))
+    return found
 
 
 def _stroke(points: Sequence[str], look: str) -> Markup:

@@ -1,4 +1,4 @@
-"""The ground the scores stand on: the question with its assumptions, the audit, the folds."""
+"""The ground the scores stand on: the audit and the folds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 
 from foldwise import samples as samples_file
-from foldwise.config.writing import in_flow
-from foldwise.parts import name_of
 from foldwise.stages.reporting.errors_view import heat
 from foldwise.stages.reporting.material import Material
 from foldwise.stages.reporting.strips import share_strip
@@ -22,36 +20,6 @@ _MAX_SIZE_CLASSES = 12
 _MAX_SIZES = 12
 #: A class's share in a fold over its share in all rows, minus 1, from which a cell is coloured.
 _STEPS = (0.05, 0.15, 0.3)
-
-
-def question_view(material: Material) -> list[tuple[str, str]]:
-    """What is asked and what was assumed, as pairs of words."""
-    asked, rules = material.competition, material.competition.rules
-    plan = material.plan
-    more = ", ".join(map(name_of, asked.more_metrics))
-    facts: list[tuple[str, str | None]] = [
-        ("task", asked.task + (f", {len(asked.classes)} classes" if asked.classes else "")),
-        ("metric", in_flow(asked.metric) + (f"; also {more}" if more else "")),
-        ("submission", f"{asked.submission.gives} in the sample submission's columns"),
-        ("target", ", ".join(asked.columns.target)),
-        ("groups", ", ".join(asked.columns.group) or "no column; duplicates share a fold"),
-        ("order", asked.columns.order),
-        ("test prior", _prior(asked.test_prior)),
-        ("folds", None if plan is None else f"{plan.folds.count}, scheme {plan.folds.scheme}"),
-        ("seeds", None if plan is None else ", ".join(map(str, plan.seeds))),
-        ("damaged images", f"{asked.on_damaged} the run"),
-        ("pretrained weights", rules.pretrained),
-        ("external data", rules.external_data),
-        (
-            "submissions a day",
-            None if rules.daily_submissions is None else str(rules.daily_submissions),
-        ),
-        ("final picks", str(rules.final_picks)),
-        ("inference limit", asked.limits.inference),
-        ("deadline", None if asked.deadline is None else asked.deadline.isoformat(" ", "minutes")),
-        ("data", asked.data),
-    ]
-    return [(name, value) for name, value in facts if value]
 
 
 def audit_view(material: Material) -> dict[str, Any] | None:
@@ -142,14 +110,6 @@ def _leaning(share: float, every: float) -> str:
     off = share / every - 1
     step = sum(abs(off) >= limit for limit in _STEPS)
     return "" if step == 0 else f"{'u' if off > 0 else 'd'}{step}"
-
-
-def _prior(prior: Any) -> str:
-    if prior == "train":
-        return "as in train"
-    if isinstance(prior, dict):
-        return ", ".join(f"{name} {share:g}" for name, share in prior.items())
-    return str(prior)
 
 
 def _sizes(found: dict[str, Any]) -> dict[str, Any] | None:

@@ -65,7 +65,7 @@ class Run:
 
     @property
     def kind(self) -> str:
-        """`recipe`, `reference`, `blend` or `external`."""
+        """`recipe`, `reference` or `blend`."""
         return str(self.record["kind"])
 
     @cached_property

@@ -14,8 +14,9 @@ from foldwise.parts import name_of
 from foldwise.stages.commit import commit_of
 from foldwise.stages.progress import duration
 from foldwise.stages.reporting import words
+from foldwise.stages.reporting.assumptions_view import guesses_view, question_view
 from foldwise.stages.reporting.blends import blends
-from foldwise.stages.reporting.ground_view import audit_view, folds_view, question_view
+from foldwise.stages.reporting.ground_view import audit_view, folds_view
 from foldwise.stages.reporting.material import Material
 from foldwise.stages.reporting.run_pages import run_pages
 from foldwise.stages.reporting.score_table import score_table
@@ -75,6 +76,7 @@ def _content(material: Material) -> dict[str, Any]:
         "runs": runs,
         "anchors": _Anchors({run["label"]: f"run-{k}" for k, run in enumerate(runs, start=1)}),
         "question": question_view(material),
+        "guesses": guesses_view(material),
         "audit": audit_view(material),
         "folds": folds_view(material),
         "spread": spread_view(material, submitted),

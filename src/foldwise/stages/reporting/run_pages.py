@@ -22,6 +22,7 @@ from foldwise.stages.reporting.errors_view import (
 )
 from foldwise.stages.reporting.fed import fed_batch
 from foldwise.stages.reporting.material import Material, Run
+from foldwise.stages.reporting.svg import without_outliers
 from foldwise.stages.reporting.words import moment
 
 #: More names than that would not find room at the ends of their lines.
@@ -39,30 +40,29 @@ def run_pages(material: Material, first: str | None) -> list[dict[str, Any]]:
     order = [*material.scored, *(run for run in material.runs if run.scores is None)]
     shown = [run for run in order if run.kind != "reference"]
     shown.sort(key=lambda run: run.label != first)
-    return [_page(material, run) for run in shown]
+    opened = _opened(shown)
+    return [{**_page(material, run), "is_open": run.label in opened} for run in shown]
+
+
+def _opened(shown: list[Run]) -> set[str]:
+    """The first run and, should that be a blend, the best recipe with its curves."""
+    recipes = [run for run in shown if run.kind == "recipe"]
+    return {run.label for run in [*shown[:1], *recipes[:1]]}
 
 
 def learning_view(scores: dict[str, Any]) -> dict[str, Any] | None:
-    """Two charts of all units, and whether they speak of over- or underfitting."""
+    """Charts of all units, and whether they speak of over- or underfitting."""
     found = scores["learning"]
     if found is None:
         return None
     units = [unit for unit in found["units"] if unit["rows"]]
-    losses = [
-        *(_course(unit, "train_loss", "b thin") for unit in units),
-        *(_course(unit, "valid_loss", "a thin") for unit in units),
-        _mean(units, "train_loss", "b", "train"),
-        _mean(units, "valid_loss", "a", "held out"),
-    ]
     metric = scores["metric"]["label"]
     return {
         "verdict": found["verdict"],
         "sentence": found["sentence"].removeprefix(f"{found['verdict']}: "),
         "rule": found["rule"],
         "num_units": len(units),
-        "loss": courses(
-            losses, x_label="epoch", y_label="loss", about="training and held-out loss by epoch"
-        ),
+        "losses": [_loss_chart(units, name) for name in ("loss", *_terms(units))],
         "score": _score_chart(units, metric),
     }
 
@@ -125,14 +125,45 @@ def _facts(run: Run) -> list[tuple[str, str]]:
 
 def _course(unit: dict[str, Any], column: str, look: str, name: str = "") -> Course:
     rows = unit["rows"]
-    return Course([row["epoch"] for row in rows], [row[column] for row in rows], look, name)
+    return Course([row["epoch"] for row in rows], [row.get(column) for row in rows], look, name)
 
 
 def _mean(units: list[dict[str, Any]], column: str, look: str, name: str) -> Course:
     """The mean over the units of each epoch that all of them have."""
-    columns = list(zip(*([row[column] for row in unit["rows"]] for unit in units), strict=False))
+    columns = list(
+        zip(*([row.get(column) for row in unit["rows"]] for unit in units), strict=False)
+    )
     means = [None if None in values else sum(values) / len(values) for values in columns]
     return Course(list(range(1, len(means) + 1)), means, look, name)
+
+
+def _terms(units: list[dict[str, Any]]) -> list[str]:
+    """Names of the loss's terms, where it names them."""
+    columns = dict.fromkeys(column for unit in units for column in unit["rows"][0])
+    known = ("train_loss", "valid_loss", "valid_score")
+    return [
+        column.removeprefix("train_")
+        for column in columns
+        if column.startswith("train_") and column not in known
+    ]
+
+
+def _loss_chart(units: list[dict[str, Any]], name: str) -> Markup:
+    """The loss or one of its terms, in training and on the held-out fold."""
+    lines = [
+        *(_course(unit, f"train_{name}", "b thin") for unit in units),
+        *(_course(unit, f"valid_{name}", "a thin") for unit in units),
+        _mean(units, f"train_{name}", "b", "train"),
+        _mean(units, f"valid_{name}", "a", "held out"),
+    ]
+    label = name if name == "loss" else f"{name.replace('_', ' ')}, a term of the loss"
+    return courses(
+        lines,
+        x_label="epoch",
+        y_label=label,
+        about=f"training and held-out {label} by epoch",
+        y_range=without_outliers([y for line in lines for y in line.ys if y is not None]),
+    )
 
 
 def _score_chart(units: list[dict[str, Any]], metric: str) -> Markup:

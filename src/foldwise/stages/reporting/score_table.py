@@ -10,7 +10,7 @@ from foldwise.stages.reporting.strips import axis_strip, common_scale, interval_
 from foldwise.stages.reporting.svg import Scale, isolated
 from foldwise.stages.reporting.words import metric_sentence
 
-_LOOKS = {"recipe": "a", "blend": "b", "external": "a", "reference": "c"}
+_LOOKS = {"recipe": "a", "blend": "b", "reference": "c"}
 
 
 def score_table(material: Material, submitted: str | None) -> dict[str, Any] | None:
@@ -44,7 +44,7 @@ def _simple_references(runs: list[Run]) -> list[dict[str, Any]]:
     """Majority and thumbnails, as the run with the most rows has them."""
     fullest = max(runs, key=lambda run: run.scores["num_rows"] if run.scores else 0)
     assert fullest.scores is not None
-    return [r for r in fullest.scores["references"] if r["run"] is None]
+    return [r for r in fullest.scores["references"] if not r["name"].endswith("frozen")]
 
 
 def _scale(runs: list[Run], simple: list[dict[str, Any]]) -> Scale:

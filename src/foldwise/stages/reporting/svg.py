@@ -107,6 +107,21 @@ def padded(values: Sequence[float], share: float = 0.06) -> tuple[float, float]:
     return low - room, high + room
 
 
+def without_outliers(values: Sequence[float], reach: float = 6.0) -> tuple[float, float]:
+    """As `padded`, but the upper end leaves out values far above the others.
+
+    Far above is more than `reach` times the distance of the quartiles over the upper one.
+
+    >>> without_outliers([133.0, 1.4, 1.3, 1.2, 1.1, 1.0]) == padded([1.4, 1.3, 1.2, 1.1, 1.0])
+    True
+    """
+    finite = sorted(value for value in values if math.isfinite(value))
+    if len(finite) < 4:
+        return padded(finite)
+    low, high = (finite[round(share * (len(finite) - 1))] for share in (0.25, 0.75))
+    return padded([value for value in finite if value <= high + reach * (high - low)])
+
+
 def tick_text(value: float, ticks: Sequence[float]) -> str:
     """A tick's label with no more digits than tell the ticks apart.
 

@@ -6,26 +6,8 @@ import re
 from datetime import datetime, timedelta
 
 from foldwise import device as machine
+from foldwise.config.duration import seconds
 from foldwise.errors import ConfigError
-
-_UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|d)")
-
-
-def seconds(text: str) -> float:
-    """A duration such as `40m`, `9h`, `1h30m` in seconds.
-
-    Raises:
-        ConfigError: it is none.
-
-    >>> seconds("1h30m")
-    5400.0
-    """
-    compact = text.replace(" ", "")
-    parts = _PART.findall(compact)
-    if not parts or "".join(number + unit for number, unit in parts) != compact:
-        raise ConfigError(f"{text!r} is no duration", remedy="write it as 90s, 40m, 9h or 1h30m")
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
 
 
 def until(text: str, *, now: datetime | None = None) -> float:

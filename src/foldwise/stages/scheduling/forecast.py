@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,10 +18,12 @@ from foldwise.config.recipe import Recipe
 from foldwise.config.writing import fingerprint
 from foldwise.publish import publish_json
 from foldwise.rundir import Home, read_json
-from foldwise.stages.train import needs_features, side_by_side
+from foldwise.stages.scheduling.lanes import needs_features, side_by_side
 from foldwise.stages.training.unit import Unit, identity
 from foldwise.tasks.problem import open_problem
 
+#: A schedule is not shortened below this many epochs: what is left out then helps the others.
+MIN_EPOCHS = 2
 _TRIAL_S = 3.0
 _MAX_STEPS = 20
 _INFER_BATCHES = 3
@@ -47,46 +50,73 @@ class Rates:
     infer: float
 
 
-def measure(home: Home, recipes: dict[str, Recipe]) -> tuple[dict[str, Rates], dict[str, str]]:
+#: Of a recipe there was no time to try: taken for slow, so that others go first.
+UNKNOWN = Rates(start_s=5.0, train=5.0, infer=10.0)
+
+
+def measure(
+    home: Home,
+    recipes: dict[str, Recipe],
+    *,
+    parallel: int | None = None,
+    seconds: float | None = None,
+) -> tuple[dict[str, Rates], dict[str, str]]:
     """Rates of recipes by a few seconds' trial each; known ones are reread.
 
     Args:
         home: with prepared images and folds.
         recipes: name → resolved recipe.
+        parallel: units side by side, as in training; None: by GPUs or cores.
+        seconds: that all trials may take; None: no limit.
 
     Returns:
-        Recipe → rates; and for those whose trial failed, as their training would: the error.
+        Recipe → rates, `UNKNOWN` where there was no time for a trial; and for those whose trial
+        failed, as their training would: the error.
     """
     stored = read_json(home.stamp("rates")) or {}
-    at_once, threads = side_by_side(None)
-    keys = {
-        name: fingerprint([identity(recipe), machine.num_cores(), machine.num_gpus()])
-        for name, recipe in recipes.items()
-    }
+    at_once, threads = side_by_side(parallel)
+    keys = {name: rates_key(recipe, parallel) for name, recipe in recipes.items()}
+    untried = {name: recipe for name, recipe in recipes.items() if keys[name] not in stored}
+    spans = _TRIAL_S if seconds is None else seconds * at_once / max(len(untried), 1) / 4
     jobs = [
         Job(
             name=name,
             function="foldwise.stages.scheduling.forecast:trial",
-            arguments=(str(home.path), json.dumps(recipe.model_dump(mode="json")), threads),
+            arguments=(
+                str(home.path),
+                json.dumps(recipe.model_dump(mode="json")),
+                threads,
+                min(spans, _TRIAL_S),
+            ),
             log=home.path / ".foldwise" / "trial-log.txt",
             threads=threads,
+            stop_at=None if seconds is None else machine.monotonic() + seconds,
         )
-        for name, recipe in recipes.items()
-        if keys[name] not in stored
+        for name, recipe in untried.items()
     ]
     failed: dict[str, str] = {}
     for outcome in run_jobs(jobs, parallel=at_once):
-        if outcome.error is not None:
-            failed[outcome.job.name] = outcome.error
-        else:
+        if outcome.error is None:
             stored[keys[outcome.job.name]] = outcome.value
+        elif not outcome.stopped:
+            failed[outcome.job.name] = outcome.error
     if jobs:
         publish_json(home.stamp("rates"), stored)
-    return {name: Rates(**stored[key]) for name, key in keys.items() if key in stored}, failed
+    rates = {
+        name: Rates(**stored[key]) if key in stored else UNKNOWN
+        for name, key in keys.items()
+        if name not in failed
+    }
+    return rates, failed
 
 
-def trial(home: str, recipe: str, threads: int) -> dict[str, float]:
-    """A few training steps and inference batches of a recipe; the job behind `measure`."""
+def rates_key(recipe: Recipe, parallel: int | None) -> str:
+    """What stored rates depend on: the recipe, the machine, and how many units share it."""
+    return fingerprint([identity(recipe), *side_by_side(parallel), machine.num_gpus()])
+
+
+def trial(home: str, recipe: str, threads: int, seconds: float) -> dict[str, float]:
+    """At most `seconds` of training and a few inference batches; the job behind `measure`."""
     from foldwise.engine.assemble import Assembly
     from foldwise.stages.training.trial import infer_rate, train_rate
 
@@ -98,7 +128,7 @@ def trial(home: str, recipe: str, threads: int) -> dict[str, float]:
     start_s = time.monotonic() - started
     infer = infer_rate(assembly, network, num_batches=_INFER_BATCHES)
     trains = resolved.freeze == "none" and bool(assembly.stages())
-    train = train_rate(assembly, network, seconds=_TRIAL_S, max_steps=_MAX_STEPS) if trains else 0.0
+    train = train_rate(assembly, network, seconds=seconds, max_steps=_MAX_STEPS) if trains else 0.0
     return asdict(Rates(start_s, train, infer))
 
 
@@ -119,20 +149,44 @@ def unit_seconds(unit: Unit, rates: Rates, epochs: int) -> float:
     return (rates.start_s + _UNIT_S + epochs * each + last) * MARGIN
 
 
-def run_seconds(units: Sequence[Unit], rates: Rates, epochs: int) -> float:
-    """Forecast of a run's units that are not done, side by side, features included."""
-    waiting = [unit for unit in units if not unit.is_done()]
+def run_seconds(
+    waiting: Sequence[Unit], rates: Rates, epochs: int, *, parallel: int | None = None
+) -> float:
+    """Forecast of units of one run side by side, features included.
+
+    Args:
+        waiting: units that are not done.
+        rates: of their recipe.
+        epochs: of their schedule.
+        parallel: units at a time; None: by GPUs or cores.
+    """
     if not waiting:
         return 0.0
-    at_once, _ = side_by_side(None)
+    at_once, _ = side_by_side(parallel)
     each = [unit_seconds(unit, rates, epochs) for unit in waiting]
     rounds = float(np.ceil(len(each) / at_once)) * max(each)
-    problem = waiting[0].problem
-    recipe = waiting[0].recipe
+    problem, recipe = waiting[0].problem, waiting[0].recipe
     if needs_features(recipe):
         num_images = (len(problem.train) + len(problem.test)) * len(recipe.views)
         rounds += num_images / (rates.infer * at_once * _ALL_CORES) * MARGIN
     return rounds
+
+
+def epochs_within(
+    units: Sequence[Unit], rates: Rates, seconds: float, *, parallel: int | None = None
+) -> int:
+    """The most epochs, at least `MIN_EPOCHS` and at most all, with which units stay within a time.
+
+    Units that are done count as well, so that asking again when some are gives the same.
+    """
+    whole = num_epochs(units[0].recipe)
+    least = min(MIN_EPOCHS, whole)
+    fits = bisect_right(
+        range(least, whole + 1),
+        seconds,
+        key=lambda epochs: run_seconds(units, rates, epochs, parallel=parallel),
+    )
+    return max(least, least + fits - 1)
 
 
 def num_epochs(recipe: Recipe) -> int:

@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 from foldwise import device as machine
+from foldwise.config.duration import seconds
 from foldwise.config.plan import Plan
 from foldwise.config.recipe import Recipe
+from foldwise.publish import publish_json
 from foldwise.rundir import RunDir, read_json
 from foldwise.stages.display import Display
 from foldwise.stages.progress import duration
-from foldwise.stages.scheduling.budget import Allotment, allot
+from foldwise.stages.scheduling.budget import Allotment, Candidate, allot
 from foldwise.stages.scheduling.forecast import (
+    MIN_EPOCHS,
+    UNKNOWN,
     Rates,
+    epochs_within,
     measure,
     num_epochs,
     run_seconds,
     unit_seconds,
 )
+from foldwise.stages.scheduling.standing import Standing, standing
 from foldwise.stages.train import units_of
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import Problem
 
-#: Kept back at the end for merging, scoring, blending, handing in and the report: measured 1 to
-#: 3 s a run and 5 to 10 s for the report on small data; never less than a twentieth of the time.
-_TAIL_S = 15.0
-_TAIL_RUN_S = 4.0
-_TAIL_SHARE = 0.05
+#: Kept back at the end for merging, scoring, blending, handing in and the report: what it took
+#: last time and half as much again; before that, measured on small data, 1 to 3 s a run and 5 to
+#: 10 s for the report. Never less than a twentieth of the time, never more than a fifth.
+_TAIL_S, _TAIL_RUN_S, _TAIL_MARGIN = 15.0, 4.0, 1.5
+_LEAST_TAIL, _MOST_TAIL = 0.05, 0.2
+#: Of the time left for training, what trials may take.
+_TRIALS_SHARE = 0.3
+#: A recorded length that is shorter than this share of what a limit allows had another reason.
+_NEAR = 0.6
+_TAIL = "tail"
 
 
 @dataclass(frozen=True)
@@ -50,125 +61,157 @@ class Schedule:
     stop_at: float | None
 
     @property
+    def parallel(self) -> int | None:
+        """Units side by side; None: by GPUs or cores."""
+        return None if self.plan.parallel == "auto" else self.plan.parallel
+
+    @cached_property
     def train_until(self) -> float | None:
         """When training must be over for the rest to be done in time."""
         if self.stop_at is None:
             return None
-        tail = max(
-            _TAIL_S + _TAIL_RUN_S * len(self.recipes), _TAIL_SHARE * (self.stop_at - self.started)
+        whole = max(self.stop_at - self.started, 0.0)
+        took = read_json(self.problem.home.stamp(_TAIL))
+        usual = (
+            _TAIL_S + _TAIL_RUN_S * len(self.recipes)
+            if took is None
+            else _TAIL_MARGIN * float(took["seconds_per_run"]) * len(self.recipes)
         )
-        return self.stop_at - tail
+        return self.stop_at - min(max(usual, _LEAST_TAIL * whole), _MOST_TAIL * whole)
 
-    def units(self, name: str, seeds: Sequence[int], epochs: int | None) -> list[Unit]:
-        """The units of a recipe."""
+    def remember_tail(self, seconds: float) -> None:
+        """Keep how long the end of this command took, for the next one with a limit."""
+        per_run = seconds / max(len(self.recipes), 1)
+        publish_json(self.problem.home.stamp(_TAIL), {"seconds_per_run": per_run})
+
+    def units(self, name: str, epochs: int | None) -> list[Unit]:
+        """All units of a recipe at a number of epochs; None: its whole schedule."""
         run = RunDir(self.problem.home.runs / name)
-        return units_of(self.problem, self.recipes[name], run, seeds=seeds, epochs=epochs)
-
-    def costs(self, units: Sequence[Unit]) -> dict[str, float]:
-        """Unit → its forecast in seconds, for those that are not done."""
-        return {
-            unit.name: unit_seconds(
-                unit,
-                self.rates[unit.run.name],
-                unit.epochs or num_epochs(self.recipes[unit.run.name]),
-            )
-            for unit in units
-            if not unit.is_done()
-        }
+        recipe = self.recipes[name]
+        return units_of(self.problem, recipe, run, seeds=self.plan.seeds, epochs=epochs)
 
     @cached_property
-    def waiting(self) -> dict[str, int]:
-        """Recipe → units of its whole schedule that are not done."""
+    def standings(self) -> dict[str, Standing]:
+        """Recipe → what of it is done, and the length that the rest must have."""
         return {
-            name: sum(not unit.is_done() for unit in self.units(name, self.plan.seeds, None))
+            name: standing(
+                partial(self.units, name),
+                self._recorded(name),
+                keeps_short=self.stop_at is not None or self._is_by_its_limit(name),
+            )
             for name in self.recipes
         }
 
     @cached_property
-    def begun(self) -> dict[str, int]:
-        """Recipes that an earlier limited run shortened and began → the epochs recorded then."""
-        found = {}
-        for name in self.recipes:
-            record = read_json(RunDir(self.problem.home.runs / name).record)
-            epochs = None if record is None else record.get("epochs")
-            if epochs is not None and self.waiting[name]:
-                found[name] = int(epochs)
-        return found
-
-    @cached_property
     def measured(self) -> tuple[dict[str, Rates], dict[str, str]]:
         """Recipe → rates of this machine, of those that are not done; and errors of trials."""
-        todo = {name: self.recipes[name] for name, count in self.waiting.items() if count}
-        return measure(self.problem.home, todo)
-
-    @property
-    def rates(self) -> dict[str, Rates]:
-        """Recipe → rates of this machine, for those that are not done."""
-        return self.measured[0]
+        todo = {name: self.recipes[name] for name, state in self.standings.items() if state.waiting}
+        until = self.train_until
+        spare = None if until is None else _TRIALS_SHARE * max(until - machine.monotonic(), 0.0)
+        return measure(self.problem.home, todo, parallel=self.parallel, seconds=spare)
 
     @property
     def broken(self) -> dict[str, str]:
         """Recipe → error, where a trial failed: it is not trained, the others are."""
         return self.measured[1]
 
-    def allotment(self, show: Display) -> Allotment:
-        """What is trained, said before it starts.
+    def costs(self, units: Sequence[Unit]) -> dict[str, float]:
+        """Unit → its forecast in seconds."""
+        rates = self.measured[0]
+        return {
+            unit.name: unit_seconds(
+                unit, rates[unit.run.name], unit.epochs or num_epochs(unit.recipe)
+            )
+            for unit in units
+        }
 
-        Raises:
-            BudgetError: there is no time at all.
-        """
-        if not any(self.waiting.values()):
+    def allotment(self, show: Display) -> Allotment:
+        """What is trained, said before it starts."""
+        if not any(state.waiting for state in self.standings.values()):
             show.say("all units are done")
-            return Allotment(dict.fromkeys(self.recipes), self.plan.seeds, 0.0)
+            return Allotment((), self.plan.seeds)
         for name, error in self.broken.items():
             show.warn(f"{name} is left out, its trial failed: {error}")
-        whole = self._forecast(show)
-        if self.train_until is None:
-            if self.begun:
-                show.say(f"shortened before, now in full: {', '.join(self.begun)}")
-            return whole
-        return self._within(self.train_until - machine.monotonic(), show)
+        candidates = [self._candidate(name) for name in self.measured[0]]
+        self._forecast(candidates, show)
+        left = float("inf")
+        if self.stop_at is not None and self.train_until is not None:
+            left = self.train_until - machine.monotonic()
+        found = allot(candidates, seeds=self.plan.seeds, seconds=left) if candidates else None
+        if found is None:
+            return Allotment((), self.plan.seeds)
+        notes = [*self._kept_short(), *self._limited(candidates)]
+        for note in notes:
+            show.warn(note)
+        for note in found.notes:
+            show.warn(f"{note}, to end in {duration(self._until_end())}")
+        return replace(found, notes=(*notes, *found.notes))
 
-    def _forecast(self, show: Display) -> Allotment:
+    def _recorded(self, name: str) -> int | None:
+        record = read_json(RunDir(self.problem.home.runs / name).record)
+        return None if record is None else record.get("epochs")
+
+    def _is_by_its_limit(self, name: str) -> bool:
+        """Whether a recorded length is what the recipe's own limit asks for, or nearly so."""
+        recipe, recorded = self.recipes[name], self._recorded(name)
+        if recipe.train.limit is None or recorded is None:
+            return False
+        rates, _ = measure(self.problem.home, {name: recipe}, parallel=self.parallel)
+        return name in rates and recorded >= _NEAR * self._within_limit(name, rates[name])
+
+    def _within_limit(self, name: str, rates: Rates) -> int:
+        limit = self.recipes[name].train.limit
+        assert limit is not None
+        units = self.units(name, None)
+        return epochs_within(units, rates, seconds(limit), parallel=self.parallel)
+
+    def _candidate(self, name: str) -> Candidate:
+        recipe, state, rates = self.recipes[name], self.standings[name], self.measured[0][name]
+        whole = num_epochs(recipe) if state.epochs is None else state.epochs
+        if recipe.train.limit is not None and not state.is_settled:
+            whole = min(whole, self._within_limit(name, rates))
+        return Candidate(
+            recipe=recipe,
+            waiting=state.waiting,
+            num_units=len(state.units),
+            whole=whole,
+            least=whole if state.is_settled else min(MIN_EPOCHS, whole),
+            rates=rates,
+            parallel=self.parallel,
+        )
+
+    def _forecast(self, candidates: Sequence[Candidate], show: Display) -> None:
         total = 0.0
-        for name, rates in self.rates.items():
-            units = self.units(name, self.plan.seeds, None)
-            seconds = run_seconds(units, rates, num_epochs(self.recipes[name]))
-            total += seconds
+        for candidate in candidates:
+            epochs = num_epochs(candidate.recipe)
+            cost = run_seconds(candidate.waiting, candidate.rates, epochs, parallel=self.parallel)
+            total += cost
+            guess = ", a guess: there was no time to try it" if candidate.rates is UNKNOWN else ""
             show.say(
-                f"  {name}: {self.waiting[name]} of {len(units)} units to train, "
-                f"about {duration(seconds)}"
+                f"  {candidate.name}: {len(candidate.waiting)} of {candidate.num_units} units to "
+                f"train, about {duration(cost)}{guess}"
             )
         show.say(f"training takes about {duration(total)} in full")
-        sound = [name for name in self.recipes if name not in self.broken]
-        return Allotment(dict.fromkeys(sound), self.plan.seeds, total)
 
-    def _within(self, seconds: float, show: Display) -> Allotment:
-        """What fits: done recipes as they are, begun ones with their epochs, the rest chosen."""
-        fixed: dict[str, int | None] = {
-            name: self.begun.get(name)
-            for name, count in self.waiting.items()
-            if name not in self.broken and (not count or name in self.begun)
-        }
-        open_recipes = {n: r for n, r in self.recipes.items() if n not in {*fixed, *self.broken}}
-        first = self.plan.seeds[:1]
-        spent = sum(
-            run_seconds(self.units(name, first, epochs), self.rates[name], epochs)
-            for name, epochs in self.begun.items()
-            if name in fixed
-        )
-        if not open_recipes:
-            return Allotment(fixed, first if self.begun else self.plan.seeds, spent)
-        found = allot(
-            open_recipes,
-            self.rates,
-            self.units,
-            seeds=first if self.begun else self.plan.seeds,
-            seconds=max(seconds - spent, 1.0) if seconds > 0 else seconds,
-        )
-        assert self.stop_at is not None
-        for note in found.notes:
-            show.warn(f"{note}, to end in {duration(self.stop_at - machine.monotonic())}")
-        epochs = fixed | found.epochs
-        ordered = {name: epochs[name] for name in self.recipes if name in epochs}
-        return Allotment(ordered, found.seeds, found.seconds + spent, found.notes)
+    def _kept_short(self) -> list[str]:
+        """Recipes that an earlier command shortened, and that stay so."""
+        return [
+            f"{name} stays at {state.epochs} of {num_epochs(self.recipes[name])} epochs, as it was "
+            "begun; `foldwise run` without a limit trains it in full"
+            for name, state in self.standings.items()
+            if state.epochs is not None and state.is_settled
+        ]
+
+    def _limited(self, candidates: Sequence[Candidate]) -> list[str]:
+        """Recipes that their own `train.limit` shortens."""
+        return [
+            f"{c.name} is shortened to {c.whole} of {num_epochs(c.recipe)} epochs: its train.limit "
+            f"is {c.recipe.train.limit}"
+            for c in candidates
+            if c.recipe.train.limit is not None
+            and c.whole < num_epochs(c.recipe)
+            and self.standings[c.name].epochs is None
+        ]
+
+    def _until_end(self) -> float:
+        return 0.0 if self.stop_at is None else max(self.stop_at - machine.monotonic(), 0.0)

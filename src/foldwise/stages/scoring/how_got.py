@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from foldwise.decide.decision import Decision
-from foldwise.parts import options_of
+from foldwise.parts import Spec, name_of, options_of
 from foldwise.rundir import RunDir, read_json
 
 _STOPS = {
@@ -27,10 +27,12 @@ def how_got(run: RunDir, record: Mapping[str, Any], decision: Decision) -> dict[
     """
     if record["kind"] == "blend":
         return _blend(record, decision)
-    if record["kind"] == "external":
-        return _said("optimistic", "scores from outside: how they were got cannot be checked here")
     if record["kind"] == "reference":
-        return _said("cross-fitted", f"head solved on frozen features, {_decided(decision)}")
+        is_head = "recipe" in record
+        what = (
+            "head solved on frozen features" if is_head else "mean of the other folds, no network"
+        )
+        return _said("cross-fitted", f"{what}, {_decided(decision)}")
     return _recipe(run, record, decision)
 
 
@@ -67,14 +69,22 @@ def _blend(record: Mapping[str, Any], decision: Decision) -> dict[str, Any]:
             ),
             "naive": naive,
         }
-    if blend["method"] in ("mean", "label_average") and not options_of(record["method"]):
+    if _is_fixed(record["method"]):
         sentence = f"equal weights, nothing fitted, {_decided(decision)}"
     elif gain["cross_fitted_gain"] is None:
         sentence = f"{blend['method']} was fitted on the rows it is scored on: only one fold"
         return {**_said("naive", sentence), "naive": naive}
     else:
-        sentence = f"{blend['method']} fitted without the fold it scores, {_decided(decision)}"
+        is_mean = blend["method"] == "mean"
+        how = "equal weights, members chosen" if is_mean else f"{blend['method']} fitted"
+        sentence = f"{how} without the fold it scores, {_decided(decision)}"
     return {**_said("cross-fitted", sentence), "naive": naive}
+
+
+def _is_fixed(method: Spec) -> bool:
+    """Whether every member counts alike, whatever the rows say."""
+    name, options = name_of(method), options_of(method)
+    return name == "label_average" or (name == "mean" and options.get("comparable") is False)
 
 
 def _decided(decision: Decision) -> str:

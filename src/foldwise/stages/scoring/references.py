@@ -16,16 +16,10 @@ from foldwise.config.writing import fingerprint
 from foldwise.data.cache import Cache
 from foldwise.data.spec import THUMB
 from foldwise.predictions import Predictions
-from foldwise.rundir import Home, RunDir, read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.audit import thumbnails
-from foldwise.stages.recipes import load_plan
-from foldwise.stages.scoring.held_out import (
-    HeldOut,
-    file_hash,
-    held_out,
-    read_held_out,
-    run_label,
-)
+from foldwise.stages.scoring.frozen import best_frozen, frozen_runs
+from foldwise.stages.scoring.held_out import HeldOut, file_hash, held_out, read_held_out
 from foldwise.stages.scoring.intervals import gain_over
 from foldwise.stages.training.unit import data_hash
 from foldwise.tasks.problem import Problem
@@ -45,9 +39,10 @@ class Reference:
     """Something a run has to beat.
 
     Attributes:
-        name: `majority`, `nearest_thumbnail` or `frozen`.
+        name: `majority`, `nearest_thumbnail`, `frozen` for the best frozen head, or `one_frozen`
+            for each where there are several.
         label: what it is, for people.
-        run: the run it is; None for those that are no runs.
+        run: the run it is; None for those that are no single run.
         held: its out-of-fold scores.
     """
 
@@ -57,19 +52,37 @@ class Reference:
     held: HeldOut
 
 
-def references(problem: Problem, run: RunDir, record: dict[str, Any]) -> list[Reference]:
-    """The references of a run; a frozen run has no frozen one."""
+def references(
+    problem: Problem, run: RunDir, record: dict[str, Any], held: HeldOut
+) -> list[Reference]:
+    """The references of a run whose out-of-fold scores are `held`; a frozen run has no frozen one.
+
+    Of several frozen heads each is a reference, and last comes the best of them.
+    """
     found = [
         Reference(name, _LABELS[name], None, held_out(problem, scores, decision, name=name))
         for name, scores in simple_references(problem).items()
         for decision in [problem.default_decision()]
     ]
-    frozen = frozen_run(problem.home, run, record)
-    if frozen is not None:
-        label = run_label(problem.home, frozen)
-        what = f"head on frozen features ({label})"
-        found.append(Reference("frozen", what, label, read_held_out(problem, frozen)))
+    frozen = [read_held_out(problem, place) for place in frozen_runs(problem.home, run, record)]
+    if len(frozen) > 1:
+        found += [
+            Reference("one_frozen", f"head on frozen features ({each.name})", each.name, each)
+            for each in frozen
+        ]
+    if frozen:
+        found.append(_best(held, frozen))
     return found
+
+
+def _best(held: HeldOut, frozen: list[HeldOut]) -> Reference:
+    best = best_frozen(held, frozen)
+    names = ", ".join(best.names)
+    if len(frozen) == 1:
+        return Reference("frozen", f"head on frozen features ({names})", names, best.held)
+    how = "chosen on the other folds" if best.is_cross_fitted else "chosen on these rows"
+    run = best.names[0] if len(best.names) == 1 else None
+    return Reference("frozen", f"best head on frozen features, {how} ({names})", run, best.held)
 
 
 def compare(held: HeldOut, found: list[Reference]) -> list[dict[str, Any]]:
@@ -79,30 +92,6 @@ def compare(held: HeldOut, found: list[Reference]) -> list[dict[str, Any]]:
     lies wholly on one side of 0.
     """
     return [_compared(held, reference) for reference in found]
-
-
-def frozen_run(home: Home, run: RunDir, record: dict[str, Any]) -> RunDir | None:
-    """The frozen reference of a run: its own, else the plan's.
-
-    The plan's is the first run whose recipe has `freeze: backbone`, else the first that keeps a
-    reference of its own; only runs with out-of-fold scores count.
-    """
-    if run.reference.oof.exists() and run.reference.record.exists():
-        return run.reference
-    if record["kind"] == "reference" or _is_frozen(record):
-        return None
-    runs = [home.run(name) for name in (load_plan(home).recipes if home.plan.exists() else ())]
-    with_scores = [(other, read_json(other.record)) for other in runs if other.oof.exists()]
-    for other, stored in with_scores:
-        if stored is not None and _is_frozen(stored):
-            return other
-    return next((other.reference for other, _ in with_scores if other.reference.oof.exists()), None)
-
-
-def inputs_of_frozen(home: Home, run: RunDir, record: dict[str, Any]) -> list[str | None] | None:
-    """Name and hash of the frozen reference; another one makes `scores.json` stale."""
-    frozen = frozen_run(home, run, record)
-    return None if frozen is None else [run_label(home, frozen), file_hash(frozen.oof)]
 
 
 def simple_references(problem: Problem) -> dict[str, Predictions]:
@@ -151,10 +140,6 @@ def _compared(held: HeldOut, reference: Reference) -> dict[str, Any]:
         "gain": None if gain is None else asdict(gain),
         "verdict": "undecided" if gain is None else verdict(gain.low, gain.high),
     }
-
-
-def _is_frozen(record: dict[str, Any]) -> bool:
-    return bool(record.get("recipe", {}).get("freeze") == "backbone")
 
 
 def _computed(problem: Problem, function: Callable[..., Any], *, needs: bool) -> Predictions:

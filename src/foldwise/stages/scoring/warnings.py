@@ -85,23 +85,35 @@ def _folds(scores: dict[str, Any]) -> list[str]:
 
 
 def _references(scores: dict[str, Any]) -> list[str]:
-    found = []
+    found, below = [], []
+    # Of several frozen heads each has its own entry; the best of them is one of those.
+    is_frozen = _frozen_entries(scores["references"])
     for reference in scores["references"]:
         gain = reference["gain"]
         if gain is None or gain["point"] >= 0:
             continue
         ends = f" ({gain['low']:+.4f} to {gain['high']:+.4f})" if gain["low"] is not None else ""
         by = f"by {-gain['point']:.4f}{ends}"
-        if reference["name"] == "frozen" and reference["run"] == f"{scores['run']}/reference":
+        if reference["name"] == is_frozen and reference["run"] == f"{scores['run']}/reference":
             found.append(
                 f"fine-tuning ended below its own frozen reference {by}: the frozen head "
                 f"{reference['run']} is the better member"
             )
-        elif reference["name"] == "frozen":
-            found.append(f"it scores below the frozen reference {reference['run']} {by}")
-        elif reference["verdict"] == "loss" or gain["low"] is None:
+        elif reference["name"] == is_frozen:
+            below.append(f"{reference['run']} {by}")
+        elif reference["name"] != "frozen" and (
+            reference["verdict"] == "loss" or gain["low"] is None
+        ):
             found.append(f"it scores far below the reference {reference['label']!r} {by}")
+    if below:
+        heads = "reference" if len(below) == 1 else "references"
+        found.append(f"it scores below the frozen {heads} {', '.join(below)}")
     return found
+
+
+def _frozen_entries(references: list[dict[str, Any]]) -> str:
+    """The name of those entries that stand for one frozen head each."""
+    return "one_frozen" if any(r["name"] == "one_frozen" for r in references) else "frozen"
 
 
 def _spread(scores: dict[str, Any]) -> list[str]:

@@ -54,13 +54,15 @@ def founding(problem: Problem, name: str, scores: dict[str, Any]) -> Founding:
         scores: its `scores.json`.
     """
     run = problem.home.run(name)
+    record = run.read_record()
     sign = 1 if problem.metric.higher_is_better else -1
     score = scores["score"]
     return Founding(
         run=name,
-        num_folds=len(scores["present_folds"]),
+        # A reference is no model: any finished fold is better founded.
+        num_folds=0 if record["kind"] == "reference" else len(scores["present_folds"]),
         is_honest=scores["how"]["got"] == "cross-fitted",
-        rank=_rank(run.read_record()),
+        rank=_rank(record),
         score=None if score is None else sign * score,
         held=read_held_out(problem, run),
     )

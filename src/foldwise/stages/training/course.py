@@ -20,10 +20,11 @@ from foldwise.engine.fit import EpochEnd, FitPlan, FitState, NonFiniteLossError,
 from foldwise.engine.fitting import feature_batches, fit_plan, fit_state, image_batches
 from foldwise.engine.infer import apply_head, infer
 from foldwise.errors import RunError
+from foldwise.losses.terms import named, total
 from foldwise.models.network import Network
 from foldwise.publish import publish, publish_text
 from foldwise.stages.split import inner_rows
-from foldwise.stages.training.work import EVAL_BATCH, UnitWork
+from foldwise.stages.training.at_work import EVAL_BATCH, UnitWork
 
 History = list[dict[str, Any]]
 
@@ -47,7 +48,8 @@ def fit_unit(at_work: UnitWork, network: Network) -> History:
     """Train `network` in place; it ends with the weights that count.
 
     Returns:
-        One row per epoch: epoch, lr, train_loss, valid_loss, valid_score.
+        One row per epoch: epoch, lr, train_loss, valid_loss, valid_score, and `train_` and
+        `valid_` with the name of each term of a loss that names them.
 
     Raises:
         RunError: the loss became infinite or NaN; names the samples.
@@ -123,7 +125,7 @@ def _end_epoch(
 ) -> None:
     unit, train = at_work.unit, at_work.unit.recipe.train
     weights = state.weights()
-    loss, score = _validate(at_work, state, plan, weights, chosen_on)
+    loss, score, terms = _validate(at_work, state, plan, weights, chosen_on)
     course.history.append(
         {
             "epoch": event.epoch + 1,
@@ -131,6 +133,8 @@ def _end_epoch(
             "train_loss": event.loss,
             "valid_loss": loss,
             "valid_score": score,
+            **{f"train_{name}": value for name, value in event.terms.items()},
+            **{f"valid_{name}": terms.get(name) for name in event.terms},
         }
     )
     publish_text(unit.folder.history, _history_csv(course.history))
@@ -152,10 +156,13 @@ def _validate(
     plan: FitPlan,
     weights: dict[str, torch.Tensor],
     rows: np.ndarray,
-) -> tuple[float | None, float | None]:
-    """Loss and metric on held-out rows with the weights that count; None where undefined."""
+) -> tuple[float | None, float | None, dict[str, float]]:
+    """Loss, metric and the loss's terms on held-out rows with the weights that count.
+
+    None where they are undefined.
+    """
     if not len(rows):
-        return None, None
+        return None, None, {}
     problem = at_work.unit.problem
     samples = problem.train.take(rows)
     kept = {k: v.detach().clone() for k, v in state.network.state_dict().items()}
@@ -177,14 +184,15 @@ def _validate(
         )["identity"]
     state.network.load_state_dict(kept)
     losses = plan.loss(torch.from_numpy(logits).float(), at_work.assembly.encoded(rows))
-    scored = at_work.predictions(samples, logits, held_out=True)
+    scored = at_work.predictions(samples, at_work.corrected(logits), held_out=True)
     try:
         score: float | None = problem.score(
             problem.metric, scored.scores, problem.default_decision(), rows
         )
     except ValueError:
         score = None
-    return float(losses.mean()), score
+    terms = {name: float(term.mean()) for name, term in named(losses).items()}
+    return float(total(losses).mean()), score, terms
 
 
 def _is_best(at_work: UnitWork, course: Course) -> bool:
@@ -223,7 +231,7 @@ def _tell_skipped(at_work: UnitWork, state: FitState, rows: np.ndarray) -> None:
 
 def _history_csv(history: History) -> str:
     file = io.StringIO()
-    writer = csv.DictWriter(file, history[0].keys(), lineterminator="\n")
+    writer = csv.DictWriter(file, history[-1].keys(), lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
     return file.getvalue()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from foldwise import device as machine
 from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
-from foldwise.publish import locked, publish_json
-from foldwise.rundir import Home, read_json
+from foldwise.publish import locked
+from foldwise.rundir import Home
+from foldwise.stages.training.choices import choose, reuse
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem
 
@@ -21,6 +20,9 @@ def train_unit(
     home: str, run: str, fold: int | None, seed: int, threads: int, epochs: int | None
 ) -> str:
     """Train a unit whose run has a record; killed and started again, it ends with the same bits.
+
+    What the folder holds of another unit's work is kept until all is checked that can be; a unit
+    that is there with more epochs is never replaced.
 
     Args:
         home: the competition's folder.
@@ -39,24 +41,33 @@ def train_unit(
     with _held(home, run, fold, seed, epochs) as unit:
         if unit.is_done() or unit.is_pending():
             return "already done"
-        _clean(unit)
-        choices = _choices(unit, threads)
         from foldwise.stages.training.work import work
 
-        return work(unit, choices)
+        return work(unit, choose(unit, threads))
 
 
 def finish_unit(
-    home: str, run: str, fold: int | None, seed: int, threads: int, epochs: int | None, epoch: int
+    home: str, run: str, fold: int | None, seed: int, threads: int, epochs: int | None
 ) -> str:
-    """Finish a unit that waited for its epoch; as `train_unit`, with the epoch to keep, from 0."""
+    """Finish a unit that waited for its epoch, which is recorded; arguments as of `train_unit`."""
     with _held(home, run, fold, seed, epochs) as unit:
         if unit.is_done():
             return "already done"
-        choices = _choices(unit, threads)
         from foldwise.stages.training.work import finish_pending
 
-        return finish_pending(unit, choices, epoch)
+        return finish_pending(unit, reuse(unit, threads))
+
+
+def score_unit(
+    home: str, run: str, fold: int | None, seed: int, threads: int, epochs: int | None
+) -> str:
+    """Score the test rows with a done unit's stored weights; arguments as of `train_unit`."""
+    with _held(home, run, fold, seed, epochs) as unit:
+        if unit.is_scored():
+            return "already done"
+        from foldwise.stages.training.work import score_test
+
+        return score_test(unit, reuse(unit, threads))
 
 
 def prepare_features(home: str, run: str, timing: str) -> None:
@@ -73,7 +84,7 @@ def prepare_features(home: str, run: str, timing: str) -> None:
     problem = open_problem(found)
     from foldwise.engine.assemble import Assembly
     from foldwise.stages.progress import Reporter
-    from foldwise.stages.training.work import backbone_features
+    from foldwise.stages.training.at_work import backbone_features
 
     backbone_features(Assembly(problem, recipe), machine.pick(), Reporter(Path(timing)))
 
@@ -87,25 +98,3 @@ def _held(home: str, run: str, fold: int | None, seed: int, epochs: int | None) 
         record = found.run(run).read_record()
         recipe = from_values(record["recipe"], Recipe, source=f"run {run}")
         yield Unit(open_problem(found), recipe, found.run(run), fold, seed, epochs)
-
-
-def _clean(unit: Unit) -> None:
-    """Remove strays, and everything if the folder holds another unit's work."""
-    folder = unit.folder
-    begun = read_json(folder.choices)
-    if begun is not None and begun["inputs"] != unit.inputs:
-        for path in folder.path.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path not in (folder.lock, folder.log):
-                path.unlink()
-
-
-def _choices(unit: Unit, threads: int) -> dict[str, Any]:
-    """Choices made from the machine: recorded before they take effect, and reread."""
-    stored = read_json(unit.folder.choices)
-    if stored is not None:
-        return dict(stored)
-    choices = {"inputs": unit.inputs, "threads": threads, "device": machine.pick().type}
-    publish_json(unit.folder.choices, choices)
-    return choices

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import fingerprint
+from foldwise.own_code import own_code_hash
 from foldwise.rundir import RunDir, UnitDir, read_json
 from foldwise.tasks.problem import Problem
 
 #: Raised whenever the same inputs would give another unit than before.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -69,29 +71,73 @@ class Unit:
         return {
             "version": _VERSION,
             "recipe": fingerprint(identity(self.recipe)),
+            "task": fingerprint(self._task),
             "seed": self.seed,
             "fold": self.fold,
             "epochs": self.epochs,
             "train": self._rows_hash(self.train_rows),
             "valid": self._rows_hash(self.valid_rows),
-            "test": _hash([*self.problem.test.ids, *self.problem.test.hashes]),
-            "code": code_hash(self.problem),
+            "code": own_code_hash(self.problem.home.code, identity(self.recipe)),
         }
 
+    @cached_property
+    def test_print(self) -> str:
+        """Hash of what its test scores are made from beside its weights."""
+        test = self.problem.test
+        return _hash([*test.ids, *test.hashes, *self.recipe.views])
+
     def is_done(self) -> bool:
-        """Whether its results are there and were made from these inputs."""
+        """Whether its network and held-out scores are there, of these inputs or of more epochs."""
+        return self._covers(self.folder.record)
+
+    def is_scored(self) -> bool:
+        """Whether it is done and its test scores are of the test rows there are now."""
         record = read_json(self.folder.record)
-        return record is not None and record["inputs"] == self.inputs
+        return self.is_done() and record["test"] == self.test_print
 
     def is_pending(self) -> bool:
         """Whether it is trained and waits for its epoch to be chosen."""
-        record = read_json(self.folder.pending)
-        return not self.is_done() and record is not None and record["inputs"] == self.inputs
+        return not self.is_done() and self._covers(self.folder.pending)
+
+    def as_trained(self) -> Unit:
+        """The pending unit with the epochs that it was trained for, which may be more."""
+        return replace(self, epochs=read_json(self.folder.pending)["inputs"]["epochs"])
+
+    def _covers(self, path: Path) -> bool:
+        """Whether what is recorded there came from these inputs and at least as many epochs."""
+        record = read_json(path)
+        if record is None:
+            return False
+        made, wanted = dict(record["inputs"]), dict(self.inputs)
+        theirs, ours = made.pop("epochs"), wanted.pop("epochs")
+        is_enough = theirs is None or (ours is not None and theirs >= ours)
+        return is_enough and made == wanted
+
+    @property
+    def _task(self) -> list[Any]:
+        """What of the competition decides how the network is built, trained and chosen."""
+        problem, recipe = self.problem, self.recipe
+        competition, task = problem.competition, problem.task
+        name = recipe.formulation or task.default_formulation
+        formulation = task.formulations.get(name)
+        loss = recipe.loss or (formulation.loss if formulation is not None else None)
+        found = [task.name, name, loss, problem.columns, competition.classes]
+        if recipe.imbalance != "none":
+            found.append(problem.metric.takes)
+        if recipe.train.stop != "fixed":  # The epoch is chosen by the metric.
+            code = own_code_hash(problem.home.code, competition.metric)
+            found += [competition.metric, code, competition.test_prior]
+        return found
 
     def _rows_hash(self, rows: np.ndarray) -> str:
         train = self.problem.train
         target = self.problem.target[rows]
-        return _hash([*train.ids[rows], *train.hashes[rows], target.tobytes().hex()])
+        groups = self.problem.groups
+        # By where each group begins: their names may change when rows are added.
+        begins: dict[str, int] = {}
+        together = [] if groups is None else [begins.setdefault(g, n) for n, g in enumerate(groups)]
+        held = [str(together[row]) for row in rows] if together else []
+        return _hash([*train.ids[rows], *train.hashes[rows], target.tobytes().hex(), *held])
 
 
 def identity(recipe: Recipe) -> dict[str, Any]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,148 +13,51 @@ from torch import nn
 
 from foldwise import predictions as predictions_file
 from foldwise import seeding
-from foldwise.data.batches import Source
 from foldwise.engine import checkpoint
-from foldwise.engine.assemble import Assembly, autocast_dtype
-from foldwise.engine.features import features, features_folder
-from foldwise.engine.infer import apply_head, infer
+from foldwise.errors import RunError
 from foldwise.models.linear_head import solve_head
 from foldwise.models.network import Network
-from foldwise.predictions import Predictions
 from foldwise.publish import publish, publish_json, step
-from foldwise.samples import Samples
-from foldwise.stages.progress import Reporter
+from foldwise.rundir import read_json
+from foldwise.stages.training.at_work import UnitWork, open_work
+from foldwise.stages.training.choices import Choices, begin
+from foldwise.stages.training.course import fit_unit
 from foldwise.stages.training.unit import Unit
-from foldwise.tasks.task import merge
-
-#: Rows per forward pass in inference: fixed, so that a row's bits never depend on others.
-EVAL_BATCH = 64
 
 
-@dataclass
-class UnitWork:
-    """A unit at work.
-
-    Attributes:
-        unit: what it is.
-        assembly: recipe and problem, ready to be run.
-        device: where it computes.
-        report: where progress goes.
-        notes: what the user should know, in the unit's record.
-    """
-
-    unit: Unit
-    assembly: Assembly
-    device: torch.device
-    report: Reporter
-    notes: list[str]
-
-    @property
-    def is_frozen(self) -> bool:
-        """Whether only a head on cached features trains."""
-        return self.unit.recipe.freeze == "backbone"
-
-    @property
-    def autocast(self) -> torch.dtype | None:
-        """Half precision of passes through the whole network."""
-        return autocast_dtype(self.unit.recipe.train.precision, self.device)
-
-    @property
-    def key(self) -> tuple[int, int]:
-        """(seed, fold) that all draws are keyed with; fold -1: all rows."""
-        return self.unit.seed, -1 if self.unit.fold is None else self.unit.fold
-
-    @cached_property
-    def offset(self) -> np.ndarray | None:
-        """(O,) prior correction of the logits, or None."""
-        return self.assembly.prior_offset(self.unit.train_rows)
-
-    @cached_property
-    def features(self) -> dict[str, np.ndarray]:
-        """View → (N, D) features of all train rows, then all test rows."""
-        return backbone_features(self.assembly, self.device, self.report)
-
-    def predictions(self, samples: Samples, logits: np.ndarray, held_out: bool) -> Predictions:
-        """(N, O) logits as predictions on the common scale."""
-        problem, formulation = self.unit.problem, self.assembly.formulation
-        raw = formulation.activate(logits if self.offset is None else logits + self.offset)
-        fold = np.full(len(samples), self.key[1], dtype=np.int64)
-        return Predictions(
-            ids=samples.ids,
-            scores=formulation.to_common(raw, problem.num_classes),
-            columns=problem.columns,
-            raw=raw,
-            raw_columns=formulation.raw_columns(problem.competition.classes),
-            folds=fold if held_out else None,
-        )
-
-    def score_rows(self, network: Network, samples: Samples, held_out: bool) -> Predictions:
-        """Predictions of samples, all views merged, by the one forward pass."""
-        if not len(samples):
-            num_outputs = self.assembly.formulation.num_outputs(self.unit.problem.num_classes)
-            return self.predictions(samples, np.empty((0, num_outputs)), held_out)
-        source = self.assembly.source(samples)
-        outputs = infer(
-            network.to(self.device).eval(),
-            source,
-            views=self.unit.recipe.views,
-            batch=EVAL_BATCH,
-            device=self.device,
-            workers=self.unit.recipe.train.workers,
-            autocast=self.autocast,
-            progress=lambda done: self.report("predict", done, len(source)),
-        )
-        return self.merged(samples, outputs, held_out)
-
-    def score_features(self, head: nn.Module, rows: np.ndarray, held_out: bool) -> Predictions:
-        """The same from cached features; `rows` count train rows first, then test rows."""
-        problem = self.unit.problem
-        num_train = len(problem.train)
-        samples = problem.train.take(rows) if held_out else problem.test
-        assert held_out or (rows >= num_train).all()
-        outputs = {
-            view: apply_head(head, found[rows], batch=EVAL_BATCH)
-            for view, found in self.features.items()
-        }
-        return self.merged(samples, outputs, held_out)
-
-    def merged(
-        self, samples: Samples, outputs: dict[str, np.ndarray], held_out: bool
-    ) -> Predictions:
-        """The mean over views."""
-        return merge([self.predictions(samples, rows, held_out) for rows in outputs.values()])
-
-
-def work(unit: Unit, choices: dict[str, Any]) -> str:
+def work(unit: Unit, choices: Choices) -> str:
     """Do a unit from its last checkpoint on; its record is written last.
 
     Args:
         unit: what it is; its lock is held.
-        choices: threads and device, recorded before they take effect.
+        choices: threads and device; recorded here, before they take effect.
 
     Returns:
         The notes, as one sentence or none.
     """
-    from foldwise.stages.training.course import fit_unit
-
-    at_work = _open(unit, choices)
+    at_work = open_work(unit, choices)
     assembly = at_work.assembly
     torch.manual_seed(seeding.key("weights", *at_work.key))
     network = assembly.network()
+    _check(at_work, network)
+    begin(unit, choices)
     if assembly.is_solved:
         _start_head(at_work, network)
     history = fit_unit(at_work, network) if assembly.stages(unit.epochs) else []
     if unit.recipe.train.stop == "cross" and history:
-        publish_json(unit.folder.pending, {"inputs": unit.inputs, "history": history})
+        pending = {"inputs": unit.inputs, "head": at_work.head, "history": history}
+        publish_json(unit.folder.pending, pending)
         return "trained; its epoch is chosen when the other folds are"
     _finish(at_work, network, len(history))
     checkpoint.clear(unit.folder.checkpoint)
     return "; ".join(at_work.notes)
 
 
-def finish_pending(unit: Unit, choices: dict[str, Any], epoch: int) -> str:
-    """Finish a trained unit with the weights after `epoch` (from 0)."""
-    at_work = _open(unit, choices)
+def finish_pending(unit: Unit, choices: Choices) -> str:
+    """Finish a trained unit with the weights after the epoch that is recorded for it."""
+    at_work = open_work(unit, choices)
+    pending: dict[str, Any] = read_json(unit.folder.pending)
+    epoch, at_work.head = pending["epoch"], pending["head"]
     network = at_work.assembly.network()
     module = network.head if at_work.is_frozen else network
     module.load_state_dict(load_file(unit.folder.epoch_weights(epoch)))
@@ -166,84 +68,72 @@ def finish_pending(unit: Unit, choices: dict[str, Any], epoch: int) -> str:
     return "; ".join(at_work.notes)
 
 
-def _open(unit: Unit, choices: dict[str, Any]) -> UnitWork:
-    torch.set_num_threads(choices["threads"])
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    device = torch.device(choices["device"])
-    assembly = Assembly(unit.problem, unit.recipe)
-    return UnitWork(unit, assembly, device, Reporter(unit.folder.timing), [])
+def score_test(unit: Unit, choices: Choices) -> str:
+    """Score the test rows there are now, as the unit's training would have.
+
+    Raises:
+        RunError: the stored weights are not those that were trained.
+    """
+    record: dict[str, Any] = read_json(unit.folder.record)
+    path = unit.folder.weights
+    if not path.exists() or checkpoint.file_hash(path) != record["weights_sha256"]:
+        raise RunError(
+            f"{path}: absent or changed since it was trained, so new test rows cannot be scored",
+            remedy=f"delete {unit.folder.path} and train again",
+        )
+    at_work = open_work(unit, choices)
+    network = at_work.assembly.trained_network(load_file(path))
+    test = at_work.score(network, held_out=False)
+    if unit.folder.reference_test.exists():
+        tensors = load_file(unit.folder.head)
+        head = nn.Linear(*reversed(tensors["weight"].shape))
+        head.load_state_dict(tensors)
+        reference = at_work.score_features(head, held_out=False)
+        predictions_file.write(unit.folder.reference_test, reference)
+    predictions_file.write(unit.folder.test, test)
+    publish_json(unit.folder.record, {**record, "test": unit.test_print})
+    return "; ".join(at_work.notes)
+
+
+def _check(at_work: UnitWork, network: Network) -> None:
+    """Bind and try what training will use: nothing is removed for what cannot begin."""
+    unit, assembly = at_work.unit, at_work.assembly
+    _ = assembly.loss(), assembly.mix(), assembly.augments(), assembly.optimizer(network)
+    _ = at_work.autocast, assembly.cache, assembly.class_weights(unit.train_rows)
+    _ = assembly.is_solved and network.num_features
+    problem, rows = unit.problem, unit.train_rows
+    with contextlib.suppress(ValueError):  # Undefined on these rows, which is no fault of it.
+        problem.score(problem.metric, problem.one_hot[rows], problem.default_decision(), rows)
 
 
 def _finish(at_work: UnitWork, network: Network, num_epochs: int) -> None:
     """Publish weights, predictions and the record of a trained network."""
     unit = at_work.unit
     network.eval()
-    if at_work.is_frozen:
-        num_train, num_test = len(unit.problem.train), len(unit.problem.test)
-        head = network.head.cpu()
-        valid = at_work.score_features(head, unit.valid_rows, held_out=True)
-        test = at_work.score_features(head, np.arange(num_train, num_train + num_test), False)
-    else:
-        valid = at_work.score_rows(network, unit.problem.train.take(unit.valid_rows), True)
-        test = at_work.score_rows(network, unit.problem.test, held_out=False)
-    _bake_prior(at_work, network)
+    if at_work.offset is not None:
+        assert network.offset is not None
+        network.offset.copy_(torch.from_numpy(at_work.offset))
+    valid = at_work.score(network, held_out=True)
+    test = at_work.score(network, held_out=False)
     tensors = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
     publish(unit.folder.weights, lambda part: save_file(tensors, part))
     if unit.fold is not None:
         predictions_file.write(unit.folder.valid, valid)
     predictions_file.write(unit.folder.test, test)
     step("record", unit.folder.path)
+    weights = at_work.assembly.weights
     publish_json(
         unit.folder.record,
         {
             "inputs": unit.inputs,
+            "test": unit.test_print,
             "notes": at_work.notes,
+            "head": at_work.head,
             "epochs": num_epochs,
             "weights_sha256": checkpoint.file_hash(unit.folder.weights),
-            "pretrained_sha256": None
-            if at_work.assembly.weights is None
-            else at_work.assembly.weights.fingerprint,
+            "pretrained_sha256": None if weights is None else weights.fingerprint,
         },
     )
-
-
-def backbone_features(
-    assembly: Assembly, device: torch.device, report: Reporter
-) -> dict[str, np.ndarray]:
-    """View → (N, D) float32 of the frozen backbone, train rows first, then test rows."""
-    problem = assembly.problem
-    train, test = assembly.source(problem.train), assembly.source(problem.test)
-    both = Source(
-        train.get,
-        np.concatenate([train.hashes, test.hashes]),
-        np.concatenate([train.counters, test.counters]),
-        train.size,
-    )
-    folder = features_folder(
-        problem.home.cache, network=assembly.backbone_print(), pixels=assembly.pixels_print()
-    )
-    return features(
-        folder,
-        lambda: _FeaturesOf(assembly.network()),
-        both,
-        views=assembly.recipe.views,
-        batch=EVAL_BATCH,
-        device=device,
-        workers=assembly.recipe.train.workers,
-        progress=lambda done: report("features", done, len(both)),
-    )
-
-
-class _FeaturesOf(nn.Module):
-    """A network that stops before its head."""
-
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """(B, C, S, S) uint8 → (B, D)."""
-        return self.network.features(images)
 
 
 def _start_head(at_work: UnitWork, network: Network) -> None:
@@ -266,6 +156,7 @@ def _start_head(at_work: UnitWork, network: Network) -> None:
         seed=unit.seed,
     )
     at_work.report("head", 1, 1)
+    at_work.head = solved.note
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy(solved.weight))
         network.head.bias.copy_(torch.from_numpy(solved.bias))
@@ -276,18 +167,8 @@ def _start_head(at_work: UnitWork, network: Network) -> None:
     publish(unit.folder.head, lambda part: save_file(tensors, part))
     if at_work.is_frozen:
         return
-    num_train, num_test = len(unit.problem.train), len(unit.problem.test)
     if unit.fold is not None:
-        held_out = at_work.score_features(network.head, unit.valid_rows, held_out=True)
+        held_out = at_work.score_features(network.head, held_out=True)
         predictions_file.write(unit.folder.reference_valid, held_out)
-    test_rows = np.arange(num_train, num_train + num_test)
-    test = at_work.score_features(network.head, test_rows, held_out=False)
+    test = at_work.score_features(network.head, held_out=False)
     predictions_file.write(unit.folder.reference_test, test)
-
-
-def _bake_prior(at_work: UnitWork, network: Network) -> None:
-    """Put the prior correction into the head's bias, so that the weights alone say it all."""
-    if at_work.offset is None:
-        return
-    with torch.no_grad():
-        network.head.bias.add_(torch.from_numpy(at_work.offset).to(network.head.bias))

@@ -1,0 +1,62 @@
+"""What a recipe whose backbone is frozen cannot ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from foldwise.config.recipe import Recipe
+from foldwise.parts import name_of
+
+
+class Problem(NamedTuple):
+    """A key that cannot be honoured.
+
+    Attributes:
+        key: dotted key of the recipe.
+        found: what is wrong with it.
+        remedy: what would do.
+    """
+
+    key: str
+    found: str
+    remedy: str
+
+
+def random_features(recipe: Recipe) -> Iterator[Problem]:
+    """The backbone has never seen an image."""
+    if recipe.freeze == "backbone" and recipe.model.pretrained is False:
+        yield Problem(
+            "freeze",
+            "backbone: the network has no pretrained weights, its features are random",
+            "set model.pretrained, or freeze: none",
+        )
+
+
+def unused_parts(recipe: Recipe) -> Iterator[Problem]:
+    """Features are computed once, so images cannot be changed from epoch to epoch."""
+    if recipe.freeze != "backbone":
+        return
+    if recipe.augment:
+        names = ", ".join(name_of(spec) for spec in recipe.augment)
+        yield Problem(
+            "augment",
+            f"{names} cannot be honoured: freeze: backbone computes features once",
+            "take it out, add views, or use freeze: none with trainable: head",
+        )
+    if recipe.mix is not None:
+        yield Problem(
+            "mix",
+            f"{name_of(recipe.mix)} cannot be honoured: freeze: backbone computes features once",
+            "take it out, or use freeze: none",
+        )
+
+
+#: Rule of the doctor → what finds it.
+FROZEN_RULES = {"random-features": random_features, "frozen-augment": unused_parts}
+
+
+def frozen_problems(recipe: Recipe) -> dict[str, list[Problem]]:
+    """Rule → its problems; empty where the recipe is in order or its backbone trains."""
+    found = {rule: list(find(recipe)) for rule, find in FROZEN_RULES.items()}
+    return {rule: problems for rule, problems in found.items() if problems}

@@ -1,0 +1,51 @@
+"""What of a recipe is trained already, and at which length the rest must be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from foldwise.stages.training.unit import Unit
+
+#: Epochs, None for the whole schedule → the units of one recipe.
+UnitsOf = Callable[[int | None], list[Unit]]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A recipe's units at the length they are to have.
+
+    Attributes:
+        units: all of them.
+        waiting: those that are not done.
+        epochs: their length; None: the whole schedule.
+        is_settled: some are done at that length, so the others must have it, too.
+    """
+
+    units: tuple[Unit, ...]
+    waiting: tuple[Unit, ...]
+    epochs: int | None
+    is_settled: bool
+
+
+def standing(units_of: UnitsOf, recorded: int | None, *, keeps_short: bool) -> Standing:
+    """How a recipe stands.
+
+    Full-length units are never traded for shorter ones; a length that an earlier run chose and
+    recorded is kept where time is short again.
+
+    Args:
+        units_of: the recipe's.
+        recorded: epochs in the run's record; None: none were chosen.
+        keeps_short: whether a recorded length still counts; else all is trained in full.
+    """
+    full = _standing(units_of(None), None)
+    if recorded is None or full.is_settled or not keeps_short:
+        return full
+    return _standing(units_of(recorded), recorded)
+
+
+def _standing(units: Sequence[Unit], epochs: int | None) -> Standing:
+    waiting = tuple(unit for unit in units if not unit.is_done())
+    is_settled = len(waiting) < len(units) or any(unit.is_pending() for unit in waiting)
+    return Standing(tuple(units), waiting, epochs, is_settled)

@@ -1,0 +1,91 @@
+"""Parts are bound before anything is recorded; what cannot be is told by file, line and key."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from foldwise.errors import ConfigError
+from foldwise.rundir import Home
+from foldwise.stages.examining.binding import bind_recipe
+from foldwise.stages.examining.bound import check_blends, check_metrics, check_steps
+from foldwise.stages.recipes import load_plan, load_recipe, plan_places, recipe_places
+from foldwise.stages.run import run
+from foldwise.stages.train import record_run, train, units_of
+from foldwise.tasks.problem import open_problem
+
+from .clinic import QUIET, edit, make_clinic
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    found = make_clinic(tmp_path_factory.mktemp("bound") / "small")
+    found.code.mkdir()
+    (found.code / "broken_here.py").write_text("import math\n\nloss = 1 / 0\n")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("override", "wrong"),
+    [
+        ("augment=[crop, hflp]", "augment.1: augmentation 'hflp' is unknown; did you mean 'hflip"),
+        ("augment=[{name: crop, scal: 1}]", "augment.0: augmentation crop: unknown option 'scal'"),
+        ("loss=cros_entropy", "loss 'cros_entropy' is unknown; did you mean 'cross_entropy'?"),
+        ("loss=mse", "loss mse does not fit formulation"),
+        ("mix=mixupp", "mix 'mixupp' is unknown; did you mean 'mixup'?"),
+        ("views=[identity, hflop]", "views.1: view 'hflop' is unknown; did you mean 'hflip'?"),
+        ("formulation=sotfmax", "formulation 'sotfmax' is unknown"),
+        ("train.optimizer=adamww", "adamww"),
+        ("model.name=small_cnnn", "small_cnnn"),
+        ("loss=broken_here:loss", "broken_here.py:3: ZeroDivisionError: division by zero"),
+        ("train.limit=1h", ""),
+    ],
+)
+def test_a_part_that_cannot_be_bound_is_told_by_place_and_key(
+    home: Home, override: str, wrong: str
+) -> None:
+    recipe = load_recipe(home, "a", overrides=[override])
+    places = recipe_places(home, "a", overrides=[override])
+    found = bind_recipe(str(home.path), json.dumps(recipe.model_dump(mode="json")), "a")
+    texts = [text for failure in found for text in failure.at(places).problems]
+    if not wrong:
+        assert texts == []
+        return
+    assert len(texts) == 1
+    assert texts[0].startswith(f"override {override.partition('=')[0]}")
+    assert wrong in texts[0]
+
+
+def test_steps_metrics_and_blends_are_told_by_file_line_and_key(tmp_path: Path) -> None:
+    home = make_clinic(tmp_path / "c")
+    edit(home.recipe("a"), "size: 24", "size: 24\n  steps: [gray]")
+    with pytest.raises(ConfigError, match=r"a\.yaml:6: input\.steps: step 'gray' is unknown"):
+        check_steps(load_recipe(home, "a"), recipe_places(home, "a"))
+    edit(home.plan, "blends: {}", "blends:\n  x: {method: {name: greedy, num_stepz: 3}}")
+    with pytest.raises(ConfigError, match=r"plan\.yaml:7: blends\.x\.method: .* 'num_steps'\?"):
+        check_blends(home, load_plan(home), plan_places(home))
+    check_metrics(open_problem(home))
+    edit(home.competition, "metric: log_loss", "metric: ':foo'\nmore_metrics: [qwk]")
+    with pytest.raises(ConfigError) as caught:
+        check_metrics(open_problem(home))
+    first, second = caught.value.problems
+    assert "competition.yaml:10: metric: metric ':foo' is no module:attribute" in first
+    assert "competition.yaml:11: more_metrics.0: metric qwk cannot score task" in second
+
+
+def test_a_wrong_recipe_is_not_recorded_so_the_corrected_one_can_be(tmp_path: Path) -> None:
+    home = make_clinic(tmp_path / "c")
+    edit(home.recipe("a"), "[crop, jitter]", "\n  - crop\n  - jiter")
+    with pytest.raises(ConfigError) as caught:
+        train(home, "a", folds=[0], display=QUIET)
+    (found,) = caught.value.problems
+    assert f"{home.recipe('a')}:8: augment.1: augmentation 'jiter' is unknown" in found
+    assert not home.run("a").record.exists()
+    with pytest.raises(ConfigError, match=r"a\.yaml:8: augment\.1"):
+        run(home, display=QUIET)
+    assert not home.runs.exists()
+    edit(home.recipe("a"), "jiter", "jitter")
+    units = units_of(open_problem(home), load_recipe(home, "a"), home.new_run("a"))
+    assert record_run(units[0], [0])["recipe"]["augment"] == ["crop", "jitter"]
