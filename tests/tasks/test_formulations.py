@@ -7,6 +7,7 @@ import torch
 
 from foldwise.errors import DataError
 from foldwise.losses import LOSSES
+from foldwise.losses.terms import total
 from foldwise.metrics import METRICS
 from foldwise.predictions import Predictions
 from foldwise.tables import Table
@@ -42,7 +43,7 @@ def test_perfect_logits_lose_nothing_and_are_decided_right(task, name):
     assert logits.shape[1] == formulation.num_outputs(len(CLASSES))
     encoded = torch.from_numpy(formulation.encode(target, len(CLASSES)))
     for loss in formulation.losses:
-        losses = LOSSES[loss](torch.from_numpy(logits).float(), encoded)
+        losses = total(LOSSES[loss](torch.from_numpy(logits).float(), encoded))
         assert losses.shape == (len(target),)
         assert float(losses.max()) < 1e-3
     raw = formulation.activate(logits)
