@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from foldwise import cli
+from foldwise.__main__ import main
 from foldwise.publish import publish_json
 from foldwise.rundir import Home
 from tests.stages.small_competition import make_problem, write_run
@@ -29,7 +30,7 @@ def foldwise(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     def command(*words: str | Path) -> Run:
         monkeypatch.setattr(sys, "argv", ["foldwise", *map(str, words)])
         try:
-            cli.main()
+            main()
             code = 0
         except SystemExit as end:
             code = int(end.code or 0)
@@ -176,9 +177,9 @@ def test_what_the_system_refuses_is_one_error_and_no_fault(
 
 def test_stopped_by_the_keyboard_ends_with_130_and_says_how_to_go_on(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from foldwise import cli\n"
+        "import sys, time; from foldwise import __main__, cli\n"
         "cli.find_home = lambda _: (print('started', flush=True), time.sleep(60))\n"
-        "sys.argv = ['foldwise', 'split']; cli.main()"
+        "sys.argv = ['foldwise', 'split']; __main__.main()"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

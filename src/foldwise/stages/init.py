@@ -218,7 +218,7 @@ def _plan(facts: Facts, proposals: Sequence[Proposal]) -> tuple[dict[str, Any], 
         "": "What `foldwise run` does, in this order.",
         "recipes": "recipe: keys changed for this plan",
         "seeds": "more seeds: steadier scores, more time",
-        "blends": "the plain mean of members that are not far behind the best, until something beats it",
+        "blends": "the mean of members not far behind the best, until something beats it",
     }
     return plan, comments
 
