@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
 import numpy as np
 
@@ -121,11 +121,12 @@ def _npz_rows(path: Path, name: str) -> np.ndarray:
     return loaded
 
 
-def _mapped(path: Path, file: BinaryIO, header_offset: int) -> np.ndarray:
-    """Map an uncompressed member in place: past its zip header, then past its npy header."""
-    file.seek(header_offset + 26)
-    name_size, extra_size = np.frombuffer(file.read(4), "<u2")
-    file.seek(header_offset + 30 + int(name_size) + int(extra_size))
+def npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether in Fortran order, and type of an npy file; leaves `file` at the numbers.
+
+    Raises:
+        ValueError: it is none.
+    """
     version = np.lib.format.read_magic(file)
     read_header = (
         np.lib.format.read_array_header_1_0
@@ -133,6 +134,15 @@ def _mapped(path: Path, file: BinaryIO, header_offset: int) -> np.ndarray:
         else np.lib.format.read_array_header_2_0
     )
     shape, is_fortran, dtype = read_header(file)
+    return shape, is_fortran, dtype
+
+
+def _mapped(path: Path, file: BinaryIO, header_offset: int) -> np.ndarray:
+    """Map an uncompressed member in place: past its zip header, then past its npy header."""
+    file.seek(header_offset + 26)
+    name_size, extra_size = np.frombuffer(file.read(4), "<u2")
+    file.seek(header_offset + 30 + int(name_size) + int(extra_size))
+    shape, is_fortran, dtype = npy_header(file)
     if dtype.hasobject:
         raise DataError(f"{path}: holds Python objects, not numbers")
     mapped: np.ndarray = np.memmap(

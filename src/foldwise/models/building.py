@@ -173,7 +173,8 @@ def _load(
     network._model_args.pop("pretrained_cfg_overlay", None)
     if num_classes != order.num_outputs:
         network.reset_classifier(order.num_outputs)
-    return network  # type: ignore[no-any-return]
+    built: nn.Module = network
+    return built
 
 
 def _call(order: Order) -> nn.Module:

@@ -100,9 +100,9 @@ def unknown_fold(case: RecipeCase) -> Iterator[Fault]:
     wanted = case.recipe.folds
     if wanted == "all":
         return
-    known = range(case.ground.num_folds)
+    known = list(range(case.ground.num_folds))
     if case.ground.folds is not None:
-        known = sorted(set(case.ground.folds.tolist()))  # type: ignore[assignment]
+        known = sorted(set(case.ground.folds.tolist()))
     unknown = sorted(set(wanted) - set(known))
     if unknown:
         yield error(

@@ -12,6 +12,7 @@ from typing import IO
 
 import numpy as np
 
+from foldwise.data.sources import npy_header
 from foldwise.errors import DataError
 from foldwise.samples import IMAGE_ENDINGS
 
@@ -100,11 +101,5 @@ def _arrays_in(path: Path, data: Path) -> list[ImageArray]:
 
 
 def _as_images(name: str, file: IO[bytes]) -> list[ImageArray]:
-    version = np.lib.format.read_magic(file)
-    read_header = (
-        np.lib.format.read_array_header_1_0
-        if version == (1, 0)
-        else np.lib.format.read_array_header_2_0
-    )
-    shape, _, dtype = read_header(file)
+    shape, _, dtype = npy_header(file)
     return [ImageArray(name, shape[0])] if dtype == np.uint8 and len(shape) in (3, 4) else []

@@ -6,7 +6,7 @@ colours come from the page's style by class and follow light and dark.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -208,7 +208,9 @@ def _last(values: Sequence[float | None]) -> float | None:
 
 
 def _steps(shape: np.ndarray, edges: np.ndarray, frame: Frame) -> str:
-    place: Callable[[float, float], str] = lambda a, b: f"{frame.x(a):.1f},{frame.y(b):.1f}"  # noqa: E731
+    def place(a: float, b: float) -> str:
+        return f"{frame.x(a):.1f},{frame.y(b):.1f}"
+
     return " ".join(
         f"{place(edges[k], height)} {place(edges[k + 1], height)}"
         for k, height in enumerate(shape.tolist())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -156,7 +156,7 @@ def gather(home: Home) -> Material:
     for name in home.run_names():
         folder = RunDir(home.runs / name)
         for place in (folder, folder.reference):
-            run = found.tried(lambda place=place: _run(home, place))  # type: ignore[misc]
+            run = found.tried(partial(_run, home, place))
             if run is not None:
                 found.runs.append(run)
     return found
