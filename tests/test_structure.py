@@ -13,7 +13,17 @@ import pytest
 from foldwise.tasks import TASKS
 
 SOURCE = Path(__file__).parents[1] / "src" / "foldwise"
-PARTS = ("data", "models", "losses", "metrics", "optim", "blending", "decide", "auditing")
+PARTS = (
+    "data",
+    "models",
+    "losses",
+    "metrics",
+    "optim",
+    "blending",
+    "decide",
+    "auditing",
+    "choosing",
+)
 LEVELS = {
     **dict.fromkeys(("reference", "__main__"), 7),
     **dict.fromkeys(("cli", "demo"), 6),

@@ -6,9 +6,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from foldwise.blending import Members
+from foldwise.blending import Goal, Members
 from foldwise.blending.gain import GainReport, gain_report, verdict
-from foldwise.blending.methods import greedy, mean
+from foldwise.blending.methods import mean
+from foldwise.blending.selection import greedy
 from foldwise.metrics import METRICS
 from foldwise.metrics.bootstrap import paired_interval
 
@@ -38,7 +39,7 @@ def report_for(
     names = [f"m{number}" for number in range(len(members))]
     folds = np.arange(len(target)) % num_folds
     fit = partial(greedy, num_steps=num_steps)
-    return gain_report(members, names, target, folds, fit=fit, score=score, paired=paired)
+    return gain_report(members, names, folds, fit=fit, goal=Goal(target, score), paired=paired)
 
 
 def pool(seed: int, skill: float, num: int = 8, rows: int = 160) -> tuple[Members, np.ndarray]:
@@ -116,10 +117,9 @@ def test_a_blend_worse_than_its_best_member_is_called_a_loss() -> None:
     report = gain_report(
         members,
         ["good", "upside-down", "n1", "n2", "n3", "n4"],
-        target,
         np.arange(300) % 3,
         fit=partial(mean, comparable=False),
-        score=score,
+        goal=Goal(target, score),
         paired=lambda a, b: (-0.5, -0.3, "rows") if (a == good.scores[0]).all() else None,
     )
     assert report.best_member == "good"

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 
 import numpy as np
 
 from foldwise.blending.blend import Blend
+from foldwise.blending.goal import Goal
 from foldwise.blending.members import Members
 from foldwise.blending.methods import Fit
 from foldwise.errors import RunError
 
-#: `score(scores, rows)`: of (n, C) scores of the rows at positions `rows`, all rows if None;
-#: higher is better, whatever the metric.
-RowScore = Callable[[np.ndarray, np.ndarray | None], float]
-
 
 def cross_fitted(
-    members: Members, target: np.ndarray, folds: np.ndarray, fit: Fit, score: RowScore
+    members: Members, folds: np.ndarray, fit: Fit, goal: Goal
 ) -> tuple[np.ndarray, dict[int, Blend]]:
     """Blended scores of all rows, none by a blend that has seen its fold.
 
     Args:
         members: out-of-fold predictions of N rows.
-        target: (N,) or (N, C).
         folds: (N,) int, the fold of each row.
         fit: a function of `BLENDS`, its options bound.
-        score: of any rows.
+        goal: of the same rows.
 
     Returns:
         (N, C) float64, and the blend that was applied to each fold.
@@ -39,21 +34,21 @@ def cross_fitted(
     scores = np.empty(members.scores.shape[1:])
     blends = {}
     for fold, inside, outside in _splits(folds):
-        blend = fit(members.take(outside), target[outside], partial(_at, score, outside))
+        blend = fit(members.take(outside), goal.take(outside))
         scores[inside] = blend.apply(members.take(inside))
         blends[fold] = blend
     return scores, blends
 
 
 def cross_fitted_best(
-    members: Members, folds: np.ndarray, score: RowScore
+    members: Members, folds: np.ndarray, goal: Goal
 ) -> tuple[np.ndarray, dict[int, int]]:
     """Scores of all rows by the single member that is best on the other folds.
 
     Args:
         members: out-of-fold predictions of N rows.
         folds: (N,) int, the fold of each row.
-        score: of any rows.
+        goal: of the same rows.
 
     Returns:
         (N, C) float64, and the member chosen for each fold; of equally good ones the first.
@@ -65,15 +60,15 @@ def cross_fitted_best(
     scores = np.empty(members.scores.shape[1:])
     chosen = {}
     for fold, inside, outside in _splits(folds):
-        best = best_member(members.take(outside), partial(_at, score, outside))
+        best = best_member(members.take(outside), goal.take(outside))
         scores[inside] = members.scores[best][inside]
         chosen[fold] = best
     return scores, chosen
 
 
-def best_member(members: Members, score: Callable[[np.ndarray], float]) -> int:
+def best_member(members: Members, goal: Goal) -> int:
     """The member that scores highest; of equally good ones the first."""
-    return int(np.argmax([score(scores) for scores in members.scores]))
+    return int(np.argmax([goal(scores) for scores in members.scores]))
 
 
 def _splits(folds: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
@@ -85,7 +80,3 @@ def _splits(folds: np.ndarray) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         )
     for fold in names:
         yield int(fold), np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-
-
-def _at(score: RowScore, rows: np.ndarray, scores: np.ndarray) -> float:
-    return score(scores, rows)

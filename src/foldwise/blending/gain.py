@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from foldwise.blending.crossfit import RowScore, best_member, cross_fitted, cross_fitted_best
+from foldwise.blending.crossfit import best_member, cross_fitted, cross_fitted_best
+from foldwise.blending.goal import Goal
 from foldwise.blending.members import Members
 from foldwise.blending.methods import Fit
 
@@ -66,11 +67,10 @@ class GainReport:
 def gain_report(
     members: Members,
     names: Sequence[str],
-    target: np.ndarray,
     folds: np.ndarray,
     *,
     fit: Fit,
-    score: RowScore,
+    goal: Goal,
     paired: PairedInterval,
 ) -> GainReport:
     """Fit a blend on all rows and, for an honest gain, once without each fold.
@@ -78,28 +78,23 @@ def gain_report(
     Args:
         members: out-of-fold predictions of N rows.
         names: M names of the members.
-        target: (N,) or (N, C).
         folds: (N,) int.
         fit: a function of `BLENDS`, its options bound.
-        score: of any rows; higher is better, whatever the metric.
+        goal: of the same rows.
         paired: the interval of the gain of its second argument over its first.
 
     Raises:
         ValueError: the score is undefined on all rows, or on those outside a fold.
     """
-
-    def on_all(scores: np.ndarray) -> float:
-        return score(scores, None)
-
-    solo = [on_all(scores) for scores in members.scores]
-    blend = fit(members, target, on_all)
-    blend_score = on_all(blend.apply(members))
-    best = best_member(members, on_all)
+    solo = [goal(scores) for scores in members.scores]
+    blend = fit(members, goal)
+    blend_score = goal(blend.apply(members))
+    best = best_member(members, goal)
     gain, ends, best_per_fold, weights_per_fold = None, None, {}, {}
     if len(np.unique(folds)) > 1:
-        blended, blends = cross_fitted(members, target, folds, fit, score)
-        reference, chosen = cross_fitted_best(members, folds, score)
-        gain = on_all(blended) - on_all(reference)
+        blended, blends = cross_fitted(members, folds, fit, goal)
+        reference, chosen = cross_fitted_best(members, folds, goal)
+        gain = goal(blended) - goal(reference)
         ends = paired(reference, blended)
         best_per_fold = {fold: names[member] for fold, member in chosen.items()}
         weights_per_fold = {fold: _named(names, b.weights) for fold, b in blends.items()}
@@ -117,7 +112,7 @@ def gain_report(
         weights=_named(names, blend.weights),
         best_per_fold=best_per_fold,
         weights_per_fold=weights_per_fold,
-        loss_without=_loss_without(members, names, target, fit, on_all, blend_score),
+        loss_without=_loss_without(members, names, fit, goal, blend_score),
     )
 
 
@@ -137,15 +132,14 @@ def verdict(low: float | None, high: float | None) -> Verdict:
 def _loss_without(
     members: Members,
     names: Sequence[str],
-    target: np.ndarray,
     fit: Fit,
-    score: Callable[[np.ndarray], float],
+    goal: Goal,
     blend_score: float,
 ) -> dict[str, float]:
     losses = {}
     for member, name in enumerate(names if len(names) > 1 else ()):
         others = members.without(member)
-        losses[name] = blend_score - score(fit(others, target, score).apply(others))
+        losses[name] = blend_score - goal(fit(others, goal).apply(others))
     return losses
 
 

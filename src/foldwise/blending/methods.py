@@ -9,37 +9,35 @@ import numpy as np
 from pydantic import Field
 
 from foldwise.blending.blend import Blend
+from foldwise.blending.goal import Goal
 from foldwise.blending.members import Members, votes
 from foldwise.blending.ranks import Distribution
+from foldwise.blending.selection import greedy
 
 #: How far a comparable member may fall short of a perfect score, in times of what the best does.
 _TIMES_WORSE = 2.0
-#: Scores (N, C) blended scores of the rows being fitted; higher is better, whatever the metric.
-Score = Callable[[np.ndarray], float]
-
-#: `fit(members, target, score, *, options)`: members' out-of-fold predictions and (N,) or (N, C)
-#: target of the same rows.
-Fit = Callable[[Members, np.ndarray, Score], Blend]
+#: `fit(members, goal, *, options)`: members' out-of-fold predictions, and what is to be reached on
+#: the same rows.
+Fit = Callable[[Members, Goal], Blend]
 
 
-def mean(members: Members, target: np.ndarray, score: Score, *, comparable: bool = True) -> Blend:
+def mean(members: Members, goal: Goal, *, comparable: bool = True) -> Blend:
     """The plain mean of scores, of members of comparable strength or of all.
 
     Args:
         members: out-of-fold predictions.
-        target: of the same rows; for `comparable`.
-        score: tells who is comparable; else not used.
+        goal: tells who is comparable; else not used.
         comparable: leave out members that fall twice as far short of a perfect score as the best
             one does. Where rows are few that is more than chance: on top come 1/sqrt(N) of what
             the same answer for every row falls short by.
     """
-    kept = comparable_members(members, target, score) if comparable else np.arange(len(members))
+    kept = comparable_members(members, goal) if comparable else np.arange(len(members))
     weights = np.zeros(len(members))
     weights[kept] = 1.0 / len(kept)
     return Blend("mean", tuple(weights.tolist()))
 
 
-def comparable_members(members: Members, target: np.ndarray, score: Score) -> np.ndarray:
+def comparable_members(members: Members, goal: Goal) -> np.ndarray:
     """Members whose share in a plain mean does more good than harm, by position.
 
     For the mean of two members with errors of size 1 and r and correlation c to beat the first,
@@ -47,18 +45,17 @@ def comparable_members(members: Members, target: np.ndarray, score: Score) -> np
     members there is more room. The limit does not depend on the other members, so a weak one
     does not decide about a strong one.
     """
-    perfect = score(votes(target, members.scores.shape[2]))
-    short = perfect - np.array([score(scores) for scores in members.scores])
+    perfect = goal(votes(goal.target, members.scores.shape[2]))
+    short = perfect - np.array([goal(scores) for scores in members.scores])
     best = members.scores[int(np.argmin(short))]
     constant = np.broadcast_to(best.mean(axis=0), best.shape)
-    slack = max(perfect - score(constant), 0.0) / np.sqrt(len(best))
+    slack = max(perfect - goal(constant), 0.0) / np.sqrt(len(best))
     return np.flatnonzero(short <= _TIMES_WORSE * short.min() + slack)
 
 
 def rank_mean(
     members: Members,
-    target: np.ndarray,
-    score: Score,
+    goal: Goal,
     *,
     onto: Literal["scores", "ranks"] = "scores",
     max_knots: Annotated[int, Field(ge=2)] = 2000,
@@ -70,8 +67,7 @@ def rank_mean(
 
     Args:
         members: out-of-fold predictions.
-        target: not used.
-        score: not used.
+        goal: not used.
         onto: where mean ranks end. `scores`: back through the mean of the members'
             distributions, so that cuts and thresholds hold; the order in a column is the same.
             `ranks`: left in [0, 1].
@@ -87,56 +83,15 @@ def rank_mean(
     return Blend("rank_mean", _equal(len(members)), distributions=distributions, onto=onto)
 
 
-def label_average(
-    members: Members, target: np.ndarray, score: Score, *, rounded: bool = False
-) -> Blend:
+def label_average(members: Members, goal: Goal, *, rounded: bool = False) -> Blend:
     """The mean of decided answers: share of votes for classes, mean grade for grades.
 
     Args:
         members: with votes.
-        target: not used.
-        score: not used.
+        goal: not used.
         rounded: round the mean to whole numbers, halves up; for grades.
     """
     return Blend("label_average", _equal(len(members)), takes="votes", rounded=rounded)
-
-
-def greedy(
-    members: Members,
-    target: np.ndarray,
-    score: Score,
-    *,
-    num_steps: Annotated[int, Field(ge=1)] = 20,
-) -> Blend:
-    """Forward selection with replacement: each step adds the member that helps the mean most.
-
-    Starts empty; of equally good members the first is taken, and of all steps' ensembles the
-    best, the smallest of equally good ones. A member's weight is how often it was taken.
-
-    Args:
-        members: out-of-fold predictions.
-        target: not used: `score` knows it.
-        score: what is maximised.
-        num_steps: members taken at most.
-
-    Raises:
-        ValueError: the score is undefined on these rows.
-
-    Source: Caruana, Niculescu-Mizil, Crew and Ksikes (2004), "Ensemble selection from libraries
-    of models", ICML.
-    """
-    total = np.zeros(members.scores.shape[1:])
-    picks: list[int] = []
-    scores: list[float] = []
-    for size in range(1, num_steps + 1):
-        tried = [score((total + candidate) / size) for candidate in members.scores]
-        pick = int(np.argmax(tried))
-        total += members.scores[pick]
-        picks.append(pick)
-        scores.append(tried[pick])
-    best = picks[: int(np.argmax(scores)) + 1]
-    counts = np.bincount(best, minlength=len(members))
-    return Blend("greedy", tuple((counts / len(best)).tolist()))
 
 
 def _equal(num_members: int) -> tuple[float, ...]:

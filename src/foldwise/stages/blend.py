@@ -13,7 +13,7 @@ from rich.table import Table
 from foldwise import device as machine
 from foldwise import parts
 from foldwise import predictions as predictions_file
-from foldwise.blending import BLENDS, Blend, Members, votes
+from foldwise.blending import BLENDS, Blend, Goal, Members, votes
 from foldwise.blending.crossfit import cross_fitted
 from foldwise.blending.gain import GainReport, gain_report
 from foldwise.blending.methods import Fit
@@ -102,17 +102,16 @@ class _Made:
 
 def _make(problem: Problem, fit: Fit, chosen: Chosen, name: str) -> _Made:
     first = chosen.members[0].held
-    target, folds = first.target, first.folds
+    folds = first.folds
     names = [member.name for member in chosen.members]
     try:
         scorer, oof, test = _prepared(problem, fit, chosen)
-        fitted = fit(oof, target, lambda scores: scorer(scores, None))
-        gain = gain_report(
-            oof, names, target, folds, fit=fit, score=scorer, paired=scorer.paired_interval
-        )
+        goal = Goal(first.target, scorer)
+        fitted = fit(oof, goal)
+        gain = gain_report(oof, names, folds, fit=fit, goal=goal, paired=scorer.paired_interval)
         scores = fitted.apply(oof)
         if len(np.unique(folds)) > 1:
-            scores, _ = cross_fitted(oof, target, folds, fit, scorer)
+            scores, _ = cross_fitted(oof, folds, fit, goal)
     except ValueError as error:
         raise RunError(
             f"{name}: the metric is undefined on part of the rows: {error}",
@@ -164,7 +163,7 @@ def _prepared(problem: Problem, fit: Fit, chosen: Chosen) -> tuple[_Scorer, Memb
     oof = _members([member.held.scores for member in chosen.members], own)
     test = _members([member.test for member in chosen.members], own)
     scorer = _Scorer(chosen.members[0].held, decision)
-    takes = fit(oof, scorer.held.target, lambda scores: scorer(scores, None)).takes
+    takes = fit(oof, Goal(scorer.held.target, scorer)).takes
     if takes == "scores":
         return scorer, oof, test
     shifted = [
