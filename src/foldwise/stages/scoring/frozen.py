@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from foldwise.blending.crossfit import best_member, cross_fitted_best
+from foldwise.blending.goal import Goal
 from foldwise.blending.members import Members
 from foldwise.rundir import Home, RunDir, read_json
 from foldwise.stages.recipes import load_plan
@@ -78,16 +79,17 @@ def best_frozen(held: HeldOut, frozen: Sequence[HeldOut]) -> Best:
         part = replace(base, rows=base.rows[at], scores=scores)
         return sign * part.score(base.problem.metric)
 
+    goal = Goal(base.target, score)
     if len(np.unique(base.folds)) > 1:
         try:
-            scores, chosen = cross_fitted_best(members, base.folds, score)
+            scores, chosen = cross_fitted_best(members, base.folds, goal)
         except ValueError:  # The metric is undefined without one of the folds.
             pass
         else:
             names = tuple(part.name for k, part in enumerate(parts) if k in chosen.values())
             return Best(replace(base, scores=scores), names, is_cross_fitted=True)
     try:
-        best = parts[best_member(members, lambda scores: score(scores, None))]
+        best = parts[best_member(members, goal)]
     except ValueError:
         best = base
     return Best(best, (best.name,), is_cross_fitted=False)
