@@ -97,13 +97,15 @@ def ratio(peers: Sequence[Sequence[float]], ours: Sequence[Sequence[float]]) -> 
     return min(map(statistics.median, peers)) / min(map(statistics.median, ours))
 
 
-def print_table(times: Mapping[str, Times], num_images: int, memory: Mapping[str, float]) -> None:
-    heads = ("wall s", "least", "most", "CPU s", "images/s", "MiB")
+def print_table(
+    times: Mapping[str, Times], num: int, memory: Mapping[str, float], *, unit: str = "images"
+) -> None:
+    heads = ("wall s", "least", "most", "CPU s", f"{unit}/s", "MiB")
     print("\n" + " " * 34 + "".join(f"{head:>10}" for head in heads))
     for name, found in times.items():
         wall = statistics.median(found.wall)
         numbers = [wall, min(found.wall), max(found.wall), statistics.median(found.cpu)]
-        cells = [f"{number:.3f}" for number in numbers] + [f"{num_images / wall:.0f}"]
+        cells = [f"{number:.3f}" for number in numbers] + [f"{num / wall:.0f}"]
         cells.append(f"{memory[name]:.0f}" if name in memory else "")
         print(f"{name:34}" + "".join(f"{cell:>10}" for cell in cells))
     rounds = len(next(iter(times.values())).wall)

@@ -39,8 +39,11 @@ def environment(name: str) -> Path:
         subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
     install = [uv, "pip", "install", "--quiet", "--python", python, "--editable", ROOT]
     install += ["--requirement", BENCH / name / "requirements.txt"]
-    if (ROOT / "constraints.txt").exists():
-        install += ["--constraint", ROOT / "constraints.txt"]
+    # A peer that wants other versions than the project has constraints of its own.
+    for constraints in (BENCH / name / "constraints.txt", ROOT / "constraints.txt"):
+        if constraints.exists():
+            install += ["--constraint", constraints]
+            break
     subprocess.run(install, check=True)
     print(f"environment {folder.relative_to(ROOT)}: {time.monotonic() - started:.0f} s\n")
     return python

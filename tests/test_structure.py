@@ -25,8 +25,8 @@ PARTS = (
     "choosing",
 )
 LEVELS = {
-    **dict.fromkeys(("reference", "__main__"), 7),
-    **dict.fromkeys(("cli", "demo"), 6),
+    **dict.fromkeys(("reference", "__main__", "__init__"), 7),
+    **dict.fromkeys(("cli", "demo", "notebook"), 6),
     "stages": 5,
     "cluster": 4,
     "engine": 3,

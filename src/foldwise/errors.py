@@ -37,6 +37,10 @@ class RunError(FoldwiseError):
     """A run folder does not fit what was asked of it."""
 
 
+class NoExactFitError(FoldwiseError):
+    """No exact fit of this decision is known for what it should reach; it can stay fixed."""
+
+
 class LockedError(FoldwiseError):
     """Another process holds the lock; names the holder."""
 

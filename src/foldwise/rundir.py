@@ -84,6 +84,11 @@ class Home:
         return self.path / "submissions"
 
     @property
+    def ledger(self) -> Path:
+        """Every submission's scores: SQLite, see `stages/ledgering/store.py`."""
+        return self.submissions / "ledger.db"
+
+    @property
     def submission(self) -> Path:
         """Copy of the best-founded valid submission so far."""
         return self.path / "submission.csv"
@@ -168,7 +173,7 @@ class RunDir:
 
     @property
     def decision(self) -> Path:
-        """Steps from merged scores to answers."""
+        """Steps from merged scores to answers, and those that were fitted without each fold."""
         return self.path / "decision.json"
 
     @property
@@ -180,6 +185,15 @@ class RunDir:
     def blend(self) -> Path:
         """How members' scores of any rows become one; blends only."""
         return self.path / "blend.json"
+
+    def without(self, fold: int) -> Path:
+        """Blended scores of all other folds by the blend fitted without this one; blends only."""
+        return self.path / f"without-fold{fold}.parquet"
+
+    @property
+    def every_without(self) -> list[Path]:
+        """The files of `without` that are there."""
+        return sorted(self.path.glob("without-fold*.parquet"))
 
     @property
     def reference(self) -> RunDir:

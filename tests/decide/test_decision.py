@@ -14,6 +14,10 @@ SHIFT = Step("prior_shift", {"train": [0.8, 0.2], "test": [0.5, 0.5]})
 #: One decision for each step of the table, and scores it takes.
 EXAMPLES = {
     "argmax": (Decision((Step("argmax"),)), np.array([[0.2, 0.8], [0.6, 0.4]])),
+    "threshold": (
+        Decision((Step("threshold", {"value": 0.3}),)),
+        np.array([[0.2, 0.8], [0.8, 0.2]]),
+    ),
     "thresholds": (
         Decision((Step("thresholds", {"values": [0.3, 0.1 + 0.2]}, fitted=True),)),
         np.array([[0.2, 0.8], [0.6, 0.4]]),

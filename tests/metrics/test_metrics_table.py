@@ -66,6 +66,7 @@ def test_perfect_predictions_beat_middling_ones_and_stay_in_range(name: str, tas
 @pytest.mark.parametrize(("name", "task"), CASES)
 def test_prepared_metrics_agree_with_plain_ones(name: str, task: str) -> None:
     metric = METRICS[name]
+    assert metric.prepare is not None
     preds, target = rows_for(metric, task, 3)
     prepared = metric.prepared(preds, target)
     for seed in range(3):

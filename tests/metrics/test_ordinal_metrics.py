@@ -36,3 +36,9 @@ def test_one_grade_for_all_others_is_chance_and_for_everything_undefined() -> No
 def test_grades_out_of_range_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\[0, 3\), found 3"):
         qwk(np.array([0, 3]), np.array([0, 1]), num_grades=3)
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int32, np.uint64, bool])
+def test_grades_of_every_whole_type_are_read(kind: type) -> None:
+    preds, target = np.array([0, 1, 1, 0, 1]), np.array([0, 1, 0, 0, 1])
+    assert qwk(preds.astype(kind), target.astype(kind)) == qwk(preds, target)

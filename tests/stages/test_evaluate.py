@@ -17,6 +17,7 @@ from foldwise.config.plan import Plan
 from foldwise.config.writing import write_yaml
 from foldwise.data.cache_writing import write_blocks
 from foldwise.data.spec import THUMB
+from foldwise.decide import Decision
 from foldwise.errors import DataError, RunError
 from foldwise.publish import publish_json, publish_text
 from foldwise.rundir import Home, RunDir
@@ -87,7 +88,7 @@ def test_what_is_written_is_what_comes_back_and_plain_json(
     text = problem.home.run("a").scores.read_text("utf-8")
     assert json.loads(text, parse_constant=refuse) == scores
     decision = json.loads(problem.home.run("a").decision.read_text("utf-8"))
-    assert decision == problem.default_decision().to_json()
+    assert Decision.from_json(decision) == problem.default_decision()
 
 
 @pytest.mark.parametrize("task", TASKS)

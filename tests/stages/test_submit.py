@@ -15,6 +15,7 @@ from foldwise.config.competition import Competition
 from foldwise.config.loading import from_values
 from foldwise.config.plan import Plan
 from foldwise.config.writing import write_yaml
+from foldwise.decide import Decision
 from foldwise.errors import ConfigError, RunError
 from foldwise.publish import publish_bytes, publish_text
 from foldwise.rundir import Home, read_json
@@ -181,7 +182,7 @@ def test_the_entry_tells_where_the_file_came_from(tmp_path: Path) -> None:
     assert facts["run"] == "a"
     assert facts["score"] == scores["score"]
     assert facts["how"]["got"] == "cross-fitted"
-    assert facts["decision"] == problem.default_decision().to_json()
+    assert Decision.from_json(facts["decision"]) == problem.default_decision()
     assert facts["undecided"] == ["metric: a guess"]
     assert facts["run_commit"] == "abc"
     assert facts["founding"]["num_folds"] == 3

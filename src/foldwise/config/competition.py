@@ -112,6 +112,29 @@ class Submission(Section):
         dict[str, str],
         Field(description="Column of the sample submission → class or target it holds."),
     ] = {}
+    decision: Annotated[
+        Literal["auto", "fixed", "fitted", "shares"],
+        Field(
+            description="From scores to answers. fixed: the formulation's cuts or thresholds; "
+            "fitted: those best for the metric; shares: those that give each class its share; "
+            "auto: fixed unless fitted wins cross-fitted."
+        ),
+    ] = "auto"
+    test_merge: Annotated[
+        Literal["mean_score", "per_fold_decision"],
+        Field(
+            description="mean_score: the mean of the fold models' scores is decided; "
+            "per_fold_decision: each fold model decides by itself, then they vote."
+        ),
+    ] = "mean_score"
+
+    @model_validator(mode="after")
+    def _decides_only_answers(self) -> Submission:
+        if self.gives == "scores" and self.decision in ("fitted", "shares"):
+            raise ValueError(f"decision: {self.decision} goes with gives: answers only")
+        if self.gives == "scores" and self.test_merge == "per_fold_decision":
+            raise ValueError("test_merge: per_fold_decision goes with gives: answers only")
+        return self
 
 
 class Rules(Section):

@@ -1,6 +1,15 @@
-"""Decisions: from merged scores to answers, in ordered steps."""
+"""Decisions: from merged scores to answers, in ordered steps, fixed or fitted."""
 
 from foldwise.decide.decision import Decision, Step
+from foldwise.decide.fitting import NoExactFitError, fit_decision
 from foldwise.decide.steps import ANSWER_STEPS, DECISIONS, SCORE_STEPS
 
-__all__ = ["ANSWER_STEPS", "DECISIONS", "SCORE_STEPS", "Decision", "Step"]
+__all__ = [
+    "ANSWER_STEPS",
+    "DECISIONS",
+    "SCORE_STEPS",
+    "Decision",
+    "NoExactFitError",
+    "Step",
+    "fit_decision",
+]

@@ -24,9 +24,19 @@ def cuts(scores: np.ndarray, *, values: list[float]) -> np.ndarray:
     [0, 1, 3]
     """
     limits = _rising(values)
+    return np.searchsorted(limits, one_column(scores), side="right").astype(np.int64)
+
+
+def one_column(scores: np.ndarray) -> np.ndarray:
+    """(N, 1) scores → (N,).
+
+    Raises:
+        ConfigError: scores of more than one column.
+    """
     if scores.ndim != 2 or scores.shape[1] != 1:
         raise ConfigError(f"cuts take one score per sample, found shape {scores.shape}")
-    return np.searchsorted(limits, scores[:, 0], side="right").astype(np.int64)
+    column: np.ndarray = scores[:, 0]
+    return column
 
 
 def half_cuts(num_grades: int) -> list[float]:

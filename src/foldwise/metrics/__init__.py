@@ -1,10 +1,18 @@
 """Metrics by name, what they say by class, and the intervals around them."""
 
-from foldwise.metrics import classification, ordinal, probabilities, ranking, regression
+from foldwise.metrics import (
+    classification,
+    f_scores,
+    ordinal,
+    probabilities,
+    ranking,
+    regression,
+)
 from foldwise.metrics.metric import Metric, bind
 
 METRICS: dict[str, Metric] = {
     **classification.METRICS,
+    **f_scores.METRICS,
     **probabilities.METRICS,
     **ranking.METRICS,
     **ordinal.METRICS,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from foldwise.metrics.metric import Metric, Reweighted, row_weights
+from foldwise.metrics.metric import Metric, Reweighted
+from foldwise.row_weights import row_weights
 from foldwise.seeding import key, uniforms
 
 #: Fewer rows or groups than this say too little about those not seen: no interval.
@@ -88,7 +89,7 @@ def interval(
     score = _reweighted(metric, preds, target)
     score(weight)
     draws = _Draws.of(weight, groups, len(target), num, np.size(preds), seed)
-    return _percentiles(score, draws, level)
+    return _percentiles(lambda weights: [score(weights)], draws, level, num_scores=1)[0]
 
 
 def paired_interval(
@@ -126,15 +127,122 @@ def paired_interval(
     Raises:
         ValueError: the metric is undefined on all rows, or shapes do not fit.
     """
-    score_a, score_b = (_reweighted(metric, preds, target) for preds in (preds_a, preds_b))
+    return paired_intervals(
+        metric,
+        [preds_a],
+        preds_b,
+        target,
+        higher_is_better=higher_is_better,
+        weight=weight,
+        groups=groups,
+        num=num,
+        seed=seed,
+        level=level,
+    )[0]
+
+
+def paired_intervals(
+    metric: MetricFunction,
+    references: Sequence[np.ndarray],
+    preds: np.ndarray,
+    target: np.ndarray,
+    *,
+    higher_is_better: bool,
+    weight: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    num: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> list[PairedGain]:
+    """How much better one prediction is than each of several, all on the same resamples.
+
+    Drawing and preparing once makes this cheaper than `paired_interval` for each.
+
+    Args:
+        metric: as in `interval`.
+        references: what it is compared with.
+        preds: what may be better.
+        target: (N,) or (N, C).
+        higher_is_better: False turns the sign, so that a positive gain is better.
+        weight: as in `interval`, like the rest.
+        groups: (N,) labels of what belongs together.
+        num: resamples.
+        seed: another seed draws other resamples.
+        level: share of resamples inside.
+
+    Returns:
+        For each reference the gain over it and its interval, None as in `interval`.
+
+    Raises:
+        ValueError: the metric is undefined on all rows, or shapes do not fit.
+    """
+    score = _reweighted(metric, preds, target)
+    others = [_reweighted(metric, reference, target) for reference in references]
     sign = 1.0 if higher_is_better else -1.0
 
-    def gain(weights: np.ndarray | None) -> float:
-        return sign * (score_b(weights) - score_a(weights))
+    def gains(weights: np.ndarray | None) -> list[float]:
+        own = score(weights)
+        return [sign * (own - other(weights)) for other in others]
 
-    num_read = np.size(preds_a) + np.size(preds_b)
+    num_read = np.size(preds) * (1 + len(others))
     draws = _Draws.of(weight, groups, len(target), num, num_read, seed)
-    return PairedGain(gain(weight), _percentiles(gain, draws, level))
+    points = gains(weight)
+    ends = _percentiles(gains, draws, level, num_scores=len(others))
+    return [PairedGain(point, end) for point, end in zip(points, ends, strict=True)]
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """Scores of several predictions on the same resamples.
+
+    Attributes:
+        scores: (R, M) finite.
+        num_units: rows or groups that were drawn.
+        covers: what was resampled and how often.
+    """
+
+    scores: np.ndarray
+    num_units: int
+    covers: str
+
+
+def resampled_scores(
+    metric: MetricFunction,
+    preds: Sequence[np.ndarray],
+    target: np.ndarray,
+    *,
+    weight: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    num: int = 1000,
+    seed: int = 0,
+) -> Resampled | None:
+    """How several scores vary together when other rows are drawn.
+
+    Args:
+        metric: as in `interval`.
+        preds: M predictions of the same rows.
+        target: (N,) or (N, C).
+        weight: as in `interval`, like the rest.
+        groups: (N,) labels of what belongs together.
+        num: resamples.
+        seed: another seed draws other resamples.
+
+    Returns:
+        None as in `interval`.
+
+    Raises:
+        ValueError: shapes do not fit.
+    """
+    reweighted = [_reweighted(metric, each, target) for each in preds]
+    num_read = sum(np.size(each) for each in preds)
+    draws = _Draws.of(weight, groups, len(target), num, num_read, seed)
+    if draws.num_units < FEWEST:
+        return None
+    drawn = _drawn(lambda weights: [score(weights) for score in reweighted], draws, len(preds))
+    scores = drawn[np.isfinite(drawn).all(axis=1)]
+    if len(scores) < draws.num / 2:
+        return None
+    return Resampled(scores, draws.num_units, draws.covers)
 
 
 @dataclass(frozen=True)
@@ -197,19 +305,31 @@ def _reweighted(metric: MetricFunction, preds: np.ndarray, target: np.ndarray) -
     return lambda weight: metric(preds, target, weight)
 
 
-def _percentiles(score: Reweighted, draws: _Draws, level: float) -> Interval | None:
+def _percentiles(
+    scores: Callable[[np.ndarray], list[float]], draws: _Draws, level: float, *, num_scores: int
+) -> list[Interval | None]:
     if not 0 < level < 1:
         raise ValueError(f"level must be between 0 and 1, found {level}")
     if draws.num_units < FEWEST:
-        return None
-    scores = []
+        return [None] * num_scores
+    columns = _drawn(scores, draws, num_scores).T
+    return [_interval_of(column[np.isfinite(column)], draws, level) for column in columns]
+
+
+def _drawn(
+    scores: Callable[[np.ndarray], list[float]], draws: _Draws, num_scores: int
+) -> np.ndarray:
+    """(R, num_scores), a row for each resample on which the scores are defined."""
+    drawn = []
     for weights in draws:
         try:
-            scores.append(score(weights))
+            drawn.append(scores(weights))
         except ValueError:  # Undefined here, though defined on all rows: a rare class not drawn.
             continue
-    values = np.array(scores)
-    values = values[np.isfinite(values)]
+    return np.array(drawn).reshape(len(drawn), num_scores)
+
+
+def _interval_of(values: np.ndarray, draws: _Draws, level: float) -> Interval | None:
     num_skipped = draws.num - len(values)
     if num_skipped > draws.num / 2:
         return None

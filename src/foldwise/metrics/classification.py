@@ -1,11 +1,11 @@
-"""Metrics of decided classes: accuracy, balanced accuracy and macro F1."""
+"""Metrics of decided classes: how many are right, of all rows, labels or classes."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from foldwise.metrics.metric import Metric, divide, row_weights
-from foldwise.metrics.per_class import answers, class_counts, confusion_matrix
+from foldwise.metrics.metric import Metric, Reweighted, divide, mean_of
+from foldwise.metrics.per_class import answers, prepare_class_counts, prepare_confusion_matrix
 
 
 def accuracy(preds: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> float:
@@ -25,10 +25,29 @@ def accuracy(preds: np.ndarray, target: np.ndarray, weight: np.ndarray | None = 
     >>> accuracy(np.array([0, 1, 2, 2]), np.array([0, 1, 2, 0]))
     0.75
     """
-    answers(preds, target)
-    right = preds == target
-    rows = right if right.ndim == 1 else right.all(axis=1)
-    return float(np.average(rows, weights=row_weights(weight, len(target))))
+    return prepare_accuracy(preds, target)(weight)
+
+
+def label_accuracy(
+    preds: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None
+) -> float:
+    """Share of cells that are right, each label for itself: 1 minus the Hamming loss.
+
+    Args:
+        preds: (N, C) 0/1.
+        target: (N, C) 0/1.
+        weight: (N,) float, or None for ones.
+
+    Returns:
+        Score in [0, 1].
+
+    Raises:
+        ValueError: shapes differ or values are not 0 or 1.
+
+    >>> label_accuracy(np.array([[1, 0], [1, 1]]), np.array([[1, 0], [0, 1]]))
+    0.75
+    """
+    return prepare_label_accuracy(preds, target)(weight)
 
 
 def balanced_accuracy(
@@ -36,28 +55,8 @@ def balanced_accuracy(
 ) -> float:
     """Mean recall of the classes that occur in the target.
 
-    Args:
-        preds: (N,) int classes.
-        target: (N,) int classes.
-        weight: (N,) float, or None for ones.
-
-    Returns:
-        Score in [0, 1]; chance is one over the number of classes.
-
-    Raises:
-        ValueError: shapes differ or values are not classes.
-    """
-    confusion = confusion_matrix(preds, target, weight)
-    support = confusion.sum(axis=1)
-    present = support > 0
-    return float((confusion.diagonal()[present] / support[present]).mean())
-
-
-def macro_f1(preds: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> float:
-    """Unweighted mean of the classes' F1.
-
-    The classes are those that occur in target or preds; with a column per class, all columns,
-    and one without positives in either counts 0 (scikit-learn with `zero_division=0`).
+    With a column per class, 0 and 1 are two classes of each column, and the score is the
+    columns' mean.
 
     Args:
         preds: (N,) int classes, or (N, C) 0/1.
@@ -65,15 +64,51 @@ def macro_f1(preds: np.ndarray, target: np.ndarray, weight: np.ndarray | None = 
         weight: (N,) float, or None for ones.
 
     Returns:
-        Score in [0, 1].
+        Score in [0, 1]; chance is one over the number of classes that occur.
 
     Raises:
         ValueError: shapes differ or values are not classes.
     """
-    found, called, support = class_counts(preds, target, weight)
-    both = called + support
-    f1 = divide(2 * found, both, otherwise=0.0)
-    return float(f1.mean() if target.ndim == 2 else f1[both > 0].mean())
+    return prepare_balanced_accuracy(preds, target)(weight)
+
+
+def prepare_accuracy(preds: np.ndarray, target: np.ndarray) -> Reweighted:
+    """`accuracy` as a function of the weights."""
+    answers(preds, target)
+    right = preds == target
+    return mean_of((right if right.ndim == 1 else right.all(axis=1)).astype(np.float64))
+
+
+def prepare_label_accuracy(preds: np.ndarray, target: np.ndarray) -> Reweighted:
+    """`label_accuracy` as a function of the weights."""
+    answers(preds, target)
+    if target.ndim != 2:
+        raise ValueError(f"label accuracy takes a column per label, found shape {target.shape}")
+    return mean_of((preds == target).mean(axis=1))
+
+
+def prepare_balanced_accuracy(preds: np.ndarray, target: np.ndarray) -> Reweighted:
+    """`balanced_accuracy` as a function of the weights."""
+    if target.ndim == 1:
+        confusion = prepare_confusion_matrix(preds, target)
+        return lambda weight: _mean_recall(confusion(weight))
+    ones = prepare_class_counts(preds, target)
+    zeros = prepare_class_counts(1 - preds, 1 - target)
+
+    def columns_mean(weight: np.ndarray | None) -> float:
+        found, support = (
+            np.stack([count(weight)[part] for count in (zeros, ones)]) for part in (0, 2)
+        )
+        recall = divide(found, support, otherwise=0.0)
+        return float((recall.sum(axis=0) / (support > 0).sum(axis=0)).mean())
+
+    return columns_mean
+
+
+def _mean_recall(confusion: np.ndarray) -> float:
+    support = confusion.sum(axis=1)
+    present = support > 0
+    return float((confusion.diagonal()[present] / support[present]).mean())
 
 
 METRICS = {
@@ -86,6 +121,7 @@ METRICS = {
         tasks=("multiclass", "multilabel", "ordinal"),
         lowest=0.0,
         highest=1.0,
+        prepare=prepare_accuracy,
     ),
     "balanced_accuracy": Metric(
         balanced_accuracy,
@@ -103,29 +139,20 @@ METRICS = {
             "macro-averaged recall",
             "unweighted average recall",
         ),
-        tasks=("multiclass", "ordinal"),
-        lowest=0.0,
-        highest=1.0,
-    ),
-    "macro_f1": Metric(
-        macro_f1,
-        higher_is_better=True,
-        takes="answers",
-        label="macro F1",
-        words=(
-            "macro f1",
-            "macro-f1",
-            "macro_f1",
-            "f1 macro",
-            "f1-macro",
-            "f1_macro",
-            "macro f1-score",
-            "macro averaged f1",
-            "macro-averaged f1",
-            "macro f-score",
-        ),
         tasks=("multiclass", "multilabel", "ordinal"),
         lowest=0.0,
         highest=1.0,
+        prepare=prepare_balanced_accuracy,
+    ),
+    "label_accuracy": Metric(
+        label_accuracy,
+        higher_is_better=True,
+        takes="answers",
+        label="label accuracy",
+        words=("label accuracy", "label_accuracy", "mean label accuracy", "mean column accuracy"),
+        tasks=("multilabel",),
+        lowest=0.0,
+        highest=1.0,
+        prepare=prepare_label_accuracy,
     ),
 }

@@ -13,6 +13,7 @@ import numpy as np
 
 from foldwise import parts
 from foldwise.errors import ConfigError
+from foldwise.row_weights import require_rows, row_weights
 
 #: Scores rows whose predictions and targets are settled, for any weights of theirs.
 Reweighted = Callable[[np.ndarray | None], float]
@@ -32,7 +33,7 @@ class Metric:
             metric's (`accuracy`, `balanced accuracy`): the longest one found counts.
         tasks: names of the tasks whose predictions it can score.
         prepare: `prepare(preds, target, *, options)` gives the score as a function of the
-            weights alone; for metrics that sort, so that a bootstrap sorts once.
+            weights alone, so that a bootstrap checks, sorts and counts rows once.
     """
 
     function: Callable[..., float]
@@ -90,24 +91,17 @@ def bind(table: Mapping[str, Metric], spec: parts.Spec, *, code: Path | None = N
     return metric.with_options(parts.options_of(spec))
 
 
-def row_weights(weight: np.ndarray | None, num_rows: int) -> np.ndarray:
-    """The weights as (N,) float64, ones if there are none.
+def mean_of(values: np.ndarray) -> Reweighted:
+    """The weighted mean of (N,) float values as a function of the weights."""
+    require_rows(len(values))
 
-    Raises:
-        ValueError: no rows, another length, a negative or non-finite weight, or none above 0.
-    """
-    if num_rows == 0:
-        raise ValueError("there are no rows to score")
-    if weight is None:
-        return np.ones(num_rows)
-    weights = np.asarray(weight, dtype=np.float64)
-    if weights.shape != (num_rows,):
-        raise ValueError(f"row weights have shape {weights.shape} for {num_rows} rows")
-    if not (weights >= 0).all() or not np.isfinite(weights).all():
-        raise ValueError("row weights must be finite numbers of 0 or more")
-    if not weights.any():
-        raise ValueError("all row weights are 0, so there are no rows to score")
-    return weights
+    def mean(weight: np.ndarray | None) -> float:
+        if weight is None:
+            return float(values.mean())
+        weights = row_weights(weight, len(values))
+        return float((weights * values).sum() / weights.sum())
+
+    return mean
 
 
 def finite(values: np.ndarray, *, what: str) -> np.ndarray:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from foldwise.metrics.metric import Metric
-from foldwise.metrics.per_class import confusion_matrix
+from foldwise.metrics.metric import Metric, Reweighted
+from foldwise.metrics.per_class import prepare_confusion_matrix
 
 
 def qwk(
@@ -36,7 +36,18 @@ def qwk(
     >>> qwk(np.array([0, 1, 2]), np.array([0, 1, 2]), num_grades=3)
     1.0
     """
-    confusion = confusion_matrix(preds, target, weight, num_classes=num_grades)
+    return prepare_qwk(preds, target, num_grades=num_grades)(weight)
+
+
+def prepare_qwk(
+    preds: np.ndarray, target: np.ndarray, *, num_grades: int | None = None
+) -> Reweighted:
+    """`qwk` as a function of the weights."""
+    confusion = prepare_confusion_matrix(preds, target, num_classes=num_grades)
+    return lambda weight: _kappa(confusion(weight))
+
+
+def _kappa(confusion: np.ndarray) -> float:
     grades = np.arange(len(confusion))
     distance = np.square(grades[:, None] - grades)
     true, decided = confusion.sum(axis=1), confusion.sum(axis=0)
@@ -62,5 +73,6 @@ METRICS = {
         tasks=("ordinal",),
         lowest=-1.0,
         highest=1.0,
+        prepare=prepare_qwk,
     ),
 }

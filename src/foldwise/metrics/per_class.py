@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from foldwise.metrics.metric import divide, row_weights
+from foldwise.metrics.metric import divide
 from foldwise.metrics.ranking import one_vs_rest
+from foldwise.row_weights import require_rows, row_weights
+
+#: An array of counts as a function of the row weights.
+Counted = Callable[[np.ndarray | None], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -66,17 +71,33 @@ def confusion_matrix(
     >>> confusion_matrix(np.array([0, 1, 1]), np.array([0, 0, 1])).tolist()
     [[1.0, 1.0], [0.0, 1.0]]
     """
+    return prepare_confusion_matrix(preds, target, num_classes=num_classes)(weight)
+
+
+def prepare_confusion_matrix(
+    preds: np.ndarray, target: np.ndarray, *, num_classes: int | None = None
+) -> Counted:
+    """`confusion_matrix` as a function of the weights; finds each row's cell once."""
     answers(preds, target)
     if preds.ndim != 1:
         raise ValueError(f"a confusion matrix takes one class per row, found shape {preds.shape}")
-    weights = row_weights(weight, len(target))
-    low = min(int(preds.min()), int(target.min()))
-    high = max(int(preds.max()), int(target.max()))
-    size = high + 1 if num_classes is None else num_classes
-    if low < 0 or high >= size:
-        raise ValueError(f"classes must be in [0, {size}), found {low if low < 0 else high}")
-    cells = target.astype(np.int64) * size + preds
-    return np.bincount(cells, weights=weights, minlength=size * size).reshape(size, size)
+    require_rows(len(target))
+    decided, true = (values.astype(np.int64, copy=False) for values in (preds, target))
+    # Seen as unsigned, a negative number is a huge one: one pass finds both ends.
+    highest = max(int(values.view(np.uint64).max()) for values in (decided, true))
+    size = highest + 1 if num_classes is None else num_classes
+    if highest >= min(size, 2**63):
+        low = int(min(decided.min(), true.min()))
+        raise ValueError(f"classes must be in [0, {size}), found {low if low < 0 else highest}")
+    cells = true * size
+    cells += decided
+
+    def confusion(weight: np.ndarray | None) -> np.ndarray:
+        weights = None if weight is None else row_weights(weight, len(cells))
+        counts = np.bincount(cells, weights=weights, minlength=size * size)
+        return counts.reshape(size, size).astype(np.float64, copy=False)
+
+    return confusion
 
 
 def per_class(
@@ -114,12 +135,29 @@ def class_counts(
     num_classes: int | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weight of the rows of each class that were found, called so, and truly so, (C,) each."""
+    return prepare_class_counts(preds, target, num_classes=num_classes)(weight)
+
+
+def prepare_class_counts(
+    preds: np.ndarray, target: np.ndarray, *, num_classes: int | None = None
+) -> Callable[[np.ndarray | None], tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """`class_counts` as a function of the weights."""
     if target.ndim == 2:
         answers(preds, target)
-        weights = row_weights(weight, len(target))
-        return weights @ (preds * target), weights @ preds, weights @ target
-    confusion = confusion_matrix(preds, target, weight, num_classes=num_classes)
-    return confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1)
+        columns = np.stack([preds * target, preds, target]).astype(np.float64)
+
+        def counts(weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            found, called, support = row_weights(weight, len(target)) @ columns
+            return found, called, support
+
+        return counts
+    confusion = prepare_confusion_matrix(preds, target, num_classes=num_classes)
+
+    def margins(weight: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        matrix = confusion(weight)
+        return matrix.diagonal(), matrix.sum(axis=0), matrix.sum(axis=1)
+
+    return margins
 
 
 def precision_recall_curves(

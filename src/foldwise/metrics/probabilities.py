@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from foldwise.metrics.metric import Metric, finite, row_weights
+from foldwise.metrics.metric import Metric, Reweighted, finite, mean_of
+from foldwise.row_weights import require_rows
 
 
 def log_loss(
@@ -35,16 +36,18 @@ def log_loss(
     >>> round(log_loss(np.array([[0.5, 0.5], [0.2, 0.8]]), np.array([0, 1])), 4)
     0.4581
     """
+    return prepare_log_loss(preds, target, clip=clip)(weight)
+
+
+def prepare_log_loss(preds: np.ndarray, target: np.ndarray, *, clip: float = 1e-15) -> Reweighted:
+    """`log_loss` as a function of the weights; takes the rows' logarithms once."""
+    require_rows(len(target))
     probs = finite(preds, what="preds")
-    weights = row_weights(weight, len(target))
     _check_probs(probs, target)
     if target.ndim == 2:
         true = np.where(target > 0, probs, 1 - probs)
-        losses = -np.log(np.clip(true, clip, 1 - clip)).mean(axis=1)
-    else:
-        true = _true_class_probs(probs, target)
-        losses = -np.log(np.clip(true, clip, 1 - clip))
-    return float(np.average(losses, weights=weights))
+        return mean_of(-np.log(np.clip(true, clip, 1 - clip)).mean(axis=1))
+    return mean_of(-np.log(np.clip(_true_class_probs(probs, target), clip, 1 - clip)))
 
 
 def _true_class_probs(probs: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -90,5 +93,6 @@ METRICS = {
         ),
         tasks=("multiclass", "multilabel"),
         lowest=0.0,
+        prepare=prepare_log_loss,
     ),
 }

@@ -8,7 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from foldwise.metrics.metric import Metric, Reweighted, divide, finite, row_weights
+from foldwise.metrics.metric import Metric, Reweighted, divide, finite
+from foldwise.row_weights import row_weights
 
 
 def roc_auc(preds: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> float:

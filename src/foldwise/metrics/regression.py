@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from foldwise.metrics.metric import Metric, finite, row_weights
+from foldwise.metrics.metric import Metric, Reweighted, finite, mean_of
 
 
 def mae(preds: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> float:
@@ -24,9 +26,7 @@ def mae(preds: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None)
     >>> mae(np.array([1.0, 4.0]), np.array([1.0, 2.0]))
     1.0
     """
-    return float(
-        np.average(np.abs(_errors(preds, target)), weights=row_weights(weight, len(preds)))
-    )
+    return prepare_mae(preds, target)(weight)
 
 
 def rmse(preds: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> float:
@@ -43,8 +43,18 @@ def rmse(preds: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None
     Raises:
         ValueError: shapes differ or values are not finite.
     """
-    squares = np.square(_errors(preds, target))
-    return float(np.sqrt(np.average(squares, weights=row_weights(weight, len(preds)))))
+    return prepare_rmse(preds, target)(weight)
+
+
+def prepare_mae(preds: np.ndarray, target: np.ndarray) -> Reweighted:
+    """`mae` as a function of the weights."""
+    return mean_of(np.abs(_errors(preds, target)))
+
+
+def prepare_rmse(preds: np.ndarray, target: np.ndarray) -> Reweighted:
+    """`rmse` as a function of the weights."""
+    mean_square = mean_of(np.square(_errors(preds, target)))
+    return lambda weight: math.sqrt(mean_square(weight))
 
 
 def _errors(preds: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -63,6 +73,7 @@ METRICS = {
         words=("mean absolute error", "mean_absolute_error", "mae"),
         tasks=("regression", "ordinal"),
         lowest=0.0,
+        prepare=prepare_mae,
     ),
     "rmse": Metric(
         rmse,
@@ -78,5 +89,6 @@ METRICS = {
         ),
         tasks=("regression", "ordinal"),
         lowest=0.0,
+        prepare=prepare_rmse,
     ),
 }

@@ -12,16 +12,11 @@ from foldwise.config.writing import fingerprint
 from foldwise.publish import locked, publish_json
 from foldwise.rundir import Home, RunDir, read_json
 from foldwise.stages.display import Display
+from foldwise.stages.scoring.deciding import decision_facts, read_decided
 from foldwise.stages.scoring.error_tables import error_tables
 from foldwise.stages.scoring.frozen import inputs_of_frozen
 from foldwise.stages.scoring.headline import headline, more_metrics
-from foldwise.stages.scoring.held_out import (
-    decision_of,
-    file_hash,
-    held_out,
-    ordered_columns,
-    run_label,
-)
+from foldwise.stages.scoring.held_out import file_hash, ordered_columns, run_label
 from foldwise.stages.scoring.how_got import how_got
 from foldwise.stages.scoring.learning import learning_curves
 from foldwise.stages.scoring.references import compare, has_thumbnails, references
@@ -30,7 +25,7 @@ from foldwise.stages.training.unit import code_hash, data_hash
 from foldwise.tasks.problem import Problem, open_problem
 
 #: Raised whenever the same predictions would give another `scores.json` than before.
-_VERSION = 2
+_VERSION = 3
 
 
 def evaluate(
@@ -47,7 +42,8 @@ def evaluate(
         display: where the score and the warnings are shown.
 
     Returns:
-        What was written. `run`, `kind`, `inputs`; `how` (see `how_got`), `undecided`; the keys of
+        What was written. `run`, `kind`, `inputs`; `how` (see `how_got`); `decision` (see
+        `decision_facts`); `undecided`; the keys of
         `headline.headline` with the score; `more_metrics`; those of `error_tables.error_tables`;
         `learning`; `references`; `spread`; `warnings`. Numbers that are undefined are None.
 
@@ -65,7 +61,6 @@ def evaluate(
         return dict(stored)
     with locked(run.lock, doing="evaluating the run", wait_s=600):
         scores = _plain({"inputs": inputs, **_scored(problem, run, record)})
-        publish_json(run.decision, decision_of(problem, record).to_json())
         publish_json(run.scores, scores)
     tell(show, scores)
     return dict(scores)
@@ -97,6 +92,7 @@ def _inputs(problem: Problem, run: RunDir, record: dict[str, Any]) -> dict[str, 
         "folds": problem.folds_hash,
         "data": data_hash(problem),
         "groups": file_hash(problem.home.groups),
+        "without": [file_hash(path) for path in sorted(run.path.glob("without-fold*.parquet"))],
         "code": code_hash(problem),
         "frozen": inputs_of_frozen(problem.home, run, record),
         "thumbnails": has_thumbnails(problem),
@@ -105,13 +101,14 @@ def _inputs(problem: Problem, run: RunDir, record: dict[str, Any]) -> dict[str, 
 
 def _scored(problem: Problem, run: RunDir, record: dict[str, Any]) -> dict[str, Any]:
     name = run_label(problem.home, run)
-    decision = decision_of(problem, record)
-    held = held_out(problem, predictions_file.read(run.oof), decision, name=name)
+    held = read_decided(problem, run)
+    decided = decision_facts(run)
     test = ordered_columns(predictions_file.read(run.test), problem.columns, name=f"{name} (test)")
     scores = {
         "run": name,
         "kind": record["kind"],
-        "how": how_got(run, record, decision),
+        "how": how_got(run, record, held.decision, decided),
+        "decision": decided,
         "undecided": list(problem.competition.undecided),
         **headline(held),
         "more_metrics": more_metrics(held),
@@ -127,6 +124,8 @@ def _scored(problem: Problem, run: RunDir, record: dict[str, Any]) -> dict[str, 
 def tell(show: Display, scores: dict[str, Any]) -> None:
     """Say a run's score and its warnings."""
     show.say(score_line(scores))
+    if scores["decision"]["gain"] is not None or scores["decision"]["kind"] != "fixed":
+        show.say(f"  decision {scores['decision']['kind']}: {scores['decision']['reason']}")
     for guess in scores["undecided"]:
         show.warn(f"undecided: {guess}")
     for warning in scores["warnings"]:

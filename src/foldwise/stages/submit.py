@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from foldwise import __version__
-from foldwise import predictions as predictions_file
-from foldwise.decide.decision import Decision
 from foldwise.errors import RunError
 from foldwise.publish import locked, publish_bytes, sweep
 from foldwise.rundir import Home, RunDir, read_json
@@ -19,7 +17,8 @@ from foldwise.stages.commit import commit_of
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate, score_line
 from foldwise.stages.recipes import load_plan
-from foldwise.stages.scoring.held_out import file_hash, ordered_columns, run_label
+from foldwise.stages.scoring.held_out import file_hash, run_label
+from foldwise.stages.submitting.answering import read_parts
 from foldwise.stages.submitting.cells import cell_check
 from foldwise.stages.submitting.checks import check_file
 from foldwise.stages.submitting.checks import check_submission as check_submission
@@ -104,9 +103,7 @@ def _content(problem: Problem, run: RunDir, name: str) -> tuple[bytes, tuple[str
     """The bytes of the submission, checked, and the notes on how it came about."""
     home, competition = problem.home, problem.competition
     shape = submission_shape(home, competition, problem.task)
-    decision = Decision.from_json(read_json(run.decision))
-    test = ordered_columns(predictions_file.read(run.test), problem.columns, name=f"{name} (test)")
-    content = submission_content(problem, shape, test, decision, name=name)
+    content = submission_content(problem, shape, read_parts(problem, run), name=name)
     with tempfile.TemporaryDirectory(prefix="foldwise-") as folder:
         draft = Path(folder) / "submission.csv"
         write_csv(draft, content.frame, digits=DIGITS)

@@ -11,14 +11,14 @@ _MINUS = "\u2212"
 def score_text(value: float | None, digits: int = 4) -> str:
     """A score: fixed digits below 10, about five in all above.
 
-    >>> [score_text(value) for value in (0.71239, 12.345678, None)]
-    ['0.7124', '12.346', '–']
+    >>> [score_text(value) for value in (0.71239, 12.345678, -0.00001, None)]
+    ['0.7124', '12.346', '0.0000', '–']
     """
     if value is None:
         return "–"
     whole = len(str(int(abs(value))))
     shown = digits if whole == 1 else max(0, digits + 1 - whole)
-    return f"{value:.{shown}f}".replace("-", _MINUS)
+    return f"{value:z.{shown}f}".replace("-", _MINUS)
 
 
 def signed(value: float | None, digits: int = 4) -> str:
@@ -31,6 +31,25 @@ def signed(value: float | None, digits: int = 4) -> str:
         return "–"
     text = score_text(value, digits)
     return text if text.startswith(_MINUS) else f"+{text}"
+
+
+def correlation_text(value: float) -> str:
+    """A correlation: `0.87`."""
+    return score_text(value, 2)
+
+
+def weight_text(value: float) -> str:
+    """A member's weight: `0.333`."""
+    return score_text(value, 3)
+
+
+def board_score(value: float) -> str:
+    """A leaderboard's score, with five digits as leaderboards show them.
+
+    >>> board_score(0.8), board_score(123.45678)
+    ('0.80000', '123.457')
+    """
+    return score_text(value, 5)
 
 
 def percent(share: float | None) -> str:

@@ -50,7 +50,7 @@ def by_class(held: HeldOut) -> list[dict[str, Any]]:
         "f1": found.f1,
     }
     if _has_score_per_class(held):
-        scores = held.decision.scores(held.scores)
+        scores = held.decided_scores
         columns["average_precision"] = class_average_precision(scores, held.target)
         columns["roc_auc"] = class_roc_auc(scores, held.target)
     return [
@@ -76,7 +76,7 @@ def curves(held: HeldOut) -> list[dict[str, Any]]:
     """Precision against recall of each class, at most 200 points each."""
     if not _has_score_per_class(held):
         return []
-    found = precision_recall_curves(held.decision.scores(held.scores), held.target)
+    found = precision_recall_curves(held.decided_scores, held.target)
     names = held.problem.competition.classes
     return [
         {"class": name, **_points(curve)}

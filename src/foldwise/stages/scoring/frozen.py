@@ -76,7 +76,7 @@ def best_frozen(held: HeldOut, frozen: Sequence[HeldOut]) -> Best:
 
     def score(scores: np.ndarray, rows: np.ndarray | None) -> float:
         at = slice(None) if rows is None else rows
-        part = replace(base, rows=base.rows[at], scores=scores)
+        part = replace(base, rows=base.rows[at], scores=scores, by_fold=None)
         return sign * part.score(base.problem.metric)
 
     goal = Goal(base.target, score)
@@ -87,9 +87,11 @@ def best_frozen(held: HeldOut, frozen: Sequence[HeldOut]) -> Best:
             pass
         else:
             names = tuple(part.name for k, part in enumerate(parts) if k in chosen.values())
-            return Best(replace(base, scores=scores), names, is_cross_fitted=True)
+            by_fold = {fold: parts[k].without(fold) for fold, k in chosen.items()}
+            best = replace(base, scores=scores, by_fold=by_fold)
+            return Best(best, names, is_cross_fitted=True)
     try:
-        best = parts[best_member(members, goal)]
+        only = parts[best_member(members, goal)]
     except ValueError:
-        best = base
-    return Best(best, (best.name,), is_cross_fitted=False)
+        only = base
+    return Best(only, (only.name,), is_cross_fitted=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class HeldOut:
         rows: (n,) int64 positions in the problem's train rows, rising.
         scores: (n, C) float64 on the common scale, columns in the problem's order.
         decision: from scores to answers.
+        by_fold: fold → the decision that was fitted without it; None: `decision` for all rows.
     """
 
     problem: Problem
@@ -37,6 +38,7 @@ class HeldOut:
     rows: np.ndarray
     scores: np.ndarray
     decision: Decision
+    by_fold: Mapping[int, Decision] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -67,8 +69,13 @@ class HeldOut:
 
     @property
     def answers(self) -> np.ndarray:
-        """(n,) or (n, C) decided answers."""
-        return self.decision.answers(self.scores)
+        """(n,) or (n, C) answers, each row's by a decision that has not seen its fold."""
+        return self._in_folds(lambda decision, scores: decision.answers(scores))
+
+    @property
+    def decided_scores(self) -> np.ndarray:
+        """(n, C) scores after the decision's score steps."""
+        return self._in_folds(lambda decision, scores: decision.scores(scores))
 
     @property
     def present_folds(self) -> list[int]:
@@ -82,13 +89,17 @@ class HeldOut:
         """Folds of which rows are missing."""
         return sorted(set(self.problem.folds.tolist()) - set(self.present_folds))
 
+    def without(self, fold: int) -> Decision:
+        """The decision that has not seen a fold."""
+        return self.by_fold[fold] if self.by_fold else self.decision
+
     def among(self, chosen: np.ndarray) -> HeldOut:
         """The rows given by a mask over these rows."""
         return replace(self, rows=self.rows[chosen], scores=self.scores[chosen])
 
     def preds(self, metric: Metric) -> np.ndarray:
-        """What the metric takes."""
-        return self.problem.preds(metric, self.scores, self.decision)
+        """What the metric takes: decided answers, or scores after the decision's score steps."""
+        return self.answers if metric.takes == "answers" else self.decided_scores
 
     def score(self, metric: Metric, *, weighted: bool = True) -> float:
         """The metric on these rows, under the test mix unless told otherwise.
@@ -96,8 +107,21 @@ class HeldOut:
         Raises:
             ValueError: it is undefined on them.
         """
-        weight = self.weight if weighted else None
-        return self.problem.score(metric, self.scores, self.decision, self.rows, weight)
+        return metric(self.preds(metric), self.target, self.weight if weighted else None)
+
+    def _in_folds(self, decide: Callable[[Decision, np.ndarray], np.ndarray]) -> np.ndarray:
+        if not self.by_fold or not len(self):
+            return decide(self.decision, self.scores)
+        folds = self.folds
+        parts = {
+            fold: decide(self.by_fold[fold], self.scores[folds == fold])
+            for fold in np.unique(folds).tolist()
+        }
+        first = next(iter(parts.values()))
+        found = np.empty((len(self), *first.shape[1:]), dtype=first.dtype)
+        for fold, part in parts.items():
+            found[folds == fold] = part
+        return found
 
 
 def held_out(problem: Problem, found: Predictions, decision: Decision, *, name: str) -> HeldOut:

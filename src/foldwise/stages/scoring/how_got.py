@@ -16,8 +16,19 @@ _STOPS = {
 }
 
 
-def how_got(run: RunDir, record: Mapping[str, Any], decision: Decision) -> dict[str, Any]:
+def how_got(
+    run: RunDir,
+    record: Mapping[str, Any],
+    decision: Decision,
+    decided: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """How the score of a run was got.
+
+    Args:
+        run: its folder.
+        record: its `run.json`.
+        decision: for new rows.
+        decided: how that was chosen (see `deciding.decision_facts`); None: it is fixed.
 
     Returns:
         `got`: `cross-fitted` (nothing was fitted on the rows it is scored on), `naive` (fitted
@@ -25,18 +36,28 @@ def how_got(run: RunDir, record: Mapping[str, Any], decision: Decision) -> dict[
         done cannot be known); `sentence` says what; `naive` is a blend's naive score beside its
         cross-fitted one, else None.
     """
+    said = _decided(decision, decided)
     if record["kind"] == "blend":
-        return _blend(record, decision)
-    if record["kind"] == "reference":
+        found = _blend(record, said)
+    elif record["kind"] == "reference":
         is_head = "recipe" in record
         what = (
             "head solved on frozen features" if is_head else "mean of the other folds, no network"
         )
-        return _said("cross-fitted", f"{what}, {_decided(decision)}")
-    return _recipe(run, record, decision)
+        found = _said("cross-fitted", f"{what}, {said}")
+    elif record["kind"] == "outside":
+        found = _said("cross-fitted", f"scores from outside, held out as their owner says, {said}")
+    else:
+        found = _recipe(run, record, said)
+    if decided is None or decided["kind"] == "fixed":
+        return found
+    if found["got"] == "cross-fitted" and not decided["folds"]:
+        found["got"] = "naive"
+    # A blend's own naive score is of its fixed decision; this one is naive in both.
+    return {**found, "naive": decided["naive_score"]}
 
 
-def _recipe(run: RunDir, record: Mapping[str, Any], decision: Decision) -> dict[str, Any]:
+def _recipe(run: RunDir, record: Mapping[str, Any], said: str) -> dict[str, Any]:
     train = record["recipe"]["train"]
     refit = ""
     merged = read_json(run.path / "merged.json") or {}
@@ -48,16 +69,16 @@ def _recipe(run: RunDir, record: Mapping[str, Any], decision: Decision) -> dict[
         return _said(
             "optimistic",
             "the epoch was chosen on the held-out fold itself (stop: validation), so the score is "
-            f"better than new images would give; {_decided(decision)}{refit}",
+            f"better than new images would give; {said}{refit}",
         )
     # A solved head is all there is where no epoch follows.
     epochs = train["epochs"] if record["epochs"] is None else record["epochs"]
     has_stages = bool(train["schedule"]["stages"])
     what = _STOPS[train["stop"]] if epochs or has_stages else "head solved on frozen features"
-    return _said("cross-fitted", f"{what}, {_decided(decision)}{refit}")
+    return _said("cross-fitted", f"{what}, {said}{refit}")
 
 
-def _blend(record: Mapping[str, Any], decision: Decision) -> dict[str, Any]:
+def _blend(record: Mapping[str, Any], said: str) -> dict[str, Any]:
     blend, gain = record["blend"], record["gain"]
     members = {member["name"]: member["how"] for member in record["members"]}
     optimistic = [name for name, how in members.items() if how != "cross-fitted"]
@@ -70,14 +91,14 @@ def _blend(record: Mapping[str, Any], decision: Decision) -> dict[str, Any]:
             "naive": naive,
         }
     if _is_fixed(record["method"]):
-        sentence = f"equal weights, nothing fitted, {_decided(decision)}"
+        sentence = f"equal weights, nothing fitted, {said}"
     elif gain["cross_fitted_gain"] is None:
         sentence = f"{blend['method']} was fitted on the rows it is scored on: only one fold"
         return {**_said("naive", sentence), "naive": naive}
     else:
         is_mean = blend["method"] == "mean"
         how = "equal weights, members chosen" if is_mean else f"{blend['method']} fitted"
-        sentence = f"{how} without the fold it scores, {_decided(decision)}"
+        sentence = f"{how} without the fold it scores, {said}"
     return {**_said("cross-fitted", sentence), "naive": naive}
 
 
@@ -87,9 +108,14 @@ def _is_fixed(method: Spec) -> bool:
     return name == "label_average" or (name == "mean" and options.get("comparable") is False)
 
 
-def _decided(decision: Decision) -> str:
+def _decided(decision: Decision, decided: Mapping[str, Any] | None) -> str:
     names = ", then ".join(step.name for step in decision.steps)
-    return f"{'fitted' if decision.is_fitted else 'fixed'} decision ({names})"
+    if decided is None or {decided["kind"], *decided["folds"].values()} == {"fixed"}:
+        return f"fixed decision ({names})"
+    if not decided["folds"]:
+        return f"decision ({names}) fitted on the rows it is scored on: only one fold"
+    chosen = "chosen and fitted" if decided["asked"] == "auto" else "fitted"
+    return f"decision ({names}) {chosen} without the fold it scores"
 
 
 def _said(got: str, sentence: str) -> dict[str, Any]:

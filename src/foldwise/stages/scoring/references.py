@@ -18,8 +18,9 @@ from foldwise.data.spec import THUMB
 from foldwise.predictions import Predictions
 from foldwise.rundir import RunDir
 from foldwise.stages.audit import thumbnails
+from foldwise.stages.scoring.deciding import read_decided
 from foldwise.stages.scoring.frozen import best_frozen, frozen_runs
-from foldwise.stages.scoring.held_out import HeldOut, file_hash, held_out, read_held_out
+from foldwise.stages.scoring.held_out import HeldOut, file_hash, held_out
 from foldwise.stages.scoring.intervals import gain_over
 from foldwise.stages.training.unit import data_hash
 from foldwise.tasks.problem import Problem
@@ -64,7 +65,7 @@ def references(
         for name, scores in simple_references(problem).items()
         for decision in [problem.default_decision()]
     ]
-    frozen = [read_held_out(problem, place) for place in frozen_runs(problem.home, run, record)]
+    frozen = [read_decided(problem, place) for place in frozen_runs(problem.home, run, record)]
     if len(frozen) > 1:
         found += [
             Reference("one_frozen", f"head on frozen features ({each.name})", each.name, each)

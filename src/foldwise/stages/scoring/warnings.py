@@ -92,7 +92,7 @@ def _references(scores: dict[str, Any]) -> list[str]:
         gain = reference["gain"]
         if gain is None or gain["point"] >= 0:
             continue
-        ends = f" ({gain['low']:+.4f} to {gain['high']:+.4f})" if gain["low"] is not None else ""
+        ends = f" ({gain['low']:+z.4f} to {gain['high']:+z.4f})" if gain["low"] is not None else ""
         by = f"by {-gain['point']:.4f}{ends}"
         if reference["name"] == is_frozen and reference["run"] == f"{scores['run']}/reference":
             found.append(

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from foldwise import samples as samples_file
-from foldwise.decide.decision import Decision
 from foldwise.errors import RunError
 from foldwise.predictions import Predictions
+from foldwise.stages.submitting.answering import Part, merged_answers
 from foldwise.stages.submitting.shape import Shape
 from foldwise.tasks.problem import Problem
 
@@ -33,7 +33,7 @@ class Content:
 
 
 def submission_content(
-    problem: Problem, shape: Shape, test: Predictions, decision: Decision, *, name: str
+    problem: Problem, shape: Shape, parts: Sequence[Part], *, name: str
 ) -> Content:
     """A run's test predictions in the shape of the sample submission.
 
@@ -43,22 +43,22 @@ def submission_content(
     Args:
         problem: with its test rows.
         shape: what is asked.
-        test: the run's test predictions, columns in the problem's order.
-        decision: from scores to answers.
+        parts: the run's test predictions, each with its decision; one where scores are asked for.
         name: the run's, for messages.
 
     Raises:
         RunError: ids of the sample submission have no prediction; the first five are named.
     """
     notes: list[str] = []
-    scores = _scores_of(problem, shape, test, notes, name)
+    scores = [_scores_of(problem, shape, part.test, notes, name) for part in parts]
     if problem.competition.submission.gives == "scores":
-        columns = _score_cells(problem, shape, decision.scores(scores), notes)
+        columns = _score_cells(problem, shape, parts[0].decision.scores(scores[0]), notes)
     else:
-        columns = _answer_cells(problem, shape, decision.answers(scores))
+        answers = merged_answers(problem, scores, [part.decision for part in parts])
+        columns = _answer_cells(problem, shape, answers)
     columns[shape.id_column] = np.array(shape.ids, dtype=object)
     frame = pd.DataFrame({column: columns[column] for column in shape.header})
-    return Content(frame, tuple(notes))
+    return Content(frame, tuple(dict.fromkeys(notes)))
 
 
 def _scores_of(

@@ -9,7 +9,8 @@ from foldwise import parts
 from foldwise.config.writing import fingerprint
 from foldwise.errors import FoldwiseError, RunError
 from foldwise.rundir import Home, read_json
-from foldwise.stages.scoring.held_out import HeldOut, file_hash, read_held_out
+from foldwise.stages.scoring.deciding import read_decided
+from foldwise.stages.scoring.held_out import HeldOut, file_hash
 from foldwise.stages.scoring.intervals import gain_over
 from foldwise.tasks.problem import Problem, open_problem
 
@@ -64,7 +65,7 @@ def founding(problem: Problem, name: str, scores: dict[str, Any]) -> Founding:
         is_honest=scores["how"]["got"] == "cross-fitted",
         rank=_rank(record),
         score=None if score is None else sign * score,
-        held=read_held_out(problem, run),
+        held=read_decided(problem, run),
     )
 
 
@@ -97,7 +98,7 @@ def is_better(new: Founding, old: Founding) -> tuple[bool, str]:
     gain = gain_over(old.held, new.held)
     if gain is None:
         return _is_higher(new, old)
-    return gain.point > 0, f"{gain.point:+.4f} on {gain.num_rows} common rows"
+    return gain.point > 0, f"{gain.point:+z.4f} on {gain.num_rows} common rows"
 
 
 def best_run(home: Home, *, problem: Problem | None = None) -> str:
@@ -158,16 +159,16 @@ def _beats(challenger: Founding, standing: Founding) -> tuple[bool, str]:
     gain = gain_over(standing.held, challenger.held)
     if gain is None:
         return False, f"{challenger.run} cannot be compared with {standing.run}"
-    against = f"{challenger.run} against {standing.run}: {gain.point:+.4f}"
+    against = f"{challenger.run} against {standing.run}: {gain.point:+z.4f}"
     if gain.low is None:
         return gain.point > 0, f"{against} on {gain.num_rows} common rows, no interval"
-    return gain.low > 0, f"{against}, {gain.low:+.4f} to {gain.high:+.4f}"
+    return gain.low > 0, f"{against}, {gain.low:+z.4f} to {gain.high:+z.4f}"
 
 
 def _is_higher(new: Founding, old: Founding) -> tuple[bool, str]:
     if new.score is None or old.score is None:
         return old.score is None and new.score is not None, "one score is undefined"
-    return new.score > old.score, f"{new.score - old.score:+.4f}, by the recorded scores"
+    return new.score > old.score, f"{new.score - old.score:+z.4f}, by the recorded scores"
 
 
 def _num_members(home: Home, name: str) -> int:

@@ -1,0 +1,222 @@
+"""From a run's scores to answers: the fixed decision, or a fitted one that has won cross-fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from foldwise import predictions as predictions_file
+from foldwise.config.writing import fingerprint
+from foldwise.decide import Decision, NoExactFitError, fit_decision
+from foldwise.errors import ConfigError
+from foldwise.parts import name_of, options_of
+from foldwise.publish import publish_json
+from foldwise.rundir import RunDir, read_json
+from foldwise.stages.scoring.held_out import (
+    HeldOut,
+    decision_of,
+    file_hash,
+    held_out,
+    ordered_columns,
+    run_label,
+)
+from foldwise.stages.scoring.intervals import gain_over
+from foldwise.tasks.problem import Problem
+
+#: Raised whenever the same scores would be decided otherwise than before.
+_VERSION = 1
+
+#: The fold → scores of all rows but its own, as far as the fold's targets had no part in them.
+Without = Callable[[int], HeldOut]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A decision and how it was chosen.
+
+    Attributes:
+        decision: for any rows.
+        kind: `fixed`, `fitted` or `shares`.
+        reason: one sentence.
+        gain: of fitted cuts over the fixed ones, cross-fitted; None where none were fitted.
+    """
+
+    decision: Decision
+    kind: str
+    reason: str
+    gain: dict[str, Any] | None = None
+
+
+def read_decided(problem: Problem, run: RunDir) -> HeldOut:
+    """A run's out-of-fold scores with the decisions that were fitted without each fold.
+
+    What was decided is kept in `decision.json` and made again when the scores have changed.
+
+    Raises:
+        RunError, DataError: as `read_held_out`.
+        ConfigError: `submission.decision` asks for what the metric has no exact fit for.
+    """
+    record = run.read_record()
+    name = run_label(problem.home, run)
+    fixed = held_out(
+        problem, predictions_file.read(run.oof), decision_of(problem, record), name=name
+    )
+    stored = read_json(run.decision)
+    inputs = _inputs(problem, run, fixed)
+    if stored is None or stored.get("inputs") != inputs:
+        stored = {**_decided(problem, run, fixed), "inputs": inputs}
+        publish_json(run.decision, stored)
+    folds = {int(fold): Decision.from_json(value) for fold, value in stored["folds"].items()}
+    return replace(fixed, decision=Decision.from_json(stored), by_fold=folds or None)
+
+
+def decision_facts(run: RunDir) -> dict[str, Any]:
+    """What `decision.json` says of the choice, for `scores.json`.
+
+    Returns:
+        `asked`, `kind`, `reason`, `gain`, `steps`; `folds`: the kind chosen for each fold;
+        `naive_score`: of the final decision on the rows it was fitted to, None if it is fixed.
+    """
+    stored = read_json(run.decision)
+    return {**stored["choice"], "steps": stored["steps"]}
+
+
+def choose(fixed: HeldOut, without: Without, asked: str) -> Choice:
+    """The decision for rows that are not among these.
+
+    Args:
+        fixed: out-of-fold scores with the fixed decision.
+        without: the same rows but one fold's, from scores the fold had no part in.
+        asked: `auto`, `fixed`, `fitted` or `shares`.
+
+    Raises:
+        ConfigError: fitted decisions are asked for, and the metric has no exact fit.
+    """
+    problem = fixed.problem
+    if asked == "fixed":
+        return Choice(fixed.decision, "fixed", "the formulation's fixed decision, as asked for")
+    if problem.metric.takes == "scores" or problem.competition.submission.gives == "scores":
+        return Choice(fixed.decision, "fixed", "nothing is decided: scores are asked for")
+    method: Literal["exact", "shares"] = "shares" if asked == "shares" else "exact"
+    try:
+        fitted = _fitted(fixed, method)
+    except NoExactFitError as error:
+        if asked != "auto":
+            raise ConfigError(
+                f"submission.decision: {asked}: {error}", remedy="use decision: auto or fixed"
+            ) from None
+        return Choice(fixed.decision, "fixed", str(error))
+    if asked != "auto":
+        return Choice(fitted, "shares" if asked == "shares" else "fitted", "as asked for")
+    return _winner(fixed, without, fitted)
+
+
+def _winner(fixed: HeldOut, without: Without, fitted: Decision) -> Choice:
+    """The fitted decision if it wins on folds it was not fitted to, else the fixed one."""
+    folds = np.unique(fixed.folds).tolist()
+    if len(folds) < 2:
+        return Choice(fixed.decision, "fixed", "one fold is too few to cross-fit another decision")
+    try:
+        others = {fold: _fitted(without(fold), "exact") for fold in folds}
+        gain = gain_over(fixed, replace(fixed, by_fold=others))
+    except NoExactFitError as error:
+        return Choice(fixed.decision, "fixed", str(error))
+    if gain is None or gain.low is None or gain.high is None:
+        return Choice(fixed.decision, "fixed", "fitted, it has no interval that could prove it")
+    ends = f"{gain.point:+z.4f}, {gain.low:+z.4f} to {gain.high:+z.4f}, {gain.covers}"
+    if gain.low > 0:
+        return Choice(fitted, "fitted", f"fitted, it wins cross-fitted: {ends}", asdict(gain))
+    return Choice(
+        fixed.decision, "fixed", f"fitted, it does not win cross-fitted: {ends}", asdict(gain)
+    )
+
+
+def _fitted(held: HeldOut, method: Literal["exact", "shares"]) -> Decision:
+    problem = held.problem
+    return fit_decision(
+        held.decision,
+        held.scores,
+        held.target,
+        metric=problem.metric_name,
+        options=options_of(problem.competition.metric),
+        num_classes=problem.num_classes,
+        weight=held.weight,
+        method=method,
+        shares=_shares(held) if method == "shares" else None,
+    )
+
+
+def _shares(held: HeldOut) -> np.ndarray:
+    """(C,) share of each class among these rows, as they count under the test mix."""
+    classes = np.arange(held.problem.num_classes)
+    hot = held.target if held.target.ndim == 2 else held.target[:, None] == classes
+    return np.average(hot, axis=0, weights=held.weight)
+
+
+def _decided(problem: Problem, run: RunDir, fixed: HeldOut) -> dict[str, Any]:
+    """The content of `decision.json`, without what it was made from."""
+    asked = problem.competition.submission.decision
+
+    def without(fold: int) -> HeldOut:
+        return _without(run, fixed, fold)
+
+    final = choose(fixed, without, asked)
+    folds = np.unique(fixed.folds).tolist()
+    by_fold: dict[int, Choice] = {}
+    if len(folds) > 1:
+        for fold in folds:
+            others = without(fold)
+            by_fold[fold] = choose(others, _dropping(others), asked)
+    is_same = all(choice.decision == final.decision for choice in by_fold.values())
+    naive = None
+    if final.kind != "fixed":
+        naive = replace(fixed, decision=final.decision).score(problem.metric)
+    return {
+        **final.decision.to_json(),
+        "folds": {}
+        if is_same
+        else {str(fold): choice.decision.to_json() for fold, choice in by_fold.items()},
+        "choice": {
+            "asked": asked,
+            "kind": final.kind,
+            "reason": final.reason,
+            "gain": final.gain,
+            "folds": {str(fold): choice.kind for fold, choice in by_fold.items()},
+            "naive_score": naive,
+        },
+    }
+
+
+def _without(run: RunDir, fixed: HeldOut, fold: int) -> HeldOut:
+    """All rows but a fold's; of a blend as the blend gives them that was fitted without it."""
+    path = run.without(fold)
+    others = fixed.among(fixed.folds != fold)
+    if not path.exists():
+        return others
+    name = f"{fixed.name} (without fold {fold})"
+    found = ordered_columns(predictions_file.read(path), fixed.problem.columns, name=name)
+    ids = fixed.problem.train.ids[others.rows]
+    return replace(others, scores=found.align(ids, name=name).scores)
+
+
+def _dropping(held: HeldOut) -> Without:
+    return lambda fold: held.among(held.folds != fold)
+
+
+def _inputs(problem: Problem, run: RunDir, fixed: HeldOut) -> Mapping[str, Any]:
+    folds = np.unique(fixed.folds).tolist()
+    return {
+        "version": _VERSION,
+        "oof": file_hash(run.oof),
+        "without": [file_hash(run.without(fold)) for fold in folds],
+        "fixed": fixed.decision.to_json(),
+        "metric": [name_of(problem.competition.metric), options_of(problem.competition.metric)],
+        "submission": fingerprint(problem.competition.submission),
+        "shares": [None if part is None else part.tolist() for part in problem.shares()],
+        "target": fingerprint(fixed.target.tolist()),
+        "folds": problem.folds_hash,
+        "groups": file_hash(problem.home.groups),
+    }
