@@ -56,7 +56,7 @@ def _commands() -> Iterator[str]:
     group: Any = typer.main.get_command(app)
     yield "# Commands"
     yield group.help or ""
-    for name, command in group.commands.items():
+    for name, command in _verbs(group):
         yield f"## `foldwise {name}`"
         yield command.help or ""
         arguments = [p for p in command.params if p.param_type_name == "argument"]
@@ -64,6 +64,15 @@ def _commands() -> Iterator[str]:
         yield f"```\n{usage}\n```"
         rows = [_parameter(parameter) for parameter in command.params]
         yield _table(("argument or option", "meaning"), rows)
+
+
+def _verbs(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """All commands with their words, such as `ledger add`."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _verbs(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def _parameter(parameter: Any) -> tuple[str, str]:

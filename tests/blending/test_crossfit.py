@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from foldwise.blending import Blend, Goal, Members
-from foldwise.blending.crossfit import cross_fitted, cross_fitted_best
-from foldwise.blending.methods import mean
+from foldwise.blending.averages import mean
+from foldwise.blending.crossfit import cross_fitted, cross_fitted_best, fit_all
 from foldwise.blending.selection import greedy
 from foldwise.errors import RunError
 
@@ -90,3 +90,23 @@ def test_one_fold_cannot_be_cross_fitted() -> None:
         cross_fitted(some_members(), np.zeros(90, dtype=int), mean, GOAL)
     with pytest.raises(RunError, match="at least 2 folds"):
         cross_fitted_best(some_members(), np.zeros(90, dtype=int), GOAL)
+
+
+def test_all_fits_hold_the_blend_of_all_rows_and_those_without_each_fold() -> None:
+    members, calls = some_members(), []
+    found = fit_all(members, FOLDS, greedy, GOAL, done=lambda: calls.append(1))
+    assert len(calls) == 4
+    assert found.blend == greedy(members, GOAL)
+    np.testing.assert_array_equal(found.scores, found.blend.apply(members))
+    crossed, without = cross_fitted(members, FOLDS, greedy, GOAL)
+    np.testing.assert_array_equal(found.crossed, crossed)
+    assert found.without == without
+    assert not found.is_alike
+    assert fit_all(members, FOLDS, mean, GOAL).is_alike
+
+
+def test_with_one_fold_all_fits_are_the_one_on_all_rows() -> None:
+    found = fit_all(some_members(), np.zeros(90, dtype=int), greedy, GOAL)
+    assert found.without == {}
+    assert found.is_alike
+    np.testing.assert_array_equal(found.crossed, found.scores)

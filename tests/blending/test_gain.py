@@ -1,132 +1,105 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 
-from foldwise.blending import Goal, Members
-from foldwise.blending.gain import GainReport, gain_report, verdict
-from foldwise.blending.methods import mean
+from foldwise.blending.averages import mean
+from foldwise.blending.gain import Ends, Gain, Verdict, overall, verdict
 from foldwise.blending.selection import greedy
-from foldwise.metrics import METRICS
-from foldwise.metrics.bootstrap import paired_interval
 
-ACCURACY = METRICS["accuracy"]
+from .worth import Case, pool
 
-
-def report_for(
-    members: Members, target: np.ndarray, *, num_folds: int = 4, num_steps: int = 6, num: int = 100
-) -> GainReport:
-    """Two-column scores decided by argmax and scored by accuracy, as a stage does it."""
-
-    def score(scores: np.ndarray, rows: np.ndarray | None) -> float:
-        truth = target if rows is None else target[rows]
-        return float((scores.argmax(axis=1) == truth).mean())
-
-    def paired(reference: np.ndarray, blended: np.ndarray) -> tuple[float, float, str] | None:
-        found = paired_interval(
-            ACCURACY,
-            reference.argmax(axis=1),
-            blended.argmax(axis=1),
-            target,
-            higher_is_better=True,
-            num=num,
-        ).interval
-        return None if found is None else (found.low, found.high, found.covers)
-
-    names = [f"m{number}" for number in range(len(members))]
-    folds = np.arange(len(target)) % num_folds
-    fit = partial(greedy, num_steps=num_steps)
-    return gain_report(members, names, folds, fit=fit, goal=Goal(target, score), paired=paired)
-
-
-def pool(seed: int, skill: float, num: int = 8, rows: int = 160) -> tuple[Members, np.ndarray]:
-    """Members whose errors are independent; without skill they are coin flips."""
-    rng = np.random.default_rng(seed)
-    target = rng.integers(0, 2, rows)
-    margin = skill * (2 * target - 1) + rng.normal(size=(num, rows))
-    second = 1 / (1 + np.exp(-margin))
-    return Members(np.stack([1 - second, second], axis=2)), target
+GREEDY = partial(greedy, num_steps=6)
+EVERYONE = partial(mean, comparable=False)
 
 
 def test_noise_is_not_called_a_gain_though_it_seems_one() -> None:
-    reports = [report_for(*pool(seed, skill=0.0)) for seed in range(60)]
-    assert np.mean([report.naive_gain for report in reports]) > 0.02
-    assert abs(np.mean([report.cross_fitted_gain for report in reports])) < 0.02
-    assert sum(report.verdict == "gain" for report in reports) <= 5
+    reports = [Case(*pool(seed, [0.0] * 8)).report(GREEDY) for seed in range(60)]
+    assert np.mean([report.over_best.naive for report in reports]) > 0.02
+    assert abs(np.mean([report.over_best.cross_fitted or 0.0 for report in reports])) < 0.02
+    assert sum(report.verdict == "gain" for report in reports) <= 3
 
 
-def test_members_that_err_apart_are_called_a_gain() -> None:
-    reports = [report_for(*pool(seed, skill=0.7, rows=400)) for seed in range(10)]
+def test_members_that_err_apart_are_a_gain_over_the_best_of_them() -> None:
+    reports = [Case(*pool(seed, [0.7] * 8, rows=400)).report(EVERYONE) for seed in range(10)]
     assert sum(report.verdict == "gain" for report in reports) >= 9
+    assert all(report.over_mean == Gain(0.0, 0.0, 0.0, 0.0, *_said(report.over_mean))
+               for report in reports)  # fmt: skip
 
 
-def test_a_report_holds_what_was_chosen_and_what_each_member_is_worth() -> None:
-    members, target = pool(0, skill=0.7, rows=400)
-    report = report_for(members, target)
-    solo = {
-        f"m{m}": float((s.argmax(axis=1) == target).mean()) for m, s in enumerate(members.scores)
-    }
-    assert report.solo_scores == solo
-    assert solo[report.best_member] == max(solo.values())
-    assert report.naive_gain == pytest.approx(report.blend_score - max(solo.values()))
+def _said(gain: Gain) -> tuple[str | None, Verdict]:
+    return gain.covers, "undecided"
+
+
+def test_gains_are_over_the_best_member_and_over_the_plain_mean_of_all() -> None:
+    case = Case(*pool(0, [0.7, 0.6, 0.5, 0.0, 0.0, 0.0], rows=400))
+    report = case.report(GREEDY)
+    right = case.members.scores.argmax(axis=2) == case.target
+    assert report.solo_scores == dict(zip(case.names, right.mean(axis=1).tolist(), strict=True))
+    assert report.solo_scores[report.best_member] == right.mean(axis=1).max()
+    plain = case.goal(case.members.scores.mean(axis=0))
+    assert report.over_best.naive == pytest.approx(report.blend_score - right.mean(axis=1).max())
+    assert report.over_mean.naive == pytest.approx(report.blend_score - plain)
+    crossed = case.goal(case.fitted(GREEDY).crossed)
+    assert report.over_mean.cross_fitted == pytest.approx(crossed - plain)
+    chosen = [report.best_per_fold[fold] for fold in case.folds.tolist()]
+    taken = np.mean([right[case.names.index(name), row] for row, name in enumerate(chosen)])
+    assert report.over_best.cross_fitted == pytest.approx(crossed - taken)
+    assert report.over_best.covers == "400 rows resampled, 100 times"
     assert report.best_per_fold.keys() == report.weights_per_fold.keys() == {0, 1, 2, 3}
     assert all(sum(w.values()) == pytest.approx(1) for w in report.weights_per_fold.values())
-    assert report.loss_without.keys() == solo.keys()
-    idle = [name for name, weight in report.weights.items() if weight == 0]
-    assert idle
-    assert all(report.loss_without[name] == 0 for name in idle)
-    assert max(report.loss_without.values()) > 0
-    assert report.covers == "400 rows resampled, 100 times"
 
 
 def test_a_report_is_json_with_folds_as_text() -> None:
-    report = report_for(*pool(0, skill=0.3))
+    report = Case(*pool(0, [0.3] * 4)).report(GREEDY)
     found = json.loads(json.dumps(report.to_json(), allow_nan=False))
     assert found["weights"] == report.weights
+    assert found["over_best"]["verdict"] == report.over_best.verdict
     assert found["best_per_fold"] == {str(k): name for k, name in report.best_per_fold.items()}
 
 
 def test_a_single_member_gains_nothing() -> None:
-    report = report_for(*pool(0, skill=0.5, num=1))
-    assert report.naive_gain == report.cross_fitted_gain == report.low == report.high == 0
+    report = Case(*pool(0, [0.5])).report(GREEDY)
+    for gain in (report.over_best, report.over_mean):
+        assert gain.naive == gain.cross_fitted == gain.low == gain.high == 0
     assert report.verdict == "undecided"
-    assert report.loss_without == {}
 
 
 def test_a_single_fold_has_a_naive_gain_only() -> None:
-    members, target = pool(0, skill=0.5)
-    report = report_for(members, target, num_folds=1)
-    assert report.naive_gain > 0
-    assert report.cross_fitted_gain is report.low is report.high is report.covers is None
+    report = replace(Case(*pool(0, [0.5] * 8)), num_folds=1).report(GREEDY)
+    assert report.over_best.naive > 0
+    assert report.over_best == Gain(report.over_best.naive, None, None, None, None, "undecided")
+    assert report.over_mean.cross_fitted is None
     assert report.best_per_fold == report.weights_per_fold == {}
     assert report.verdict == "undecided"
 
 
-def test_a_blend_worse_than_its_best_member_is_called_a_loss() -> None:
-    good, target = pool(0, skill=2.0, num=1, rows=300)
-    bad, _ = pool(1, skill=0.0, num=4, rows=300)
-    members = Members(np.concatenate([good.scores, 1 - good.scores, bad.scores]))
+def test_fewer_than_20_groups_allow_no_verdict() -> None:
+    case = Case(*pool(0, [0.7] * 8, rows=400))
+    for num_groups, expected in ((19, "undecided"), (40, "gain")):
+        grouped = replace(case, groups=np.arange(400) % num_groups)
+        assert grouped.report(EVERYONE).verdict == expected
 
-    def score(scores: np.ndarray, rows: np.ndarray | None) -> float:
-        truth = target if rows is None else target[rows]
-        return float((scores.argmax(axis=1) == truth).mean())
 
-    report = gain_report(
-        members,
-        ["good", "upside-down", "n1", "n2", "n3", "n4"],
-        np.arange(300) % 3,
-        fit=partial(mean, comparable=False),
-        goal=Goal(target, score),
-        paired=lambda a, b: (-0.5, -0.3, "rows") if (a == good.scores[0]).all() else None,
-    )
-    assert report.best_member == "good"
-    assert report.naive_gain < -0.2
-    assert report.cross_fitted_gain == report.naive_gain
+def test_a_mean_worse_than_its_best_member_is_called_a_loss() -> None:
+    report = Case(*pool(0, [2.0, -2.0, 0.0, 0.0], rows=300)).report(EVERYONE)
+    assert report.best_member == "m0"
+    assert report.over_best.naive < -0.1
+    assert report.over_best.cross_fitted == report.over_best.naive
     assert report.verdict == "loss"
-    assert report.loss_without["good"] > 0 > report.loss_without["upside-down"]
+
+
+def test_an_interval_that_covers_fitting_takes_the_place_of_the_other() -> None:
+    case = Case(*pool(0, [0.7] * 4))
+    wide = Ends(-0.5, 0.5, "refitted")
+    report = case.report(GREEDY, refitted=(wide, None))
+    assert (report.over_best.low, report.over_best.covers) == (-0.5, "refitted")
+    assert report.over_mean.low is None
+    assert report.verdict == "undecided"
 
 
 @pytest.mark.parametrize(
@@ -144,3 +117,21 @@ def test_a_gain_is_called_only_above_0(
     low: float | None, high: float | None, expected: str
 ) -> None:
     assert verdict(low, high) == expected
+
+
+@pytest.mark.parametrize(
+    ("best", "plain", "fitted", "of_a_mean"),
+    [
+        ("gain", "gain", "gain", "gain"),
+        ("gain", "undecided", "undecided", "gain"),
+        ("undecided", "gain", "undecided", "undecided"),
+        ("gain", "loss", "loss", "gain"),
+        ("loss", "gain", "loss", "loss"),
+    ],
+)
+def test_fitted_weights_must_beat_best_and_mean_and_a_mean_the_best_alone(
+    best: Verdict, plain: Verdict, fitted: Verdict, of_a_mean: Verdict
+) -> None:
+    over = [Gain(0.0, 0.0, None, None, None, said) for said in (best, plain)]
+    assert overall(*over, is_mean=False) == fitted
+    assert overall(*over, is_mean=True) == of_a_mean

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from foldwise.metrics import METRICS
-from foldwise.metrics.bootstrap import FEWEST, interval, paired_interval
+from foldwise.metrics.bootstrap import (
+    FEWEST,
+    interval,
+    paired_interval,
+    paired_intervals,
+    resampled_scores,
+)
 
 from .cases import cases, rows_for
 
@@ -174,3 +180,47 @@ def test_long_inputs_get_fewer_resamples_but_never_less_than_200(
     found = interval(lambda preds, target, weight: 1.0, preds, preds[:, 0], num=1000)
     assert found is not None
     assert found.covers == f"1000 rows resampled, {num} times"
+
+
+def test_gains_over_several_are_those_over_each_of_them() -> None:
+    metric = METRICS["accuracy"]
+    rng = np.random.default_rng(5)
+    target = rng.integers(0, 3, 90)
+    preds, *others = (
+        np.where(rng.random(90) < right, target, rng.integers(0, 3, 90))
+        for right in (0.8, 0.6, 0.3)
+    )
+    groups = np.arange(90) // 3
+    found = paired_intervals(
+        metric, others, preds, target, higher_is_better=True, groups=groups, num=60
+    )
+    for gain, other in zip(found, others, strict=True):
+        alone = paired_interval(
+            metric, other, preds, target, higher_is_better=True, groups=groups, num=60
+        )
+        assert gain == alone
+
+
+def test_a_reference_that_is_often_undefined_takes_no_interval_from_the_others() -> None:
+    def positive(preds: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None) -> float:
+        times = np.ones(len(preds)) if weight is None else weight
+        return float((preds * times).sum() / times.sum()) if preds[0] == 1 else float("nan")
+
+    ones, zeros = np.ones(40), np.zeros(40)
+    good, bad = paired_intervals(positive, [ones, zeros], ones, ones, higher_is_better=True, num=30)
+    assert good.interval is not None
+    assert bad.interval is None
+
+
+def test_several_scores_of_the_same_resamples_have_the_intervals_of_each_alone() -> None:
+    metric = METRICS["accuracy"]
+    preds, target = rows_for(metric, "multiclass", 0)
+    groups = np.arange(60) // 2
+    found = resampled_scores(metric, [preds, target], target, groups=groups)
+    alone = interval(metric, preds, target, groups=groups)
+    assert found is not None
+    assert alone is not None
+    assert np.quantile(found.scores[:, 0], [0.025, 0.975]) == pytest.approx([alone.low, alone.high])
+    assert (found.scores[:, 1] == 1).all()
+    assert (found.num_units, found.covers) == (30, alone.covers)
+    assert resampled_scores(metric, [preds[:19]], target[:19]) is None

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,20 +9,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from sklearn import metrics as oracle
 
 from foldwise import predictions as predictions_file
-from foldwise.blending import BLENDS, Blend
+from foldwise.blending import BLENDS, Answer, Blend, Goal
 from foldwise.errors import ConfigError, RunError
 from foldwise.predictions import Predictions
 from foldwise.publish import publish_text
 from foldwise.rundir import RunDir, read_json
 from foldwise.stages.blend import blend
+from foldwise.stages.display import Display
+from foldwise.stages.joining.members import choose_members
+from foldwise.stages.joining.pool import pool_of
+from foldwise.stages.joining.telling import gain_lines
 from foldwise.tables import write_csv
 from foldwise.tasks.problem import Problem, open_problem
 
 from .small_competition import QUIET, make_problem, write_run, write_scores
 
+#: Methods that need several columns, or probabilities.
+FOR_CLASSES = ("geometric_mean", "per_class", "logistic")
 TASKS = ("multiclass", "ordinal", "multilabel", "regression")
 
 
@@ -84,7 +93,13 @@ def test_every_method_blends_many_columns_and_one_and_says_how(
     tmp_path: Path, task: str, method: str
 ) -> None:
     problem = two_runs(tmp_path, task)
+    if task == "ordinal" and method in FOR_CLASSES:
+        with pytest.raises(ConfigError, match=f"blend method {method} needs"):
+            blended(problem, method=method)
+        return
     record = blended(problem, method=method)
+    assert [member["worth"]["num_rows"] for member in record["members"]] == [120, 120]
+    assert record["diversity"]["names"] == ["a", "b"]
     scores = read_json(problem.home.run("both").scores)
     assert scores["how"]["got"] == "cross-fitted"
     assert scores["how"]["naive"] == record["naive_score"]
@@ -92,8 +107,9 @@ def test_every_method_blends_many_columns_and_one_and_says_how(
     assert record["gain"]["verdict"] in ("gain", "loss", "undecided")
 
 
-def test_weights_are_fitted_without_the_fold_they_score(tmp_path: Path) -> None:
-    problem = make_problem(tmp_path, "regression", thumbs=False)
+def unlike_in_fold_0(folder: Path) -> Problem:
+    """Two runs: `a` is perfect in fold 0 and bad elsewhere, `b` is fair everywhere."""
+    problem = make_problem(folder, "regression", thumbs=False)
     rng = np.random.default_rng(0)
     truth = problem.one_hot
     good_in_0 = np.where(problem.folds[:, None] == 0, truth, truth + rng.normal(0, 9, truth.shape))
@@ -101,11 +117,16 @@ def test_weights_are_fitted_without_the_fold_they_score(tmp_path: Path) -> None:
     for name, oof in (("a", good_in_0), ("b", other)):
         run = RunDir(problem.home.runs / name)
         write_scores(problem, run, problem.train.ids, oof, problem.folds, oof[:30])
+    return problem
+
+
+def test_weights_are_fitted_without_the_fold_they_score(tmp_path: Path) -> None:
+    problem = unlike_in_fold_0(tmp_path)
     record = blended(problem, method={"name": "greedy", "num_steps": 10})
     per_fold = record["gain"]["weights_per_fold"]
     assert per_fold["0"]["a"] < per_fold["1"]["a"]
     fold_0 = problem.folds == 0
-    expected = per_fold["0"]["a"] * good_in_0 + per_fold["0"]["b"] * other
+    expected = sum(per_fold["0"][name] * scores_of(problem, name) for name in ("a", "b"))
     assert scores_of(problem, "both")[fold_0] == pytest.approx(expected[fold_0])
 
 
@@ -118,7 +139,11 @@ def test_gain_is_over_the_best_member_in_the_metrics_sign(tmp_path: Path) -> Non
     }
     mean = oracle.root_mean_squared_error(problem.target, scores_of(problem, "both")[:, 0])
     assert {m["name"]: m["score"] for m in record["members"]} == pytest.approx(solo)
-    assert record["gain"]["naive_gain"] == pytest.approx(min(solo.values()) - mean)
+    over_best = record["gain"]["over_best"]
+    assert over_best["naive"] == pytest.approx(min(solo.values()) - mean)
+    assert over_best["low"] < over_best["cross_fitted"] < over_best["high"]
+    assert over_best["covers"] == "120 rows resampled, 30 times"
+    assert record["gain"]["over_mean"]["cross_fitted"] == 0
     assert record["gain"]["verdict"] == "gain"
 
 
@@ -200,8 +225,9 @@ def test_all_members_that_do_not_fit_are_named_at_once(tmp_path: Path) -> None:
     text = "\n".join(caught.value.problems)
     assert "short: lacks fold 1, which other members have" in text
     assert "shifted: 120 of 120 rows were held out in another fold" in text
-    assert "flat: its out-of-fold scores are the same for every row" in text
-    assert "broken: scores of 1 of 120 rows are NaN" in text
+    assert "flat: its out-of-fold scores are the same for every row, 0.3333, 0.3333" in text
+    assert "leave it out, or predict it again" in text
+    assert "broken: scores of 1 of 120 rows are NaN or infinite, such as t0002" in text
     assert "there is no run 'nobody'" in text
     assert "a: is named twice" in text
     assert not problem.home.run("both").record.exists()
@@ -222,7 +248,7 @@ def test_members_that_lack_the_same_fold_blend_on_the_others(tmp_path: Path) -> 
     write_run(problem, "b", folds=(0,), seed=1)
     record = blended(problem, method="greedy")
     scores = read_json(problem.home.run("both").scores)
-    assert record["gain"]["cross_fitted_gain"] is None
+    assert record["gain"]["over_best"]["cross_fitted"] is None
     assert scores["how"]["got"] == "naive"
     assert scores["missing_folds"] == [1, 2]
 
@@ -321,7 +347,7 @@ def _edited(text: str, old: str, new: str) -> str:
         (lambda t: _edited(t, "id,", "name,"), "no column 'id'"),
         (lambda t: _edited(t, "t0003", "t0004"), "id 't0004' is there already in line"),
         (lambda t: _edited(t, "t0003", "z0003"), "no train rows, such as z0003"),
-        (lambda t: "\n".join(t.splitlines()[:-5]) + "\n", "lacks 2 rows of fold 0"),
+        (lambda t: "\n".join(t.splitlines()[:-5]) + "\n", "lacks 2 rows of fold 0, such as t0000"),
         (lambda t: t + "t9999,0.1,0,1\n", "found 4 cells, wanted 5"),
         (lambda t: _edited(t, "t0003,", "t0003,7.5e"), "wanted a finite number"),
     ],
@@ -338,10 +364,41 @@ def test_wrong_score_files_are_refused_with_the_reason(
     assert words in str(caught.value)
 
 
-def test_logits_from_outside_are_refused(tmp_path: Path) -> None:
+def test_logits_from_outside_are_refused_with_range_row_and_remedy(tmp_path: Path) -> None:
     problem = two_runs(tmp_path)
-    with pytest.raises(RunError, match=r"wanted probabilities in \[0, 1\]"):
+    with pytest.raises(RunError) as caught:
         blended(problem, members=["a", outside(problem, tmp_path, factor=4.0)])
+    text = str(caught.value)
+    assert re.search(r"oof\.csv: found scores in \[0\.0\d+, 3\.9\d+\], wanted prob", text)
+    assert re.search(
+        r"wanted probabilities in \[0, 1\]: \d+ of 120 rows are beyond, such as t", text
+    )
+    assert "a softmax or sigmoid makes logits probabilities" in text
+    assert "{name: rank_mean, onto: ranks}" in text
+
+
+@pytest.mark.parametrize("method", ["label_average", {"name": "rank_mean", "onto": "ranks"}])
+def test_where_only_order_counts_logits_will_do(tmp_path: Path, method: Any) -> None:
+    problem = two_runs(tmp_path)
+    spec = outside(problem, tmp_path, factor=4.0)
+    record = blended(problem, members=["a", spec], method=method)
+    scaled = scores_of(problem, "both")
+    assert any("only their order is used" in note for note in record["members"][1]["notes"])
+    blended(problem, "same", members=["a", "teammate"], method=method)
+    np.testing.assert_allclose(scaled, scores_of(problem, "same"))
+    with pytest.raises(RunError, match="wanted probabilities"):
+        blended(problem, members=["a", spec], method="rank_mean")
+
+
+def test_an_order_alone_will_not_do_where_a_prior_or_cuts_read_scores(tmp_path: Path) -> None:
+    balanced = two_runs(tmp_path / "balanced", test_prior="balanced")
+    spec = outside(balanced, tmp_path, factor=4.0)
+    with pytest.raises(RunError, match="wanted probabilities"):
+        blended(balanced, members=["a", spec], method="label_average")
+    grades = two_runs(tmp_path / "grades", "ordinal")
+    spec = outside(grades, tmp_path, factor=4.0)
+    with pytest.raises(RunError, match=r"wanted grades counted from 0 in \[0, 4\]"):
+        blended(grades, members=["a", spec], method="label_average")
 
 
 def test_a_lone_score_file_asks_for_its_pair(tmp_path: Path) -> None:
@@ -359,6 +416,42 @@ def test_test_rows_without_a_score_are_named(tmp_path: Path) -> None:
     predictions_file.write(problem.home.run("b").test, test.take(np.arange(28)))
     with pytest.raises(RunError, match="2 of 30 ids have no prediction: x0028, x0029"):
         blended(problem, members=["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("test", r"b \(test\): 1 ids are there more than once, such as x0003"),
+        ("oof", r"b: 1 ids are there more than once, such as t0003"),
+    ],
+)
+def test_ids_that_are_there_twice_are_named(tmp_path: Path, part: str, words: str) -> None:
+    problem = two_runs(tmp_path)
+    path = getattr(problem.home.run("b"), part)
+    found = predictions_file.read(path)
+    predictions_file.write(path, found.take(np.append(np.arange(len(found)), 3)))
+    with pytest.raises(RunError, match=words):
+        blended(problem, members=["a", "b"])
+
+
+def test_test_scores_that_are_no_numbers_are_named(tmp_path: Path) -> None:
+    problem = two_runs(tmp_path)
+    test = predictions_file.read(problem.home.run("b").test)
+    scores = test.scores.copy()
+    scores[7, 1] = np.inf
+    predictions_file.write(problem.home.run("b").test, test.with_scores(scores))
+    with pytest.raises(RunError, match=r"b \(test\): scores of 1 of 30 rows .* such as x0007"):
+        blended(problem, members=["a", "b"])
+
+
+def test_a_member_of_one_score_is_left_out_of_the_plan_and_named(tmp_path: Path) -> None:
+    problem = two_runs(tmp_path)
+    flat = problem.home.run("b")
+    found = predictions_file.read(flat.test)
+    predictions_file.write(flat.test, found.with_scores(np.full_like(found.scores, 1 / 3)))
+    record = blended(problem)
+    assert [member["name"] for member in record["members"]] == ["a"]
+    assert "b: its test scores are the same for every row" in record["left_out"]["b"]
 
 
 def test_a_mean_of_sure_members_stays_a_probability(tmp_path: Path) -> None:
@@ -380,3 +473,121 @@ def test_columns_are_taken_by_name(tmp_path: Path) -> None:
     predictions_file.write(problem.home.run("b").oof, turned)
     blended(problem)
     assert scores_of(problem, "both") == pytest.approx((scores_of(problem, "a") + before) / 2)
+
+
+def test_what_a_search_may_know_of_the_metric_is_told(tmp_path: Path) -> None:
+    prior = {"ape": 0.5, "bear": 0.25, "cow": 0.25}
+    classes = two_runs(tmp_path / "classes", test_prior=prior)
+    goal = _goal(classes)
+    assert (goal.metric, goal.answer) == ("accuracy", Answer("argmax"))
+    train, test = classes.shares()
+    assert goal.factors == pytest.approx(test / train)
+    assert goal.weight == pytest.approx(classes.row_weights)
+    grades = _goal(two_runs(tmp_path / "grades", "ordinal"))
+    assert grades.answer == Answer("cuts", (0.5, 1.5, 2.5, 3.5))
+    assert grades.factors is grades.weight is None
+    labels = _goal(two_runs(tmp_path / "labels", "multilabel", metric="macro_f1"))
+    assert labels.answer == Answer("thresholds", (0.5,))
+    numbers = _goal(two_runs(tmp_path / "numbers", "regression"))
+    assert (numbers.metric, numbers.answer) == ("rmse", Answer("value"))
+    options = {"name": "qwk", "num_grades": 5}
+    known = _goal(two_runs(tmp_path / "options", "ordinal", metric=options))
+    assert (known.metric, known.answer) == ("", None)
+
+
+def _goal(problem: Problem) -> Goal:
+    chosen = choose_members(problem, ["a", "b"], blend="both")
+    return pool_of(problem, chosen, takes_votes=False).scorer.goal()
+
+
+def test_where_blends_differ_the_other_rows_scores_are_kept_for_each_fold(tmp_path: Path) -> None:
+    problem = unlike_in_fold_0(tmp_path)
+    blended(problem, method="greedy")
+    run = problem.home.run("both")
+    kept = predictions_file.read(run.without(1))
+    per_fold = read_json(run.record)["gain"]["weights_per_fold"]["1"]
+    assert set(kept.folds.tolist()) == {0, 2}
+    expected = sum(per_fold[name] * scores_of(problem, name) for name in ("a", "b"))
+    at = np.searchsorted(problem.train.ids, kept.ids)
+    np.testing.assert_allclose(kept.scores, expected[at])
+    run.without(1).unlink()
+    blended(problem, method="greedy")
+    assert run.without(1).exists()
+    blended(problem, method={"name": "mean", "comparable": False})
+    assert run.every_without == []
+    assert read_json(run.record)["without"] == []
+
+
+def test_members_of_a_blend_say_how_they_were_made(tmp_path: Path) -> None:
+    problem = make_problem(tmp_path, thumbs=False)
+    write_run(problem, "a", model={"name": "resnet18"})
+    write_run(problem, "b", seed=1)
+    write_run(problem, "a/reference", kind="reference", seed=5)
+    record = blended(problem, members=["a", "b", "a/reference"])
+    made = [(member["formulation"], member["backbone"]) for member in record["members"]]
+    default = problem.task.default_formulation
+    assert made == [(default, "resnet18"), (default, "small_cnn"), (None, None)]
+    assert len(record["diversity"]["correlation"]) == 3
+
+
+def test_refitting_on_resamples_gives_intervals_that_cover_the_fitting(tmp_path: Path) -> None:
+    problem = two_runs(tmp_path)
+    record = blended(problem, method="greedy", refit=8)
+    covers = "120 rows resampled and blends refitted, 8 times"
+    assert record["gain"]["over_best"]["covers"] == record["gain"]["over_mean"]["covers"] == covers
+    assert record["refit"] == 8
+    again = blended(problem, method="greedy")
+    assert again["gain"]["over_best"]["covers"] == "120 rows resampled, 30 times"
+    with pytest.raises(ConfigError, match="refit: wanted 0 or more resamples, found -1"):
+        blended(problem, refit=-1)
+
+
+def test_members_gains_notes_and_verdict_are_printed_without_a_negative_zero(
+    tmp_path: Path,
+) -> None:
+    problem = two_runs(tmp_path)
+    write_run(problem, "weak", noise=6.0, seed=3)
+    out = io.StringIO()
+    console = Console(file=out, width=200, color_system=None)
+    blend(
+        problem.home, "both", method="greedy", members=["a", "b", "weak"], problem=problem,
+        display=Display(console=console),
+    )  # fmt: skip
+    text = out.getvalue()
+    for words in ("weight", "accuracy alone", "lost without it", "adds cross-fitted"):
+        assert words in text
+    assert re.search(r"over the best member \([ab]\): [+-]0\.\d{4} naive, [+-]0\.\d{4} \(", text)
+    assert re.search(r"over the plain mean of all members: .* cross-fitted", text)
+    assert "95 % intervals in brackets: 120 rows resampled, 30 times" in text
+    assert "verdict: " in text
+    assert "-0.0000" not in text
+
+
+def test_gains_in_words() -> None:
+    def gain(naive: float, cross: float | None, *ends: float) -> dict[str, Any]:
+        low, high = ends or (None, None)
+        covers = "90 rows" if ends else None
+        return {"naive": naive, "cross_fitted": cross, "low": low, "high": high, "covers": covers}
+
+    weights = {"a": 0.75, "b": 0.25}
+    over = {"over_best": gain(0.02, 0.01, -0.00001, 0.03), "over_mean": gain(-0.00001, 0.0, 0, 0)}
+    record = {
+        "method": "greedy",
+        "gain": {**over, "best_member": "a", "weights": weights, "verdict": "undecided"},
+    }
+    assert gain_lines(record) == [
+        "over the best member (a): +0.0200 naive, +0.0100 (+0.0000 to +0.0300) cross-fitted",
+        "over the plain mean of all members: +0.0000 naive, +0.0000 (+0.0000 to +0.0000) "
+        "cross-fitted",
+        "95 % intervals in brackets: 90 rows",
+        "verdict: undecided: not shown to be better than what is simpler",
+    ]
+    record["method"], record["gain"]["weights"] = "mean", {"a": 0.5, "b": 0.5}
+    assert len(gain_lines(record)) == 3
+    record["gain"]["over_best"] = gain(0.02, 0.01)
+    assert gain_lines(record)[1] == "too few rows or groups for an interval"
+    record["gain"]["over_best"] = gain(0.02, None)
+    assert gain_lines(record)[:2] == [
+        "over the best member (a): +0.0200 naive",
+        "one fold is too few to cross-fit",
+    ]

@@ -23,7 +23,6 @@ from foldwise.stages.blend import blend
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.prepare import prepare
 from foldwise.stages.report import report
-from foldwise.stages.reporting.blends import gain_sentence
 from foldwise.stages.split import split
 from foldwise.stages.submit import submit
 from foldwise.tasks.problem import Problem, open_problem
@@ -37,7 +36,7 @@ _HOSTILE = (
     "\"' onerror=alert(2) x='",
     "\u202eevil\u202c <!-- &amp; {{ 7*7 }}",
 )
-_SECTIONS = ("now", "scores", "blends", "runs", "ground", "audit", "folds", "spread")
+_SECTIONS = ("now", "scores", "blends", "ledger", "runs", "ground", "audit", "folds", "spread")
 
 
 class _Page(HTMLParser):
@@ -218,17 +217,6 @@ def test_beside_a_blend_the_best_recipe_is_open_too(tmp_path: Path) -> None:
     assert ["open" in attrs for attrs in runs] == [True, True, False]
 
 
-def test_a_mean_with_one_member_left_is_called_that() -> None:
-    gain = {
-        "best_member": "a", "cross_fitted_gain": 0.0, "low": -0.1, "high": 0.1, "covers": "rows",
-        "verdict": "undecided", "naive_gain": 0.0, "weights": {"a": 1.0, "b": 0.0},
-    }  # fmt: skip
-    assert "one remained, a" in gain_sentence(gain, is_plain=True)
-    assert "safer choice" not in gain_sentence(gain, is_plain=True)
-    both = {**gain, "weights": {"a": 0.5, "b": 0.5}}
-    assert "safer choice" in gain_sentence(both, is_plain=True)
-
-
 def test_same_material_gives_same_bytes_but_for_one_line(
     hostile: Home, page: tuple[str, _Page]
 ) -> None:
@@ -237,6 +225,10 @@ def test_same_material_gives_same_bytes_but_for_one_line(
     assert len(ours) == len(theirs)
     differ = [a for a, b in zip(ours, theirs, strict=True) if a != b]
     assert all(line.startswith("<p>Report written ") for line in differ)
+
+
+def test_zero_has_no_sign(page: tuple[str, _Page]) -> None:
+    assert not re.search(r"[-\u2212]0(\.0+)?(?![\d.])", page[1].text)
 
 
 def test_is_small(page: tuple[str, _Page]) -> None:

@@ -8,34 +8,44 @@ from typing import Any, Literal
 
 import numpy as np
 
+from foldwise.blending.finish import Finish
 from foldwise.blending.members import Members
-from foldwise.blending.ranks import Distribution
+from foldwise.blending.mixes import Mean, Mix, mix_from_json
+from foldwise.blending.scales import Plain, Scale, scale_from_json
 from foldwise.errors import DataError
 
-_FORMAT = 1
+_FORMAT = 2
+_AS_THEY_ARE = Plain()
+_BY_WEIGHT = Mean()
+_AS_IT_IS = Finish()
 
 
 @dataclass(frozen=True)
 class Blend:
-    """Weights of members, and on which scale they apply.
+    """Members brought to a scale, mixed there, brought back and finished; row by row.
 
     Attributes:
         method: key of `BLENDS` that fitted it.
-        weights: M of 0 or more that sum to 1.
-        takes: what is averaged, members' scores or their votes.
-        rounded: the mean is rounded to whole numbers, halves up.
-        distributions: M by C out-of-fold distributions; if there are any, ranks in them are
-            averaged instead of scores.
-        onto: where mean ranks end: as `ranks` in [0, 1], or as `scores`, through the weighted
-            mean of the members' distributions.
+        weights: M that sum to 1, the share of each member. `Mean` mixes by them, and where some
+            are below 0 its finish needs bounds (see `averages.weighted`); other mixes hold more,
+            and these sum it up for tables.
+        scale: what members' scores become before they are mixed.
+        mix: how they are put together.
+        finish: what is done to the result.
+        notes: sentences on how it was fitted, such as how far it can be from the optimum.
     """
 
     method: str
     weights: tuple[float, ...]
-    takes: Literal["scores", "votes"] = "scores"
-    rounded: bool = False
-    distributions: tuple[tuple[Distribution, ...], ...] = ()
-    onto: Literal["ranks", "scores"] = "scores"
+    scale: Scale = _AS_THEY_ARE
+    mix: Mix = _BY_WEIGHT
+    finish: Finish = _AS_IT_IS
+    notes: tuple[str, ...] = ()
+
+    @property
+    def takes(self) -> Literal["scores", "votes"]:
+        """What is mixed: members' scores, or their votes."""
+        return self.scale.takes
 
     def apply(self, members: Members) -> np.ndarray:
         """The blended scores, (N, C) float64, of any rows of the members it was fitted to.
@@ -45,15 +55,11 @@ class Blend:
         """
         if len(members) != len(self.weights):
             raise DataError(f"{self.method} blend of {len(self.weights)}, found {len(members)}")
-        if self.distributions:
-            return self._mean_of_ranks(members.scores)
-        if self.takes == "scores":
-            return self._mean(members.scores)
-        if members.votes is None:
+        if self.takes == "votes" and members.votes is None:
             raise DataError(f"{self.method} needs the members' decided answers")
-        mean = self._mean(members.votes)
-        # A mean of 1.5 may come out an ulp below; weights are far coarser than the allowance.
-        return np.floor(mean + (0.5 + 1e-9)) if self.rounded else mean
+        weights = np.array(self.weights)
+        mixed = self.mix.of(self.scale.of(members), weights, members)
+        return self.finish.of(self.scale.back(mixed, weights))
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
@@ -61,10 +67,10 @@ class Blend:
             "format": _FORMAT,
             "method": self.method,
             "weights": list(self.weights),
-            "takes": self.takes,
-            "rounded": self.rounded,
-            "distributions": [[d.to_json() for d in row] for row in self.distributions],
-            "onto": self.onto,
+            "scale": {"name": self.scale.name, **self.scale.to_json()},
+            "mix": {"name": self.mix.name, **self.mix.to_json()},
+            "finish": self.finish.to_json(),
+            "notes": list(self.notes),
         }
 
     @classmethod
@@ -76,35 +82,17 @@ class Blend:
         """
         try:
             if value["format"] != _FORMAT:
-                raise DataError(f"blend of format {value['format']!r}, this reads {_FORMAT}")
+                raise DataError(
+                    f"blend of format {value['format']!r}, this reads {_FORMAT}",
+                    remedy="make it again: run `foldwise blend` with the same members",
+                )
             return cls(
                 method=str(value["method"]),
                 weights=tuple(float(weight) for weight in value["weights"]),
-                takes=value["takes"],
-                rounded=bool(value["rounded"]),
-                distributions=tuple(
-                    tuple(Distribution.from_json(d) for d in row) for row in value["distributions"]
-                ),
-                onto=value["onto"],
+                scale=scale_from_json(value["scale"]),
+                mix=mix_from_json(value["mix"]),
+                finish=Finish.from_json(value["finish"]),
+                notes=tuple(str(note) for note in value["notes"]),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"not a blend: {type(error).__name__} {error}") from None
-
-    def _mean(self, values: np.ndarray) -> np.ndarray:
-        mean = np.tensordot(np.array(self.weights), values, axes=1)
-        # Weights sum to 1 but for rounding; a mean of probabilities must not end an ulp above 1.
-        return np.clip(mean, values.min(axis=0), values.max(axis=0))
-
-    def _mean_of_ranks(self, scores: np.ndarray) -> np.ndarray:
-        ranks = np.empty_like(scores, dtype=np.float64)
-        for member, row in enumerate(self.distributions):
-            for column, distribution in enumerate(row):
-                ranks[member, :, column] = distribution.rank(scores[member, :, column])
-        mean = self._mean(ranks)
-        if self.onto == "ranks":
-            return mean
-        back = np.empty_like(ranks)
-        for member, row in enumerate(self.distributions):
-            for column, distribution in enumerate(row):
-                back[member, :, column] = distribution.score(mean[:, column])
-        return self._mean(back)

@@ -1,4 +1,4 @@
-"""What blending is worth: the gain over the best single member, naive and cross-fitted."""
+"""What blending is worth over the best single member and over the plain mean, told honestly."""
 
 from __future__ import annotations
 
@@ -8,53 +8,83 @@ from typing import Any, Literal
 
 import numpy as np
 
-from foldwise.blending.crossfit import best_member, cross_fitted, cross_fitted_best
+from foldwise.blending.crossfit import Fitted, cross_fitted_best
 from foldwise.blending.goal import Goal
 from foldwise.blending.members import Members
-from foldwise.blending.methods import Fit
 
 Verdict = Literal["gain", "loss", "undecided"]
 
-#: `paired(scores_a, scores_b)`: low end, high end and what is covered of how much better b is than
-#: a, both (N, C) of all rows, positive for better; None if no interval can be given.
-PairedInterval = Callable[[np.ndarray, np.ndarray], tuple[float, float, str] | None]
+
+@dataclass(frozen=True)
+class Ends:
+    """An interval and what was resampled for it."""
+
+    low: float
+    high: float
+    covers: str
+
+
+#: `paired(scores, references, rows)`: how much better the first is than each reference, positive
+#: for better; (n, C) each of the rows at these positions, all rows if None. None where no honest
+#: interval can be given, as for fewer than 20 groups.
+PairedIntervals = Callable[[np.ndarray, Sequence[np.ndarray], np.ndarray | None], list[Ends | None]]
+
+
+@dataclass(frozen=True)
+class Gain:
+    """How much better a blend is than one simpler thing; positive is better.
+
+    Attributes:
+        naive: fitted, chosen and scored on the same rows.
+        cross_fitted: both were fitted, and chosen, without the fold they are scored on; None
+            with one fold.
+        low: lower end of the paired interval of the cross-fitted gain; None without one.
+        high: its upper end.
+        covers: what was resampled for it.
+        verdict: `gain` only if the interval lies above 0.
+    """
+
+    naive: float
+    cross_fitted: float | None
+    low: float | None
+    high: float | None
+    covers: str | None
+    verdict: Verdict
+
+    @classmethod
+    def of(cls, naive: float, cross_fitted: float | None, ends: Ends | None) -> Gain:
+        """With the verdict that the interval's ends allow."""
+        if ends is None:
+            return cls(naive, cross_fitted, None, None, None, verdict(None, None))
+        said = verdict(ends.low, ends.high)
+        return cls(naive, cross_fitted, ends.low, ends.high, ends.covers, said)
 
 
 @dataclass(frozen=True)
 class GainReport:
-    """A blend against its best member; gains are positive where the blend is better.
+    """A blend against its best single member and against the plain mean of all of them.
 
     Attributes:
         solo_scores: each member alone, higher is better.
         best_member: the best of them on all rows.
         blend_score: the blend fitted and scored on all rows.
-        naive_gain: of that blend over that member: both chosen on the rows they are scored on.
-        cross_fitted_gain: in each fold blend and best member are chosen on the other folds;
-            None with fewer than two folds.
-        low: lower end of the paired interval of the cross-fitted gain; None without one.
-        high: its upper end.
-        covers: what was resampled for it.
-        verdict: `gain` only if the interval lies above 0.
+        over_best: over the best member, which in each fold is chosen on the other folds.
+        over_mean: over the plain mean of all members.
+        verdict: see `overall`.
         weights: of the blend fitted on all rows.
         best_per_fold: the member that was chosen for each fold.
         weights_per_fold: the weights that were fitted for each fold.
-        loss_without: naive score lost when a member is left out and the blend fitted again;
-            positive for a member that helps. Empty for a single member.
     """
 
     solo_scores: dict[str, float]
     best_member: str
     blend_score: float
-    naive_gain: float
-    cross_fitted_gain: float | None
-    low: float | None
-    high: float | None
-    covers: str | None
+    over_best: Gain
+    over_mean: Gain
     verdict: Verdict
     weights: dict[str, float]
     best_per_fold: dict[int, str]
     weights_per_fold: dict[int, dict[str, float]]
-    loss_without: dict[str, float]
 
     def to_json(self) -> dict[str, Any]:
         """As nested JSON; folds become strings as JSON keys are."""
@@ -69,51 +99,71 @@ def gain_report(
     names: Sequence[str],
     folds: np.ndarray,
     *,
-    fit: Fit,
+    fitted: Fitted,
     goal: Goal,
-    paired: PairedInterval,
+    paired: PairedIntervals,
+    refitted: Sequence[Ends | None] | None = None,
 ) -> GainReport:
-    """Fit a blend on all rows and, for an honest gain, once without each fold.
+    """What a fitted blend is worth.
 
     Args:
         members: out-of-fold predictions of N rows.
         names: M names of the members.
         folds: (N,) int.
-        fit: a function of `BLENDS`, its options bound.
+        fitted: the blend of the same rows.
         goal: of the same rows.
-        paired: the interval of the gain of its second argument over its first.
+        paired: intervals of gains, by resampling the cross-fitted scores as they are.
+        refitted: intervals over best member and plain mean by `refit.refit_intervals`, to be
+            used instead: these cover the fitting too.
 
     Raises:
         ValueError: the score is undefined on all rows, or on those outside a fold.
     """
     solo = [goal(scores) for scores in members.scores]
-    blend = fit(members, goal)
-    blend_score = goal(blend.apply(members))
-    best = best_member(members, goal)
-    gain, ends, best_per_fold, weights_per_fold = None, None, {}, {}
-    if len(np.unique(folds)) > 1:
-        blended, blends = cross_fitted(members, folds, fit, goal)
+    best = int(np.argmax(solo))
+    plain = members.scores.mean(axis=0)
+    plain_score, blend_score = goal(plain), goal(fitted.scores)
+    crosses: list[float | None] = [None, None]
+    ends: Sequence[Ends | None] = [None, None]
+    chosen: dict[int, int] = {}
+    if fitted.without:
         reference, chosen = cross_fitted_best(members, folds, goal)
-        gain = goal(blended) - goal(reference)
-        ends = paired(reference, blended)
-        best_per_fold = {fold: names[member] for fold, member in chosen.items()}
-        weights_per_fold = {fold: _named(names, b.weights) for fold, b in blends.items()}
-    low, high, covers = ends if ends is not None else (None, None, None)
+        crossed = goal(fitted.crossed)
+        crosses = [crossed - goal(reference), crossed - plain_score]
+        ends = refitted or paired(fitted.crossed, [reference, plain], None)
+    over_best = Gain.of(blend_score - solo[best], crosses[0], ends[0])
+    over_mean = Gain.of(blend_score - plain_score, crosses[1], ends[1])
     return GainReport(
         solo_scores=_named(names, solo),
         best_member=names[best],
         blend_score=blend_score,
-        naive_gain=blend_score - solo[best],
-        cross_fitted_gain=gain,
-        low=low,
-        high=high,
-        covers=covers,
-        verdict=verdict(low, high),
-        weights=_named(names, blend.weights),
-        best_per_fold=best_per_fold,
-        weights_per_fold=weights_per_fold,
-        loss_without=_loss_without(members, names, fit, goal, blend_score),
+        over_best=over_best,
+        over_mean=over_mean,
+        verdict=overall(over_best, over_mean, is_mean=fitted.blend.method == "mean"),
+        weights=_named(names, fitted.blend.weights),
+        best_per_fold={fold: names[member] for fold, member in chosen.items()},
+        weights_per_fold={k: _named(names, blend.weights) for k, blend in fitted.without.items()},
     )
+
+
+def overall(over_best: Gain, over_mean: Gain, *, is_mean: bool) -> Verdict:
+    """The verdict on a blend: what is simpler stands until it is beaten.
+
+    A mean, which is the default, has only the best single member to beat. Fitted weights have to
+    beat both that and the plain mean of all members, and lose if they lose to either. Asking for
+    both makes a false `gain` no likelier than the likelier of the two.
+
+    Args:
+        over_best: gain over the best single member.
+        over_mean: gain over the plain mean of all members.
+        is_mean: the blend is itself a plain mean, of all members or of comparable ones.
+    """
+    if is_mean:
+        return over_best.verdict
+    both = {over_best.verdict, over_mean.verdict}
+    if "loss" in both:
+        return "loss"
+    return "gain" if both == {"gain"} else "undecided"
 
 
 def verdict(low: float | None, high: float | None) -> Verdict:
@@ -127,20 +177,6 @@ def verdict(low: float | None, high: float | None) -> Verdict:
     if high is not None and high < 0:
         return "loss"
     return "undecided"
-
-
-def _loss_without(
-    members: Members,
-    names: Sequence[str],
-    fit: Fit,
-    goal: Goal,
-    blend_score: float,
-) -> dict[str, float]:
-    losses = {}
-    for member, name in enumerate(names if len(names) > 1 else ()):
-        others = members.without(member)
-        losses[name] = blend_score - goal(fit(others, goal).apply(others))
-    return losses
 
 
 def _named(names: Sequence[str], values: Sequence[float]) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,26 +15,39 @@ class Members:
         scores: (M, N, C) float64 on the task's common scale.
         votes: (M, N, C) float64, each member's answers by its own decision as `votes` gives
             them; None where no blend of labels is asked for.
+        families: M names of what members have in common, such as their formulation; empty:
+            nothing is known, every member is a family of its own.
     """
 
     scores: np.ndarray
     votes: np.ndarray | None = None
+    families: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         assert self.scores.ndim == 3, self.scores.shape
         assert self.votes is None or self.votes.shape == self.scores.shape
+        assert len(self.families) in (0, len(self.scores)), self.families
 
     def __len__(self) -> int:
         return len(self.scores)
 
     def take(self, rows: np.ndarray) -> Members:
         """The rows given by position or mask."""
-        return Members(self.scores[:, rows], None if self.votes is None else self.votes[:, rows])
+        at = np.flatnonzero(rows) if rows.dtype == bool else rows
+        # `take` keeps the axes' order in memory, which indexing would not.
+        votes = None if self.votes is None else np.take(self.votes, at, axis=1)
+        return replace(self, scores=np.take(self.scores, at, axis=1), votes=votes)
 
     def without(self, member: int) -> Members:
         """All but one member."""
-        kept = np.arange(len(self)) != member
-        return Members(self.scores[kept], None if self.votes is None else self.votes[kept])
+        kept = np.flatnonzero(np.arange(len(self)) != member)
+        votes = None if self.votes is None else self.votes[kept]
+        families = tuple(self.families[m] for m in kept) if self.families else ()
+        return Members(self.scores[kept], votes, families)
+
+    def column(self, column: int) -> Members:
+        """One column of the scores alone, without votes."""
+        return replace(self, scores=self.scores[:, :, column : column + 1], votes=None)
 
 
 def votes(answers: np.ndarray, num_columns: int) -> np.ndarray:

@@ -2,105 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
-import numpy as np
-from pydantic import Field
-
+from foldwise.blending.averages import geometric_mean, label_average, mean, rank_mean
 from foldwise.blending.blend import Blend
+from foldwise.blending.convex import convex
 from foldwise.blending.goal import Goal
-from foldwise.blending.members import Members, votes
-from foldwise.blending.ranks import Distribution
-from foldwise.blending.selection import greedy
+from foldwise.blending.members import Members
+from foldwise.blending.per_class import per_class
+from foldwise.blending.scaled import scaled_average
+from foldwise.blending.selection import greedy, hill_climbing
+from foldwise.blending.stacking import logistic, ridge
+from foldwise.blending.voting import group_voting, voting
+from foldwise.parts import Spec, name_of, options_of
 
-#: How far a comparable member may fall short of a perfect score, in times of what the best does.
-_TIMES_WORSE = 2.0
 #: `fit(members, goal, *, options)`: members' out-of-fold predictions, and what is to be reached on
 #: the same rows.
 Fit = Callable[[Members, Goal], Blend]
 
 
-def mean(members: Members, goal: Goal, *, comparable: bool = True) -> Blend:
-    """The plain mean of scores, of members of comparable strength or of all.
+@dataclass(frozen=True)
+class Method:
+    """A way to blend, and what must be known of it before it is fitted.
 
-    Args:
-        members: out-of-fold predictions.
-        goal: tells who is comparable; else not used.
-        comparable: leave out members that fall twice as far short of a perfect score as the best
-            one does. Where rows are few that is more than chance: on top come 1/sqrt(N) of what
-            the same answer for every row falls short by.
+    Attributes:
+        fit: a function of members and goal; keyword-only parameters are its options.
+        takes: what is mixed: members' scores, or their votes.
+        is_fixed: whether a blend with such options is the same whatever the target is.
     """
-    kept = comparable_members(members, goal) if comparable else np.arange(len(members))
-    weights = np.zeros(len(members))
-    weights[kept] = 1.0 / len(kept)
-    return Blend("mean", tuple(weights.tolist()))
+
+    fit: Callable[..., Blend]
+    takes: Literal["scores", "votes"] = "scores"
+    is_fixed: Callable[[Mapping[str, Any]], bool] = lambda options: False
 
 
-def comparable_members(members: Members, goal: Goal) -> np.ndarray:
-    """Members whose share in a plain mean does more good than harm, by position.
+def takes_votes(spec: Spec) -> bool:
+    """Whether a method mixes votes; one of the user's own mixes scores.
 
-    For the mean of two members with errors of size 1 and r and correlation c to beat the first,
-    r + 2 c sqrt(r) must be below 3: r < 2.1 at c = 0.3, 1.7 at 0.5, 1.4 at 0.7. With three
-    members there is more room. The limit does not depend on the other members, so a weak one
-    does not decide about a strong one.
+    >>> takes_votes("voting"), takes_votes({"name": "greedy", "num_steps": 5})
+    (True, False)
     """
-    perfect = goal(votes(goal.target, members.scores.shape[2]))
-    short = perfect - np.array([goal(scores) for scores in members.scores])
-    best = members.scores[int(np.argmin(short))]
-    constant = np.broadcast_to(best.mean(axis=0), best.shape)
-    slack = max(perfect - goal(constant), 0.0) / np.sqrt(len(best))
-    return np.flatnonzero(short <= _TIMES_WORSE * short.min() + slack)
+    return name_of(spec) in METHODS and METHODS[name_of(spec)].takes == "votes"
 
 
-def rank_mean(
-    members: Members,
-    goal: Goal,
-    *,
-    onto: Literal["scores", "ranks"] = "scores",
-    max_knots: Annotated[int, Field(ge=2)] = 2000,
-) -> Blend:
-    """The mean of ranks, each taken in that member's own out-of-fold distribution.
+def is_fixed(spec: Spec) -> bool:
+    """Whether nothing of a method is fitted to the target.
 
-    A row's rank depends on no other row to be predicted, so a single test row can be blended.
-    Columns are ranked apart: classes become equally frequent unless ranks go back to scores.
-
-    Args:
-        members: out-of-fold predictions.
-        goal: not used.
-        onto: where mean ranks end. `scores`: back through the mean of the members'
-            distributions, so that cuts and thresholds hold; the order in a column is the same.
-            `ranks`: left in [0, 1].
-        max_knots: distinct values kept of each distribution, about.
-
-    Source: back through the mean distribution: Bolstad et al. (2003), "A comparison of
-    normalization methods for high density oligonucleotide array data", Bioinformatics 19(2).
+    >>> is_fixed("mean"), is_fixed({"name": "mean", "comparable": False})
+    (False, True)
     """
-    distributions = tuple(
-        tuple(Distribution.of(column, max_knots=max_knots) for column in scores.T)
-        for scores in members.scores
-    )
-    return Blend("rank_mean", _equal(len(members)), distributions=distributions, onto=onto)
+    name = name_of(spec)
+    return name in METHODS and METHODS[name].is_fixed(options_of(spec))
 
 
-def label_average(members: Members, goal: Goal, *, rounded: bool = False) -> Blend:
-    """The mean of decided answers: share of votes for classes, mean grade for grades.
-
-    Args:
-        members: with votes.
-        goal: not used.
-        rounded: round the mean to whole numbers, halves up; for grades.
-    """
-    return Blend("label_average", _equal(len(members)), takes="votes", rounded=rounded)
+def _always(options: Mapping[str, Any]) -> bool:
+    return True
 
 
-def _equal(num_members: int) -> tuple[float, ...]:
-    return (1.0 / num_members,) * num_members
+def _of_all(options: Mapping[str, Any]) -> bool:
+    return options.get("comparable") is False
 
 
-BLENDS: dict[str, Callable[..., Blend]] = {
-    "mean": mean,
-    "rank_mean": rank_mean,
-    "label_average": label_average,
-    "greedy": greedy,
+METHODS: dict[str, Method] = {
+    "mean": Method(mean, is_fixed=_of_all),
+    "rank_mean": Method(rank_mean, is_fixed=_always),
+    "geometric_mean": Method(geometric_mean, is_fixed=_always),
+    "scaled_average": Method(scaled_average),
+    "label_average": Method(label_average, takes="votes", is_fixed=_always),
+    "voting": Method(voting, takes="votes", is_fixed=_always),
+    "group_voting": Method(group_voting, takes="votes", is_fixed=_always),
+    "greedy": Method(greedy),
+    "hill_climbing": Method(hill_climbing),
+    "convex": Method(convex),
+    "per_class": Method(per_class),
+    "ridge": Method(ridge),
+    "logistic": Method(logistic),
 }
+BLENDS: dict[str, Callable[..., Blend]] = {name: method.fit for name, method in METHODS.items()}

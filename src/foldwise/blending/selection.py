@@ -1,4 +1,4 @@
-"""Blends by selection: members are added one at a time, with replacement, as they help."""
+"""Blends by selection: greedily with replacement, or by climbing from the best member."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
+from foldwise.blending.averages import weighted
 from foldwise.blending.blend import Blend
 from foldwise.blending.goal import Goal
+from foldwise.blending.kinds import bounded, kind_of
 from foldwise.blending.members import Members
+from foldwise.blending.search import Pace, climbed, selected
 
 
 def greedy(
@@ -34,15 +37,39 @@ def greedy(
     Source: Caruana, Niculescu-Mizil, Crew and Ksikes (2004), "Ensemble selection from libraries
     of models", ICML.
     """
-    total = np.zeros(members.scores.shape[1:])
-    picks: list[int] = []
-    scores: list[float] = []
-    for size in range(1, num_steps + 1):
-        tried = [goal((total + candidate) / size) for candidate in members.scores]
-        pick = int(np.argmax(tried))
-        total += members.scores[pick]
-        picks.append(pick)
-        scores.append(tried[pick])
-    best = picks[: int(np.argmax(scores)) + 1]
-    counts = np.bincount(best, minlength=len(members))
-    return Blend("greedy", tuple((counts / len(best)).tolist()))
+    picks = selected(members.scores, goal, num_steps=num_steps)
+    counts = np.bincount(picks, minlength=len(members))
+    return weighted("greedy", (counts / len(picks)).tolist(), members, goal)
+
+
+def hill_climbing(
+    members: Members,
+    goal: Goal,
+    *,
+    negative_weights: bool = False,
+    first_step: Annotated[float, Field(gt=0, lt=1)] = 0.5,
+    last_step: Annotated[float, Field(gt=0, lt=1)] = 0.01,
+    num_steps: Annotated[int, Field(ge=1)] = 200,
+) -> Blend:
+    """Climb from the best member, moving weight to or from the member where it helps most.
+
+    Each move gives one member a share of the blend, all others' weights shrinking in proportion,
+    or takes such a share back; so weights always sum to 1. When no move helps, the share is
+    halved. Of equally good moves the first is made, and none without a gain.
+
+    Args:
+        members: out-of-fold predictions.
+        goal: what is maximised.
+        negative_weights: weights may fall below 0; scores that leave their scale are then moved
+            back to its ends, in the search as in the blend.
+        first_step: the share that is tried first.
+        last_step: the least share that is tried.
+        num_steps: moves and halvings at most.
+
+    Raises:
+        ValueError: the score is undefined on these rows.
+    """
+    bounds = bounded(members, kind_of(members, goal)) if negative_weights else None
+    pace = Pace(first_step, last_step, num_steps)
+    weights = climbed(members.scores, goal, pace=pace, bounds=bounds)
+    return weighted("hill_climbing", weights.tolist(), members, goal)

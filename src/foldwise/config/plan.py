@@ -57,7 +57,7 @@ class FoldsConfig(Section):
 class BlendConfig(Section):
     """One blend of runs."""
 
-    method: Annotated[Part, Field(description="mean, rank_mean, label_average or greedy.")] = "mean"
+    method: Annotated[Part, Field(description="A way to blend, by name.")] = "mean"
     members: Annotated[
         Literal["all"] | tuple[str, ...],
         Field(description="Runs or score files; all: every recipe of the plan."),

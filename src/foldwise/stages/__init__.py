@@ -11,7 +11,17 @@ STAGES = {
     "predict": "Merge a run's units into out-of-fold and test predictions.",
     "evaluate": "Score a run with intervals and show its errors.",
     "blend": "Blend runs and score files into a run.",
+    "compare": "Say whether one run is better than another, given noise.",
     "submit": "Write and validate a submission, or check any file.",
+    "ledger": "Keep the scores of all submissions.",
+    "pick": "Choose the submissions that count at the end.",
     "report": "Write one HTML file to keep or send.",
     "run": "Do the plan in order, only what is not up to date.",
+}
+
+#: Verb of `ledger` → one line of help.
+LEDGER_VERBS = {
+    "add": "Note the scores of a submission, or add one that was made elsewhere.",
+    "list": "Show all submissions, and whether the leaderboard follows cross-validation.",
+    "import": "Take over scores from a file; the same file again adds nothing.",
 }

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from rich.table import Table
 
 from foldwise import device as machine
 from foldwise import parts
 from foldwise import predictions as predictions_file
-from foldwise.blending import BLENDS, Blend, Goal, Members, votes
-from foldwise.blending.crossfit import cross_fitted
+from foldwise.blending import BLENDS
+from foldwise.blending.contributions import Contribution, contributions
+from foldwise.blending.crossfit import Fitted, fit_all
+from foldwise.blending.diversity import Diversity
 from foldwise.blending.gain import GainReport, gain_report
-from foldwise.blending.methods import Fit
+from foldwise.blending.methods import Fit, takes_votes
+from foldwise.blending.refit import refit_intervals
 from foldwise.config.writing import fingerprint
-from foldwise.decide.decision import Decision
-from foldwise.errors import RunError
+from foldwise.errors import ConfigError, RunError
 from foldwise.predictions import Predictions
 from foldwise.publish import locked, publish_json
 from foldwise.rundir import Home, RunDir, read_json
@@ -27,13 +28,13 @@ from foldwise.stages.commit import commit_of
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.joining.members import Chosen, choose_members
-from foldwise.stages.scoring.held_out import HeldOut
-from foldwise.stages.scoring.intervals import gain_over
+from foldwise.stages.joining.pool import Pool, diversity_of, pool_of, takes_any_scale
+from foldwise.stages.joining.telling import tell
 from foldwise.stages.training.unit import code_hash, data_hash
 from foldwise.tasks.problem import Problem, open_problem
 
 #: Raised whenever the same members would give another blend than before.
-_VERSION = 3
+_VERSION = 4
 
 
 def blend(
@@ -42,6 +43,7 @@ def blend(
     *,
     method: parts.Spec = "mean",
     members: Sequence[str] | Literal["all"] = "all",
+    refit: int = 0,
     problem: Problem | None = None,
     display: Display | None = None,
 ) -> dict[str, Any]:
@@ -56,14 +58,19 @@ def blend(
         method: a way to blend, with its options.
         members: runs, `run/reference`, blends, or score files as `oof.csv,test.csv`; `all`: the
             plan's recipes.
+        refit: resamples of rows or groups on which the blend is fitted again, so that intervals
+            cover the fitting too; 0: they are of the cross-fitted scores as they are.
         problem: if it is already open.
         display: where the table is shown.
 
     Returns:
-        The blend's record: method, members with weights, gain, and how it was made.
+        The blend's record. `method`; `members`, each with its facts, `weight`, own `score` and
+        `worth` (see `Contribution`; None for a single one); `gain` (see `GainReport`; there
+        higher is better whatever the metric); `naive_score`; `diversity` (see `Diversity`);
+        `notes` on how it was fitted; `left_out`; and how it was made.
 
     Raises:
-        ConfigError: unknown method or option.
+        ConfigError: unknown method or option, or a method that cannot blend such scores.
         RunError: members cannot be blended (all reasons at once), or the name is another run's.
     """
     show = display or Display()
@@ -75,116 +82,88 @@ def blend(
         raise RunError(
             f"{run.path} is a run of a {stored['kind']}", remedy="give the blend another name"
         )
-    chosen = choose_members(problem, members, blend=name)
+    if refit < 0:
+        raise ConfigError(f"refit: wanted 0 or more resamples, found {refit}")
+    any_scale = takes_any_scale(problem, method)
+    chosen = choose_members(problem, members, blend=name, any_scale=any_scale)
     for reason in chosen.left_out.values():
         show.warn(f"{name}: left out: {reason}")
-    inputs = _inputs(problem, method, chosen)
-    is_fresh = stored is not None and stored["inputs"] == inputs
-    if not (is_fresh and run.oof.exists() and run.test.exists() and run.blend.exists()):
-        made = _make(problem, fit, chosen, name)
+    inputs = _inputs(problem, method, chosen, refit)
+    if stored is None or not _is_fresh(run, stored, inputs):
+        try:
+            made = _make(problem, method, fit, chosen, refit, show)
+        except ValueError as error:
+            raise RunError(
+                f"{name}: the metric is undefined on part of the rows: {error}",
+                remedy="train more folds, or blend with method mean once every class is there",
+            ) from None
         with locked(run.lock, doing="blending", wait_s=600):
-            stored = _write(problem, run, method, chosen, made, inputs, stored)
-    assert stored is not None
+            stored = _write(problem, run, method, made, inputs, stored)
     scores = evaluate(home, name, problem=problem, display=show)
-    _tell(show, stored, scores)
+    tell(show, stored, scores)
     return dict(stored)
+
+
+def _is_fresh(run: RunDir, stored: Mapping[str, Any], inputs: Mapping[str, Any]) -> bool:
+    """Whether all the blend's files are there and were made from these inputs."""
+    if stored["inputs"] != inputs:
+        return False
+    without = [run.without(fold) for fold in stored["without"]]
+    return all(path.exists() for path in (run.oof, run.test, run.blend, *without))
 
 
 @dataclass(frozen=True)
 class _Made:
-    """A blend and its scores; `oof` is cross-fitted."""
+    """A blend, what it is worth and what it gives."""
 
-    blend: Blend
-    oof: Predictions
-    test: Predictions
+    pool: Pool
+    fitted: Fitted
     gain: GainReport
+    worth: list[Contribution]
+    diversity: Diversity
 
 
-def _make(problem: Problem, fit: Fit, chosen: Chosen, name: str) -> _Made:
-    first = chosen.members[0].held
-    folds = first.folds
-    names = [member.name for member in chosen.members]
-    try:
-        scorer, oof, test = _prepared(problem, fit, chosen)
-        goal = Goal(first.target, scorer)
-        fitted = fit(oof, goal)
-        gain = gain_report(oof, names, folds, fit=fit, goal=goal, paired=scorer.paired_interval)
-        scores = fitted.apply(oof)
-        if len(np.unique(folds)) > 1:
-            scores, _ = cross_fitted(oof, folds, fit, goal)
-    except ValueError as error:
-        raise RunError(
-            f"{name}: the metric is undefined on part of the rows: {error}",
-            remedy="train more folds, or blend with method mean once every class is there",
-        ) from None
-    return _Made(
-        fitted,
-        Predictions(problem.train.ids[first.rows], scores, problem.columns, folds=folds),
-        Predictions(problem.test.ids, fitted.apply(test), problem.columns),
-        gain,
+def _make(
+    problem: Problem, method: parts.Spec, fit: Fit, chosen: Chosen, refit: int, show: Display
+) -> _Made:
+    pool = pool_of(problem, chosen, takes_votes=takes_votes(method))
+    held, members, goal = pool.scorer.held, pool.oof, pool.scorer.goal()
+    folds, paired = held.folds, pool.scorer.paired
+    num_folds = len(np.unique(folds))
+    with show.counting("fitted without each fold", 1 + num_folds * (num_folds > 1)) as done:
+        fitted = fit_all(members, folds, fit, goal, done=done)
+    ends = None
+    if refit:
+        with show.counting("resampled and fitted again", refit) as done:
+            ends = refit_intervals(
+                members, folds, fit, goal, groups=held.groups, num=refit, done=done
+            )
+    gain = gain_report(
+        members,
+        [member.name for member in chosen.members],
+        folds,
+        fitted=fitted,
+        goal=goal,
+        paired=paired,
+        refitted=ends,
     )
+    worth = contributions(
+        members,
+        folds,
+        fitted=fitted,
+        fit=fit,
+        goal=goal,
+        paired=paired,
+        counting=show.counting,
+    )
+    return _Made(pool, fitted, gain, worth, diversity_of(pool, goal))
 
 
-@dataclass(frozen=True)
-class _Scorer:
-    """Scores blended rows by the competition's metric, higher always being better."""
-
-    held: HeldOut
-    decision: Decision
-
-    def __call__(self, scores: np.ndarray, rows: np.ndarray | None) -> float:
-        at = slice(None) if rows is None else rows
-        part = replace(self._with(scores), rows=self.held.rows[at])
-        metric = self.held.problem.metric
-        value = part.score(metric)
-        return value if metric.higher_is_better else -value
-
-    def paired_interval(
-        self, scores_a: np.ndarray, scores_b: np.ndarray
-    ) -> tuple[float, float, str] | None:
-        """The interval of how much better b is, both of all rows."""
-        gain = gain_over(self._with(scores_a), self._with(scores_b))
-        if gain is None or gain.low is None or gain.high is None or gain.covers is None:
-            return None
-        return gain.low, gain.high, gain.covers
-
-    def _with(self, scores: np.ndarray) -> HeldOut:
-        return replace(self.held, scores=scores, decision=self.decision)
-
-
-def _prepared(problem: Problem, fit: Fit, chosen: Chosen) -> tuple[_Scorer, Members, Members]:
-    """What scores blended rows, and the members' out-of-fold and test scores for the blend.
-
-    Where labels are averaged, each member decides by itself: the steps before its answer are
-    applied to its scores here, and of the blend's decision only the answer remains.
-    """
-    decision = problem.default_decision()
-    own = [member.held.decision for member in chosen.members]
-    oof = _members([member.held.scores for member in chosen.members], own)
-    test = _members([member.test for member in chosen.members], own)
-    scorer = _Scorer(chosen.members[0].held, decision)
-    takes = fit(oof, Goal(scorer.held.target, scorer)).takes
-    if takes == "scores":
-        return scorer, oof, test
-    shifted = [
-        Members(np.stack([d.scores(s) for d, s in zip(own, part.scores, strict=True)]), part.votes)
-        for part in (oof, test)
-    ]
-    return _Scorer(scorer.held, Decision(decision.steps[-1:])), shifted[0], shifted[1]
-
-
-def _members(scores: Sequence[np.ndarray], decisions: Sequence[Decision]) -> Members:
-    answers = [
-        votes(decision.answers(part), part.shape[1])
-        for decision, part in zip(decisions, scores, strict=True)
-    ]
-    return Members(np.stack(scores), np.stack(answers))
-
-
-def _inputs(problem: Problem, method: parts.Spec, chosen: Chosen) -> dict[str, Any]:
+def _inputs(problem: Problem, method: parts.Spec, chosen: Chosen, refit: int) -> dict[str, Any]:
     return {
         "version": _VERSION,
         "method": fingerprint(method),
+        "refit": refit,
         "members": [member.facts for member in chosen.members],
         "left_out": sorted(chosen.left_out),
         "competition": fingerprint(problem.competition),
@@ -198,13 +177,13 @@ def _write(
     problem: Problem,
     run: RunDir,
     method: parts.Spec,
-    chosen: Chosen,
     made: _Made,
     inputs: dict[str, Any],
     stored: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     sign = 1 if problem.metric.higher_is_better else -1
-    gain = made.gain
+    gain, chosen, blend = made.gain, made.pool.chosen, made.fitted.blend
+    worth = [part.to_json() for part in made.worth] or [{}] * len(chosen.members)
     record = {
         "kind": "blend",
         "method": method if isinstance(method, str) else dict(method),
@@ -213,14 +192,18 @@ def _write(
                 **member.facts,
                 "weight": gain.weights[member.name],
                 "score": sign * gain.solo_scores[member.name],
-                "loss_without": gain.loss_without.get(member.name),
+                "worth": part or None,
             }
-            for member in chosen.members
+            for member, part in zip(chosen.members, worth, strict=True)
         ],
         "left_out": chosen.left_out,
         "naive_score": sign * gain.blend_score,
         "gain": gain.to_json(),
-        "blend": {"method": made.blend.method, "takes": made.blend.takes},
+        "refit": inputs["refit"],
+        "diversity": made.diversity.to_json(),
+        "notes": list(blend.notes),
+        "blend": {"method": blend.method, "takes": blend.takes},
+        "without": [] if made.fitted.is_alike else sorted(made.fitted.without),
         "inputs": inputs,
         "competition": inputs["competition"],
         "folds": inputs["folds"],
@@ -230,43 +213,28 @@ def _write(
         "commit": commit_of(problem.home.path),
         "created": (stored or {}).get("created") or time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
-    predictions_file.write(run.oof, made.oof)
-    predictions_file.write(run.test, made.test)
-    publish_json(run.blend, made.blend.to_json())
+    _write_scores(problem, run, made, record["without"])
+    publish_json(run.blend, blend.to_json())
     publish_json(run.record, record)  # Last: what is there without it is made again.
     return record
 
 
-def _tell(show: Display, record: Mapping[str, Any], scores: Mapping[str, Any]) -> None:
-    if show.quiet:
-        return
-    metric = scores["metric"]["label"]
-    table = Table(title=f"{scores['run']}: {parts.name_of(record['method'])}", title_justify="left")
-    for column in ("member", "weight", f"{metric} alone", "lost without it"):
-        table.add_column(column, justify="left" if column == "member" else "right")
-    for member in record["members"]:
-        lost = member["loss_without"]
-        table.add_row(
-            member["name"],
-            f"{member['weight']:.3f}",
-            f"{member['score']:.4f}",
-            "" if lost is None else f"{lost:+.4f}",
-        )
-    show.console.print(table)
-    show.say(gain_line(record["gain"]))
-    for member in record["members"]:
-        for note in member["notes"]:
-            show.warn(f"{member['name']}: {note}")
+def _write_scores(problem: Problem, run: RunDir, made: _Made, without: Sequence[int]) -> None:
+    """Write cross-fitted out-of-fold scores, test scores, and what decisions are fitted to.
 
-
-def gain_line(gain: Mapping[str, Any]) -> str:
-    """What a blend is worth over its best member, in one line; positive is better."""
-    naive = f"over the best member ({gain['best_member']}): {gain['naive_gain']:+.4f} naive"
-    if gain["cross_fitted_gain"] is None:
-        return f"{naive}; one fold is too few to cross-fit: {gain['verdict']}"
-    ends = (
-        "no interval"
-        if gain["low"] is None
-        else f"{gain['low']:+.4f} to {gain['high']:+.4f}, {gain['covers']}"
-    )
-    return f"{naive}, {gain['cross_fitted_gain']:+.4f} cross-fitted ({ends}): {gain['verdict']}"
+    A decision for a fold must not be fitted to scores that the fold's targets had a part in. So
+    where blends differ there are, for each fold, the other rows' scores by the blend that has
+    not seen it.
+    """
+    held, fitted = made.pool.scorer.held, made.fitted
+    ids, folds, columns = problem.train.ids[held.rows], held.folds, problem.columns
+    for path in run.every_without:
+        path.unlink()
+    for fold in without:
+        rows = np.flatnonzero(folds != fold)
+        scores = fitted.without[fold].apply(made.pool.oof.take(rows))
+        part = Predictions(ids[rows], scores, columns, folds=folds[rows])
+        predictions_file.write(run.without(fold), part)
+    predictions_file.write(run.oof, Predictions(ids, fitted.crossed, columns, folds=folds))
+    test = fitted.blend.apply(made.pool.test)
+    predictions_file.write(run.test, Predictions(problem.test.ids, test, columns))

@@ -20,7 +20,8 @@ def report(home: Home, *, display: Display | None = None) -> Path:
 
     The file asks for nothing from anywhere: styles, charts and small pictures are in it, and
     names, ids and texts from the data are escaped. What cannot be read is told in it. The same
-    material gives the same bytes but for the line that says when it was written.
+    material gives the same bytes but for the line that says when it was written and the day's
+    count of uploads.
 
     Args:
         home: the competition.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import tempfile
 import time
@@ -10,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from foldwise import __version__
-from foldwise.errors import RunError
+from foldwise.errors import FoldwiseError, RunError
 from foldwise.publish import locked, publish_bytes, sweep
 from foldwise.rundir import Home, RunDir, read_json
 from foldwise.stages.commit import commit_of
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate, score_line
+from foldwise.stages.ledgering.rows import last_number, save_rows
 from foldwise.stages.recipes import load_plan
 from foldwise.stages.scoring.held_out import file_hash, run_label
 from foldwise.stages.submitting.answering import read_parts
@@ -86,7 +88,7 @@ def submit(
     with locked(home.submissions / ".lock", doing="submitting", wait_s=600):
         sweep(home.stamp(_STAMP).parent)  # Killed while remembering, nothing is written there now.
         facts = _facts(problem, run, scores, data, notes)
-        entry, is_new = _entered(home, name, data, facts)
+        entry, is_new = _entered(home, name, data, facts, show)
         is_current, reason = _place(problem, entry, data, scores)
     done = Submitted(entry, is_new, is_current, reason, notes)
     _tell(show, home, done, scores)
@@ -146,12 +148,22 @@ def _facts(
     }
 
 
-def _entered(home: Home, name: str, data: bytes, facts: dict[str, Any]) -> tuple[Entry, bool]:
+def _entered(
+    home: Home, name: str, data: bytes, facts: dict[str, Any], show: Display
+) -> tuple[Entry, bool]:
     """The run's last entry if it holds the same, else a new one."""
     own = [entry for entry in read_ledger(home) if entry.facts["run"] == name]
     if own and own[-1].sha256 == facts["submission_sha256"] == file_hash(own[-1].file):
         return own[-1], False
-    return add_entry(home, data, facts), True
+    taken = 0
+    with contextlib.suppress(FoldwiseError):  # What is wrong with the store is said below.
+        taken = last_number(home)
+    entry = add_entry(home, data, facts, after=taken)
+    try:
+        save_rows(home)
+    except FoldwiseError as error:  # The folder is enough to hand in, and to store the row later.
+        show.warn(f"{entry.path.name} is not stored in the ledger yet: {error}")
+    return entry, True
 
 
 def _place(problem: Problem, entry: Entry, data: bytes, scores: dict[str, Any]) -> tuple[bool, str]:

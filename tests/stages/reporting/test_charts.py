@@ -4,8 +4,7 @@ import re
 
 import numpy as np
 
-from foldwise.stages.reporting.charts import Course, courses, recall_curve, spread_chart
-from foldwise.stages.reporting.strips import common_scale, interval_strip, marks_strip
+from foldwise.stages.reporting.charts import Course, courses, recall_curve
 from foldwise.stages.reporting.svg import padded, without_outliers
 
 
@@ -41,36 +40,9 @@ def test_names_at_the_ends_of_lines_do_not_touch() -> None:
     assert min(np.diff(places)) >= 12.9
 
 
-def test_spread_of_one_value_or_without_test_rows_is_drawn() -> None:
-    for test in (np.array([0.5, 0.5]), np.array([])):
-        made = spread_chart(np.full(4, 0.5), test, x_label="score", about="spread")
-        assert "nan" not in made
-        assert made.count("<polygon") == 1
-
-
-def test_heights_of_a_spread_are_shares_of_rows() -> None:
-    rng = np.random.default_rng(0)
-    made = spread_chart(rng.random(100), rng.random(100_000), x_label="score", about="spread")
-    heights = [y for _, y in _points(made, "line b")]
-    assert max(heights) - min(heights) < 40  # An even spread is flat, however many rows there are.
-
-
 def test_perfect_ranking_runs_along_the_top() -> None:
     points = _points(recall_curve([0.0, 1.0], [1.0, 1.0], about="perfect"), "a")
     assert {y for _, y in points} == {6.0}
-
-
-def test_points_beyond_the_scale_become_arrows() -> None:
-    scale = common_scale([0.9, 0.95])
-    inside = interval_strip(scale, 0.92, (0.91, 0.94), about="inside")
-    beyond = interval_strip(scale, 0.04, None, about="beyond")
-    assert "<circle" in inside
-    assert "<circle" not in beyond
-    assert "<path" in beyond
-
-
-def test_shares_of_nothing_are_drawn_at_the_start() -> None:
-    assert 'cx="3.00%"' in marks_strip([(0.0, "a")], 0.0)
 
 
 def test_a_first_epoch_far_above_the_others_is_marked_and_does_not_flatten_them() -> None:

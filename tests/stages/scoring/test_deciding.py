@@ -76,7 +76,7 @@ def test_fixed_cuts_stay_where_fitted_ones_do_not_win(tmp_path: Path) -> None:
     write_run(problem, "a", noise=0.6)
     scores = scored(problem)
     assert scores["decision"]["kind"] == "fixed"
-    assert "does not win cross-fitted" in scores["decision"]["reason"]
+    assert "do not win cross-fitted" in scores["decision"]["reason"]
     assert scores["decision"]["naive_score"] is None
     assert scores["how"]["got"] == "cross-fitted"
     assert read_json(problem.home.run("a").decision)["steps"][-1]["options"]["values"] == FIXED

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -28,16 +29,21 @@ class OutsideScores:
 
     Attributes:
         held: out-of-fold scores under the task's fixed decision.
-        test: (M, C) float64 in the order of the problem's test rows.
+        test: scores of test rows as the file has them.
+        test_name: of the file they are from.
         has_folds: the out-of-fold file says in which fold each row was held out.
         hashes: of the two files.
+        on_common_scale: False where scores are no probabilities or grades, but were taken for
+            their order.
         notes: what was found in them.
     """
 
     held: HeldOut
-    test: np.ndarray
+    test: Predictions
+    test_name: str
     has_folds: bool
     hashes: tuple[str | None, str | None]
+    on_common_scale: bool
     notes: tuple[str, ...]
 
 
@@ -46,7 +52,7 @@ def is_outside(spec: str) -> bool:
     return any(part.strip().lower().endswith(_SUFFIXES) for part in spec.split(","))
 
 
-def read_outside(problem: Problem, spec: str) -> OutsideScores:
+def read_outside(problem: Problem, spec: str, *, any_scale: bool = False) -> OutsideScores:
     """Read `oof.csv,test.csv`.
 
     Both hold an id column (the competition's, or `id`) and a column per score: class names, the
@@ -54,21 +60,39 @@ def read_outside(problem: Problem, spec: str) -> OutsideScores:
     to here or to the competition; the second also to the first. The files of a run folder of
     foldwise do as well.
 
+    Args:
+        problem: what they answer.
+        spec: the two files.
+        any_scale: scores need not be probabilities or grades, since only their order is used.
+
     Raises:
         RunError: not a pair, or folds or ids that are not the problem's.
         DataError: absent, wrong columns, numbers that are none, class scores outside [0, 1].
     """
     oof_path, test_path = _pair(problem, spec)
     notes: list[str] = []
-    oof = _read(problem, oof_path, notes)
-    test = _read(problem, test_path, notes).align(problem.test.ids, name=str(test_path))
+    oof, test = _read(problem, oof_path, notes), _read(problem, test_path, notes)
     name = spec.split(",")[0].strip()
+    files = [(oof_path, oof), (test_path, test)]
+    off = [line for path, part in files for line in _off_scale(problem, part, path)]
+    if off and not any_scale:
+        raise DataError(
+            *off,
+            remedy="put the scores on that scale (a softmax or sigmoid makes logits "
+            "probabilities), or blend with method {name: rank_mean, onto: ranks}",
+        )
+    if off:
+        notes += [f"{line}; only their order is used" for line in off]
+    else:
+        oof, test = (_clipped(problem, part, path, notes) for path, part in files)
     held = held_out(problem, oof, problem.default_decision(), name=name)
     return OutsideScores(
         held,
-        test.scores,
+        test,
+        str(test_path),
         has_folds=oof.folds is not None,
         hashes=(file_hash(oof_path), file_hash(test_path)),
+        on_common_scale=not off,
         notes=tuple(notes),
     )
 
@@ -96,10 +120,14 @@ def _read(problem: Problem, path: Path, notes: list[str]) -> Predictions:
     if _is_own(path):
         found = ordered_columns(predictions_file.read(path), problem.columns, name=str(path))
         if len(set(found.ids)) < len(found):
-            raise DataError(f"{path}: ids are there more than once")
+            repeated = found.ids[pd.Index(found.ids).duplicated()]
+            raise DataError(
+                f"{path}: {len(repeated)} ids are there more than once, such as {repeated[0]}",
+                remedy="keep one row for each id",
+            )
     else:
         found = _from_table(problem, read_table(path), notes)
-    return _in_range(problem, found, path, notes)
+    return found
 
 
 def _is_own(path: Path) -> bool:
@@ -150,23 +178,40 @@ def _score_columns(problem: Problem, table: Table, header: list[str]) -> list[st
     return list(problem.columns)
 
 
-def _in_range(problem: Problem, found: Predictions, path: Path, notes: list[str]) -> Predictions:
-    """The scores on the common scale, rounding beyond its ends cut off."""
+def _top(problem: Problem) -> int:
+    """The upper end of the common scale of classes and grades; its lower end is 0."""
+    return problem.num_classes - 1 if len(problem.columns) == 1 else 1
+
+
+def _off_scale(problem: Problem, found: Predictions, path: Path) -> list[str]:
+    """What lies beyond the common scale: the range, and the first row; nothing where all is well.
+
+    Scores that are no numbers are refused elsewhere.
+    """
+    if not problem.task.has_classes:
+        return []
+    top = _top(problem)
+    beyond = (found.scores < -_ROUNDING) | (found.scores > top + _ROUNDING)
+    rows = np.flatnonzero(beyond.any(axis=1))
+    if not len(rows):
+        return []
+    low, high = float(np.nanmin(found.scores)), float(np.nanmax(found.scores))
+    what = "grades counted from 0" if len(problem.columns) == 1 else "probabilities"
+    return [
+        f"{path}: found scores in [{low:g}, {high:g}], wanted {what} in [0, {top}]: "
+        f"{len(rows)} of {len(found)} rows are beyond, such as {found.ids[rows[0]]}"
+    ]
+
+
+def _clipped(problem: Problem, found: Predictions, path: Path, notes: list[str]) -> Predictions:
+    """The scores with the rounding beyond the ends of the common scale cut off."""
     if not problem.task.has_classes or not len(found):
         return found
-    low, high = float(found.scores.min()), float(found.scores.max())
-    is_grade = len(problem.columns) == 1
-    top = problem.num_classes - 1 if is_grade else 1
-    if low < -_ROUNDING or high > top + _ROUNDING:
-        what = "grades counted from 0" if is_grade else "probabilities"
-        raise DataError(
-            f"{path}: found scores in [{low:g}, {high:g}], wanted {what} in [0, {top}]",
-            remedy="put the scores on that scale; a softmax or sigmoid makes logits probabilities",
-        )
     sums = found.scores.sum(axis=1)
-    if problem.task.one_of_classes and not is_grade and not np.allclose(sums, 1, atol=1e-3):
+    is_shared = problem.task.one_of_classes and len(problem.columns) > 1
+    if is_shared and not np.allclose(sums, 1, atol=1e-3):
         notes.append(
             f"{path.name}: rows sum to {sums.min():.4g} up to {sums.max():.4g}, not to 1; "
             "used as they are"
         )
-    return found.with_scores(np.clip(found.scores, 0, top))
+    return found.with_scores(np.clip(found.scores, 0, _top(problem)))

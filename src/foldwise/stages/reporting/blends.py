@@ -1,117 +1,168 @@
-"""Blends: members with their weights, and what blending is worth, in words."""
+"""Blends: members with weights and worth, what blending gains, and who errs alike."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
+from foldwise.errors import RunError
 from foldwise.parts import name_of, options_of
+from foldwise.stages.reporting.diversity_view import diversity_view
+from foldwise.stages.reporting.gains import Gain, gain_table
 from foldwise.stages.reporting.material import Material, Run
 from foldwise.stages.reporting.strips import (
     axis_strip,
     common_scale,
     interval_strip,
-    share_strip,
+    weight_strip,
 )
+from foldwise.stages.reporting.svg import isolated
 from foldwise.stages.reporting.words import score_text, signed
 
 
 def blends(material: Material) -> list[dict[str, Any]]:
     """What the page says of each blend."""
-    return [_blend(run) for run in material.runs if run.kind == "blend"]
+    found = [material.tried(partial(_blend, run)) for run in material.runs if run.kind == "blend"]
+    return [blend for blend in found if blend is not None]
 
 
-def gain_sentence(gain: dict[str, Any], is_plain: bool) -> str:
-    """What a blend is worth over its best member, in words.
+def gain_sentence(gain: Mapping[str, Any], *, is_mean: bool) -> str:
+    """What a blend is worth, in words.
 
     Args:
         gain: as in the blend's record.
-        is_plain: whether it is the plain mean.
+        is_mean: whether it is the plain mean of its members, or of comparable ones.
     """
-    left = [name for name, weight in gain["weights"].items() if weight]
-    best, cross = gain["best_member"], gain["cross_fitted_gain"]
-    if cross is None:
+    if len(gain["weights"]) == 1:
+        return "It has a single member, so it gains and loses nothing."
+    best, over_best, over_mean = gain["best_member"], gain["over_best"], gain["over_mean"]
+    if over_best["cross_fitted"] is None:
         return (
-            f"Naively {signed(gain['naive_gain'])} over its best member {best}. With one fold "
+            f"Naively {signed(over_best['naive'])} over its best member {best}. With one fold "
             "alone nothing can be cross-fitted, so whether it helps is not known."
         )
-    ends = "no interval can be given"
-    if gain["low"] is not None:
-        ends = f"95 % interval {signed(gain['low'])} to {signed(gain['high'])}, {gain['covers']}"
-    size = f"{signed(cross)} cross-fitted over the best single member ({ends})"
+    size = f"{signed(over_best['cross_fitted'])} cross-fitted over the best single member"
     if gain["verdict"] == "gain":
-        return f"The blend is a gain: {size}."
+        beaten = "" if is_mean else ", and better than the plain mean"
+        return f"The blend is a gain: {size}{beaten}."
     if gain["verdict"] == "loss":
-        return f"The blend is a loss: {size}. Hand in {best} instead."
-    if is_plain and len(left) == 1:
+        instead = best if over_best["verdict"] == "loss" else "the plain mean"
+        return f"The blend is a loss: {size}. Hand in {instead} instead."
+    left = [name for name, weight in gain["weights"].items() if weight]
+    if is_mean and len(left) == 1:
         return (
             f"Of its members one remained, {left[0]}: the others are too far behind to be averaged "
             f"with it. Against the best single member: {size}."
         )
-    rest = (
-        "As a plain mean it still is the safer choice: it hangs less on which member looked best."
-        if is_plain
-        else "Weights that have not won are no reason to leave the plain mean."
+    if over_best["low"] is None:
+        return f"Not shown to be better: {size}, and no interval can be given."
+    if is_mean:
+        return (
+            f"Not shown to be better: {size}, and the interval holds 0. As a plain mean it still "
+            "is the safer choice: it hangs less on which member looked best."
+        )
+    than = "the plain mean" if over_best["verdict"] == "gain" else "its best member"
+    return (
+        f"Not shown to be better than {than}: {size}, "
+        f"{signed(over_mean['cross_fitted'])} over the plain mean. Weights that have not won are "
+        "no reason to leave the plain mean."
     )
-    return f"Not shown to be better: {size}. The interval holds 0. {rest}"
 
 
 def _blend(run: Run) -> dict[str, Any]:
     record, gain = run.record, run.record["gain"]
-    members = record["members"]
-    top = max((abs(member["weight"]) for member in members), default=1.0)
-    higher = run.scores is None or run.scores["metric"]["higher_is_better"]
+    if "over_best" not in gain:
+        raise RunError(
+            f"{run.label}: blended by an older version of foldwise",
+            remedy="run `foldwise blend` again",
+        )
+    method = name_of(record["method"])
+    covers = gain["over_best"]["covers"]
     return {
         "label": run.label,
-        "method": name_of(record["method"]),
+        "method": method,
         "options": options_of(record["method"]),
         "metric": None if run.scores is None else run.scores["metric"]["label"],
-        "score": None if run.scores is None else run.scores["score"],
-        "naive_score": record["naive_score"],
         "verdict": gain["verdict"],
-        "sentence": gain_sentence(gain, name_of(record["method"]) == "mean"),
-        "plots": _gain_plots(gain, higher),
+        "sentence": gain_sentence(gain, is_mean=method == "mean"),
+        "notes": record["notes"],
+        "gains": gain_table(_gains(record)) if len(record["members"]) > 1 else None,
+        "covers": covers,
+        **_members(record),
+        "all_rows": 0 if run.scores is None else run.scores["num_rows"],
+        "num_folds": len(gain["best_per_fold"]),
+        "diversity": diversity_view(record["diversity"], run.label),
+        "left_out": [f"Left out: {reason}" for reason in record["left_out"].values()],
+    }
+
+
+def _gains(record: Mapping[str, Any]) -> list[Gain]:
+    """Over the best member and, where it is another, over the plain mean of all members."""
+    gain = record["gain"]
+    pairs = [(f"over the best member, {isolated(gain['best_member'])}", gain["over_best"])]
+    if name_of(record["method"]) != "mean" or len(set(gain["weights"].values())) > 1:
+        pairs.append(("over the plain mean of all members", gain["over_mean"]))
+    return [
+        Gain(
+            name,
+            found["cross_fitted"],
+            found["naive"],
+            None if found["low"] is None else (found["low"], found["high"]),
+            found["verdict"],
+        )
+        for name, found in pairs
+    ]
+
+
+def _members(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Members by weight, and the axis of what they add."""
+    gain, members = record["gain"], record["members"]
+    weights = [member["weight"] for member in members]
+    worths = [member["worth"] for member in members if member["worth"] is not None]
+    adds = [worth["added"] for worth in worths if worth["added"] is not None]
+    ends = [worth[end] for worth in worths for end in ("low", "high") if worth[end] is not None]
+    # Nothing but zeros has no scale of its own.
+    scale = common_scale([0.0, *adds, *ends] if any([*adds, *ends]) else [-1.0, 1.0])
+    best = list(gain["best_per_fold"].values())
+    return {
         "members": [
             {
                 **member,
-                "bar": share_strip(abs(member["weight"]), top),
-                "chosen": list(gain["best_per_fold"].values()).count(member["name"]),
-                "per_fold": _weights(gain, member["name"]),
-            }
-            for member in members
-        ],
-        "num_folds": len(gain["best_per_fold"]),
-        "left_out": [f"Left out: {reason}" for reason in record.get("left_out", {}).values()],
-    }
-
-
-def _gain_plots(gain: dict[str, Any], higher: bool) -> dict[str, Any]:
-    ends = None if gain["low"] is None else (gain["low"], gain["high"])
-    cross = gain["cross_fitted_gain"]
-    values = [0.0, gain["naive_gain"], *(ends or ()), *(() if cross is None else (cross,))]
-    scale = common_scale(values)
-    rows: list[tuple[str, float, tuple[float, float] | None, str]] = [
-        ("naive", gain["naive_gain"], None, "c")
-    ]
-    if cross is not None:
-        rows.append(("cross-fitted", cross, ends, "b"))
-    return {
-        "rows": [
-            {
-                "name": name,
-                "value": signed(value),
-                "plot": interval_strip(
-                    scale, value, pair, rules=(0.0,), look=look, about=f"{name} gain"
+                "bar": weight_strip(member["weight"], weights),
+                "best": best.count(member["name"]),
+                "per_fold": _per_fold(gain, member["name"]),
+                "added": None if member["worth"] is None else member["worth"]["added"],
+                "lost": None if member["worth"] is None else member["worth"]["lost_without"],
+                "ends": _ends(member["worth"]),
+                "plot": None
+                if not adds or member["worth"] is None
+                else interval_strip(
+                    scale,
+                    member["worth"]["added"],
+                    _ends(member["worth"]),
+                    rules=(0.0,),
+                    about=f"{isolated(member['name'])}: what it adds, with its interval",
                 ),
             }
-            for name, value, pair, look in rows
+            for member in sorted(members, key=lambda member: -abs(member["weight"]))
         ],
-        "axis": axis_strip(scale, "gain, right of 0 is better", most=4),
+        "has_worth": bool(adds),
+        "ranges": any(_per_fold(gain, member["name"]) for member in members),
+        "axis": axis_strip(scale, "adds, right of 0 helps", most=4) if adds else None,
+        "num_rows": min((worth["num_rows"] for worth in worths), default=None),
     }
 
 
-def _weights(gain: dict[str, Any], member: str) -> str:
+def _ends(worth: Mapping[str, Any] | None) -> tuple[float, float] | None:
+    if worth is None or worth["low"] is None:
+        return None
+    return worth["low"], worth["high"]
+
+
+def _per_fold(gain: Mapping[str, Any], member: str) -> str:
     """Least and most weight over the folds it was fitted without."""
-    found = [weights[member] for weights in gain["weights_per_fold"].values()]
+    found: Sequence[float] = [weights[member] for weights in gain["weights_per_fold"].values()]
     if not found or max(found) - min(found) < 5e-4:
         return ""
     return f"{score_text(min(found), 3)} to {score_text(max(found), 3)}"

@@ -1,23 +1,14 @@
-"""Small charts of one style as inline SVG: courses, precision against recall, spreads, scatter.
-
-Every chart is 340 units wide, the width of a phone, so that its words keep their size there;
-colours come from the page's style by class and follow light and dark.
-"""
+"""Small charts of a run: courses over epochs, precision against recall, score against truth."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from markupsafe import Markup
 
-from foldwise.stages.reporting.svg import Scale, padded, tag, tick_text
-
-WIDTH, HEIGHT = 340.0, 200.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48.0, 12.0, 10.0, 36.0
-_LINE_PX = 13.0
-_BINS = 30
+from foldwise.stages.reporting.frame import LINE_PX, RIGHT, Frame, chart, frame
+from foldwise.stages.reporting.svg import Scale, padded, tag
 
 
 @dataclass(frozen=True)
@@ -37,15 +28,6 @@ class Course:
     name: str = ""
 
 
-@dataclass(frozen=True)
-class Frame:
-    """A plot's scales with its axes drawn."""
-
-    x: Scale
-    y: Scale
-    axes: Markup
-
-
 def courses(
     lines: Sequence[Course],
     *,
@@ -59,16 +41,16 @@ def courses(
     xs = [x for line in lines for x in line.xs]
     names = [line.name for line in lines if line.name]
     room = 7.0 * max(map(len, names), default=0) + (6 if names else 0)
-    frame = _frame(
+    place = frame(
         (min(xs, default=0.0), max(max(xs, default=1.0), min(xs, default=0.0) + 1)),
         y_range or padded(known),
         x_label,
         y_label,
-        right=_RIGHT + room,
+        right=RIGHT + room,
     )
-    drawn = [_course(line, frame) for line in lines]
-    drawn += _beyond(lines, frame)
-    return _chart(about, frame.axes, *drawn, *_names(lines, frame))
+    drawn = [_course(line, place) for line in lines]
+    drawn += _beyond(lines, place)
+    return chart(about, place.axes, *drawn, *_names(lines, place))
 
 
 def recall_curve(recall: Sequence[float], precision: Sequence[float], *, about: str) -> Markup:
@@ -90,28 +72,7 @@ def recall_curve(recall: Sequence[float], precision: Sequence[float], *, about: 
     ]
     points = " ".join(f"{x(a):.1f},{y(b):.1f}" for a, b in zip(recall, precision, strict=True))
     line = tag("polyline", points=points, class_="line a")
-    return _chart(about, *axes, *words, line, width=side, height=side)
-
-
-def spread_chart(oof: np.ndarray, test: np.ndarray, *, x_label: str, about: str) -> Markup:
-    """Shares of rows by score: out-of-fold as a filled shape, test as a line."""
-    every = np.concatenate([oof, test])
-    low, high = float(every.min()), float(every.max())
-    if high <= low:
-        low, high = padded([low])
-    edges = np.linspace(low, high, _BINS + 1)
-    shapes = [np.histogram(part, edges)[0] / max(len(part), 1) for part in (oof, test)]
-    top = max(float(shape.max()) for shape in shapes) * 1.05
-    frame = _frame((low, high), (0.0, top or 1.0), x_label, "share of rows")
-    filled, line = (_steps(shape, edges, frame) for shape in shapes)
-    base = f"{frame.x(low):.1f},{frame.y(0):.1f}"
-    end = f"{frame.x(high):.1f},{frame.y(0):.1f}"
-    return _chart(
-        about,
-        frame.axes,
-        tag("polygon", points=f"{base} {filled} {end}", class_="area a"),
-        tag("polyline", points=line, class_="line b") if len(test) else Markup(""),
-    )
+    return chart(about, *axes, *words, line, width=side, height=side)
 
 
 def scatter_chart(
@@ -119,59 +80,33 @@ def scatter_chart(
 ) -> Markup:
     """Score against truth, with the line where both are equal."""
     low, high = padded([value for point in points for value in point])
-    frame = _frame((low, high), (low, high), x_label, y_label)
-    ends = {"x1": frame.x(low), "y1": frame.y(low), "x2": frame.x(high), "y2": frame.y(high)}
-    dots = [tag("circle", cx=frame.x(a), cy=frame.y(b), r=2, class_="dot a") for a, b in points]
-    return _chart(about, frame.axes, tag("line", **ends, class_="rule"), *dots)
+    place = frame((low, high), (low, high), x_label, y_label)
+    ends = {"x1": place.x(low), "y1": place.y(low), "x2": place.x(high), "y2": place.y(high)}
+    dots = [tag("circle", cx=place.x(a), cy=place.y(b), r=2, class_="dot a") for a, b in points]
+    return chart(about, place.axes, tag("line", **ends, class_="rule"), *dots)
 
 
-def _frame(
-    x_range: tuple[float, float],
-    y_range: tuple[float, float],
-    x_label: str,
-    y_label: str,
-    *,
-    right: float = _RIGHT,
-) -> Frame:
-    x = Scale(*x_range, _LEFT, WIDTH - right)
-    y = Scale(*y_range, HEIGHT - _BOTTOM, _TOP + _LINE_PX)
-    x_ticks, y_ticks = x.ticks(6), y.ticks(5)
-    grid = [tag("line", x1=x.start, x2=x.end, y1=y(v), y2=y(v), class_="grid") for v in y_ticks]
-    words = [
-        tag("text", tick_text(v, y_ticks), x=_LEFT - 6, y=y(v) + 4, text_anchor="end")
-        for v in y_ticks
-    ] + [
-        tag("text", tick_text(v, x_ticks), x=x(v), y=HEIGHT - 19, text_anchor="middle")
-        for v in x_ticks
-    ]
-    labels = [
-        tag("text", x_label, x=x.end, y=HEIGHT - 4, text_anchor="end", class_="label"),
-        tag("text", y_label, x=0.0, y=_TOP, class_="label"),
-    ]
-    return Frame(x, y, Markup("").join([*grid, *words, *labels]))
-
-
-def _course(line: Course, frame: Frame) -> Markup:
+def _course(line: Course, place: Frame) -> Markup:
     parts: list[list[str]] = [[]]
     for x, y in zip(line.xs, line.ys, strict=True):
         if y is None:
             parts.append([])
         else:
-            parts[-1].append(f"{frame.x(x):.1f},{frame.y(y):.1f}")
+            parts[-1].append(f"{place.x(x):.1f},{place.y(y):.1f}")
     drawn = [_stroke(part, line.look) for part in parts if part]
     return Markup("").join(drawn)
 
 
-def _beyond(lines: Sequence[Course], frame: Frame) -> list[Markup]:
+def _beyond(lines: Sequence[Course], place: Frame) -> list[Markup]:
     """An arrow for every place that has a point above the scale, with the highest value there."""
     tops: dict[float, tuple[float, str]] = {}
     for line in lines:
         for x, y in zip(line.xs, line.ys, strict=True):
-            if y is not None and y > frame.y.high and y > tops.get(x, (y - 1, ""))[0]:
+            if y is not None and y > place.y.high and y > tops.get(x, (y - 1, ""))[0]:
                 tops[x] = (y, line.look.split()[0])
     found = []
     for x, (y, look) in tops.items():
-        left, top = frame.x(x), frame.y.end
+        left, top = place.x(x), place.y.end
         arrow = f"M{left:.1f} {top - 9:.1f}l5 8h-10Z"
         found.append(tag("path", tag("title", f"{y:.4g}"), d=arrow, class_=f"dot {look}"))
         found.append(tag("text", f"{y:.3g}", x=left + 8, y=top - 1, class_="label"))
@@ -185,46 +120,23 @@ def _stroke(points: Sequence[str], look: str) -> Markup:
     return tag("circle", cx=x, cy=y, r=2.5, class_=f"dot {look}")
 
 
-def _names(lines: Sequence[Course], frame: Frame) -> list[Markup]:
+def _names(lines: Sequence[Course], place: Frame) -> list[Markup]:
     """Names at the ends of their lines, moved apart where they would touch."""
     ends = [
-        (frame.y(last), line)
+        (place.y(last), line)
         for line in lines
         if line.name and (last := _last(line.ys)) is not None
     ]
     ends.sort(key=lambda end: end[0])
-    places: list[float] = []
+    heights: list[float] = []
     for y, _ in ends:
-        places.append(max(y, places[-1] + _LINE_PX) if places else y)
-    over = max(0.0, places[-1] - frame.y.start) if places else 0.0
+        heights.append(max(y, heights[-1] + LINE_PX) if heights else y)
+    over = max(0.0, heights[-1] - place.y.start) if heights else 0.0
     return [
-        tag("text", line.name, x=frame.x.end + 6, y=place - over + 4, class_=f"name {line.look}")
-        for place, (_, line) in zip(places, ends, strict=True)
+        tag("text", line.name, x=place.x.end + 6, y=height - over + 4, class_=f"name {line.look}")
+        for height, (_, line) in zip(heights, ends, strict=True)
     ]
 
 
 def _last(values: Sequence[float | None]) -> float | None:
     return next((value for value in reversed(values) if value is not None), None)
-
-
-def _steps(shape: np.ndarray, edges: np.ndarray, frame: Frame) -> str:
-    def place(a: float, b: float) -> str:
-        return f"{frame.x(a):.1f},{frame.y(b):.1f}"
-
-    return " ".join(
-        f"{place(edges[k], height)} {place(edges[k + 1], height)}"
-        for k, height in enumerate(shape.tolist())
-    )
-
-
-def _chart(about: str, *parts: Markup, width: float = WIDTH, height: float = HEIGHT) -> Markup:
-    return tag(
-        "svg",
-        tag("title", about),
-        *parts,
-        viewBox=f"0 0 {width:g} {height:g}",
-        width=f"{width:g}",
-        height=f"{height:g}",
-        role="img",
-        class_="chart",
-    )

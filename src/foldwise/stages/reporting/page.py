@@ -17,7 +17,9 @@ from foldwise.stages.reporting import words
 from foldwise.stages.reporting.assumptions_view import guesses_view, question_view
 from foldwise.stages.reporting.blends import blends
 from foldwise.stages.reporting.ground_view import audit_view, folds_view
+from foldwise.stages.reporting.ledger_view import ledger_view
 from foldwise.stages.reporting.material import Material
+from foldwise.stages.reporting.picks_view import picks_view
 from foldwise.stages.reporting.run_pages import run_pages
 from foldwise.stages.reporting.score_table import score_table
 from foldwise.stages.reporting.spread_view import spread_view
@@ -35,7 +37,7 @@ def page(material: Material, *, written: str) -> str:
     Args:
         material: what there is.
         written: the line that says when it was written; the only one that differs between two
-            pages of the same material.
+            pages of the same material on the same day.
     """
     template = _environment().get_template("page.html.j2")
     return template.render(_content(material), written=written)
@@ -53,7 +55,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(duration=duration)
+    environment.filters.update(duration=duration, board=words.board_score)
+    environment.filters.update(cor=words.correlation_text, weight=words.weight_text)
     environment.filters.update(
         score=words.score_text, signed=words.signed, percent=words.percent, moment=words.moment
     )
@@ -66,6 +69,7 @@ def _content(material: Material) -> dict[str, Any]:
     now = standing(material)
     submitted = None if now["submission"] is None else now["submission"]["run"]
     runs = run_pages(material, submitted)
+    spread = spread_view(material, submitted)
     view = {
         "competition": material.competition,
         "undecided": bool(material.competition.undecided),
@@ -73,13 +77,18 @@ def _content(material: Material) -> dict[str, Any]:
         "standing": now,
         "scores": score_table(material, submitted),
         "blends": blends(material),
+        "ledger": ledger_view(
+            material, None if now["submission"] is None else now["submission"]["entry"]
+        ),
+        "picks": picks_view(material),
         "runs": runs,
         "anchors": _Anchors({run["label"]: f"run-{k}" for k, run in enumerate(runs, start=1)}),
         "question": question_view(material),
         "guesses": guesses_view(material),
         "audit": audit_view(material),
         "folds": folds_view(material),
-        "spread": spread_view(material, submitted),
+        "decision": None if spread is None else spread["decision"],
+        "spread": spread,
         "machine": machine.describe(),
         "commit": commit_of(material.home.path),
         "trained": _trained(material),
@@ -123,10 +132,13 @@ def _sections(view: dict[str, Any]) -> list[tuple[str, str]]:
         ("now", "Now", True),
         ("scores", "Scores", True),
         ("blends", "Blends", view["blends"]),
+        ("ledger", "Ledger", view["ledger"]),
+        ("picks", "Final picks", view["picks"] and view["picks"]["state"] == "there"),
         ("runs", "Runs", view["runs"]),
         ("ground", "Assumptions", True),
         ("audit", "Audit", True),
         ("folds", "Folds", True),
+        ("decision", "Decision", view["decision"]),
         ("spread", "Test against train", view["spread"]),
     ]
     return [(name, title) for name, title, is_there in every if is_there]

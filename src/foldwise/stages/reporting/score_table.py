@@ -8,7 +8,7 @@ from foldwise.stages.progress import duration
 from foldwise.stages.reporting.material import Material, Run
 from foldwise.stages.reporting.strips import axis_strip, common_scale, interval_strip
 from foldwise.stages.reporting.svg import Scale, isolated
-from foldwise.stages.reporting.words import metric_sentence
+from foldwise.stages.reporting.words import metric_sentence, score_text
 
 _LOOKS = {"recipe": "a", "blend": "b", "reference": "c"}
 
@@ -27,8 +27,12 @@ def score_table(material: Material, submitted: str | None) -> dict[str, Any] | N
     metric = runs[0].scores["metric"]
     simple = _simple_references(runs)
     scale = _scale(runs, simple)
-    rows = [_row(run, scale, submitted) for run in runs]
-    rows += [_reference_row(reference, scale) for reference in simple]
+    handed_in = next(
+        (run.scores["score"] for run in runs if run.scores and run.label == submitted), None
+    )
+    rules = () if handed_in is None else (handed_in,)
+    rows = [_row(run, scale, submitted, rules) for run in runs]
+    rows += [_reference_row(reference, scale, rules) for reference in simple]
     sign = -1 if metric["higher_is_better"] else 1
     rows.sort(key=lambda row: (row["score"] is None, sign * (row["score"] or 0.0)))
     return {
@@ -37,6 +41,9 @@ def score_table(material: Material, submitted: str | None) -> dict[str, Any] | N
         "rows": rows,
         "axis": axis_strip(scale, metric["label"], most=4),
         "has_gain": any(row["gain"] is not None for row in rows),
+        "is_marked": bool(rules),
+        "has_naive": any(row["naive"] is not None for row in rows),
+        "kinds": [kind for kind in _LOOKS if any(row["kind"] == kind for row in rows)],
     }
 
 
@@ -56,7 +63,7 @@ def _scale(runs: list[Run], simple: list[dict[str, Any]]) -> Scale:
     for run in runs:
         assert run.scores is not None
         ends = run.scores["interval"] or {}
-        values += [run.scores["score"], ends.get("low"), ends.get("high")]
+        values += [run.scores["score"], _naive(run.scores), ends.get("low"), ends.get("high")]
         values += [fold["score"] for fold in run.scores["folds"]]
     known = [value for value in values if value is not None]
     low, high = min(known, default=0.0), max(known, default=1.0)
@@ -69,7 +76,14 @@ def _scale(runs: list[Run], simple: list[dict[str, Any]]) -> Scale:
     return common_scale([*known, *near])
 
 
-def _row(run: Run, scale: Scale, submitted: str | None) -> dict[str, Any]:
+def _naive(scores: dict[str, Any]) -> float | None:
+    """The naive score beside a cross-fitted one, where it is another."""
+    naive: float | None = scores["how"]["naive"]
+    is_same = score_text(naive) == score_text(scores["score"])
+    return None if is_same or scores["how"]["got"] != "cross-fitted" else naive
+
+
+def _row(run: Run, scale: Scale, submitted: str | None, rules: tuple[float, ...]) -> dict[str, Any]:
     scores = run.scores
     assert scores is not None
     ends = scores["interval"]
@@ -87,12 +101,16 @@ def _row(run: Run, scale: Scale, submitted: str | None) -> dict[str, Any]:
             scores["score"],
             None if ends is None else (ends["low"], ends["high"]),
             dots=[fold["score"] for fold in scores["folds"] if fold["score"] is not None],
+            rules=rules,
             look=_LOOKS.get(run.kind, "a"),
+            is_hollow=scores["how"]["got"] != "cross-fitted",
+            naive=_naive(scores),
             about=f"{isolated(run.label)}: score, interval and folds",
         ),
         "fold_mean": scores["fold_mean"],
         "fold_std": scores["fold_std"],
         "how": scores["how"],
+        "naive": _naive(scores),
         "folds": f"{len(scores['present_folds'])} of {total}",
         "is_complete": scores["complete"],
         "seeds": len(run.record.get("seeds", ())) if run.kind == "recipe" else None,
@@ -104,7 +122,9 @@ def _row(run: Run, scale: Scale, submitted: str | None) -> dict[str, Any]:
     }
 
 
-def _reference_row(reference: dict[str, Any], scale: Scale) -> dict[str, Any]:
+def _reference_row(
+    reference: dict[str, Any], scale: Scale, rules: tuple[float, ...]
+) -> dict[str, Any]:
     return {
         "label": reference["label"],
         "kind": "reference",
@@ -116,10 +136,13 @@ def _reference_row(reference: dict[str, Any], scale: Scale) -> dict[str, Any]:
             scale,
             reference["score"],
             None,
+            rules=rules,
             look="c",
             about=f"{isolated(reference['label'])}: score",
         ),
-        **dict.fromkeys(("fold_mean", "fold_std", "how", "folds", "seeds", "time", "gain")),
+        **dict.fromkeys(
+            ("fold_mean", "fold_std", "how", "folds", "seeds", "time", "gain", "naive")
+        ),
         "is_complete": True,
         "verdict": None,
         "num_warnings": 0,

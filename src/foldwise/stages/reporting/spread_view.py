@@ -1,19 +1,23 @@
-"""How test scores compare with out-of-fold scores, and the answers' classes with those of train."""
+"""Out-of-fold against test: scores with the places where they are cut, and answers by class."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from foldwise import predictions as predictions_file
+from foldwise.decide.classes import second_share
 from foldwise.decide.decision import Decision
+from foldwise.errors import DataError
 from foldwise.rundir import read_json
-from foldwise.stages.reporting.charts import spread_chart
+from foldwise.stages.reporting.decision_view import Stored, decided_runs, decision_view
+from foldwise.stages.reporting.histograms import Cuts, score_histogram
 from foldwise.stages.reporting.material import Material, Run
 from foldwise.stages.reporting.strips import marks_strip
 from foldwise.stages.reporting.svg import isolated
-from foldwise.stages.reporting.words import percent
+from foldwise.stages.reporting.words import percent, score_text
 from foldwise.stages.scoring.held_out import HeldOut, ordered_columns, read_held_out
 from foldwise.tasks.problem import Problem
 
@@ -36,9 +40,11 @@ def spread_view(material: Material, first: str | None) -> dict[str, Any] | None:
     shown = material.tried(lambda: _of_run(problem, chosen))
     if shown is None:
         return None
+    decision = shown["decision"]
     return {
         "label": chosen.label,
         **shown,
+        "decision": None if decision is None else {**decision, "runs": decided_runs(material)},
         "spreads": [
             {"label": run.label, **run.scores["spread"]}
             for run in runs
@@ -48,50 +54,97 @@ def spread_view(material: Material, first: str | None) -> dict[str, Any] | None:
 
 
 def _of_run(problem: Problem, run: Run) -> dict[str, Any]:
-    held = read_held_out(problem, run.folder)
+    assert run.scores is not None
     test = ordered_columns(
         predictions_file.read(run.folder.test), problem.columns, name=f"{run.label} (test)"
     ).scores
-    decision = Decision.from_json(read_json(run.folder.decision))
+    found = read_json(run.folder.decision)
+    if found is None or "inputs" not in found:
+        raise DataError(
+            f"{run.folder.decision}: absent or of an older version",
+            remedy="run `foldwise evaluate` again",
+        )
+    stored = Stored.of(found)
+    folds = {int(fold): Decision.from_json(value) for fold, value in found["folds"].items()}
+    held = replace(
+        read_held_out(problem, run.folder),
+        decision=Decision.from_json(found),
+        by_fold=folds or None,
+    )
+    columns = _cut_columns(problem, held, test, stored)
+    decision = decision_view(run.scores, stored, problem.competition.classes)
+    charts = {"charts": _charts(columns), "num_columns": len(columns), "num_test": len(test)}
     return {
-        "charts": _charts(held, test),
-        "num_columns": len(problem.columns),
-        "shares": _shares(problem, held, decision, test) if len(test) else None,
-        "num_test": len(test),
+        **charts,
+        "shares": _shares(problem, held, test) if len(test) else None,
+        "decision": None if decision is None else {**decision, "label": run.label, **charts},
     }
 
 
-def _charts(held: HeldOut, test: np.ndarray) -> list[dict[str, Any]]:
-    """A chart a column, of those whose means differ most where there are many."""
-    columns = held.problem.columns
-    means = held.scores.mean(axis=0)
-    off = np.abs(means - test.mean(axis=0)) if len(test) else np.zeros(len(columns))
-    shown = np.sort(np.argsort(-off, kind="stable")[:_MAX_COLUMNS])
+@dataclass(frozen=True)
+class _Column:
+    """One column of scores: what it is called, its values, and where it is cut."""
+
+    name: str
+    oof: np.ndarray
+    test: np.ndarray
+    cuts: Cuts | None
+
+
+def _cut_columns(
+    problem: Problem, held: HeldOut, test: np.ndarray, stored: Stored
+) -> list[_Column]:
+    """The scores that are cut, as the cuts see them; where nothing is cut, the raw scores."""
+    names: tuple[str, ...] = problem.columns
+    oof = held.scores
+    classes = problem.competition.classes
+    if stored.word is not None:
+        oof, test = held.decided_scores, held.decision.scores(test)
+    if stored.word == "threshold":
+        names = (classes[1],)
+        oof, test = second_share(oof)[:, None], second_share(test)[:, None]
+    cuts = stored.cuts(len(names), classes)
     return [
-        {
-            "name": columns[c],
-            "plot": spread_chart(
-                held.scores[:, c],
-                test[:, c],
-                x_label="score" if len(columns) == 1 else f"score of {isolated(columns[c])}",
-                about=f"{isolated(columns[c])}: out-of-fold and test scores",
-            ),
-        }
-        for c in shown
+        _Column(name, oof[:, c], test[:, c], cuts[c] if cuts else None)
+        for c, name in enumerate(names)
     ]
 
 
-def _shares(
-    problem: Problem, held: HeldOut, decision: Decision, test: np.ndarray
-) -> dict[str, Any] | None:
+def _charts(columns: list[_Column]) -> list[dict[str, Any]]:
+    """A chart a column, of those whose means differ most where there are many."""
+    off = np.array([abs(c.oof.mean() - c.test.mean()) if len(c.test) else 0.0 for c in columns])
+    shown = np.sort(np.argsort(-off, kind="stable")[:_MAX_COLUMNS])
+    return [
+        {
+            "name": column.name,
+            "plot": score_histogram(
+                column.oof,
+                column.test,
+                x_label="score" if len(columns) == 1 else f"score of {isolated(column.name)}",
+                about=_about(column),
+                cuts=column.cuts,
+            ),
+        }
+        for column in (columns[c] for c in shown)
+    ]
+
+
+def _about(column: _Column) -> str:
+    words = f"{isolated(column.name)}: out-of-fold and test scores"
+    if column.cuts is None:
+        return words
+    return f"{words}, cut at {', '.join(score_text(value) for value in column.cuts.values)}"
+
+
+def _shares(problem: Problem, held: HeldOut, test: np.ndarray) -> dict[str, Any] | None:
     """Each class's share of the labels, of the out-of-fold answers and of the test answers."""
     if not problem.task.has_classes:
         return None
     classes = problem.competition.classes
     parts = {
         "labels": _class_shares(held.target, len(classes)),
-        "oof": _class_shares(decision.answers(held.scores), len(classes)),
-        "test": _class_shares(decision.answers(test), len(classes)),
+        "oof": _class_shares(held.answers, len(classes)),
+        "test": _class_shares(held.decision.answers(test), len(classes)),
     }
     _, expected = problem.shares()
     is_shifted = expected is not None and problem.row_weights is not None

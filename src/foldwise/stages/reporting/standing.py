@@ -11,16 +11,13 @@ from foldwise.stages.reporting.words import count, metric_sentence
 from foldwise.stages.scoring.held_out import file_hash
 from foldwise.stages.submitting.ledger import Entry, read_ledger
 
-#: The last submissions shown of the ledger.
-_MAX_ENTRIES = 12
-
 
 def standing(material: Material) -> dict[str, Any]:
     """What the head of the page says.
 
     Returns:
         `submission`: see `_submission`, None if there is none; `alarms`: sentences on what is
-        wrong; `notices`: on what should be known; `ledger`: the last entries, newest first.
+        wrong; `notices`: on what should be known.
     """
     entries = material.tried(lambda: read_ledger(material.home)) or []
     entry, alarms = _current(material, entries)
@@ -30,8 +27,6 @@ def standing(material: Material) -> dict[str, Any]:
         "submission": found,
         "alarms": [*alarms, *_undone(material)],
         "notices": _notices(material, entry, run),
-        "ledger": [_ledger_line(each, entry) for each in reversed(entries[-_MAX_ENTRIES:])],
-        "num_entries": len(entries),
     }
 
 
@@ -133,16 +128,3 @@ def _undone(material: Material) -> list[str]:
         if absent:
             found.append(f"In the plan, not trained yet: {', '.join(absent)}.")
     return found
-
-
-def _ledger_line(entry: Entry, current: Entry | None) -> dict[str, Any]:
-    facts = entry.facts
-    return {
-        "name": entry.path.name,
-        "run": facts["run"],
-        "score": facts["score"],
-        "interval": facts["interval"],
-        "how": facts["how"]["got"],
-        "time": facts.get("time"),
-        "is_current": current is not None and entry.path == current.path,
-    }

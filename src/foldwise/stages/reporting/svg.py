@@ -9,6 +9,9 @@ from itertools import pairwise
 
 from markupsafe import Markup, escape
 
+#: As numbers are written: as wide as a plus.
+MINUS = "\u2212"
+
 
 def tag(name: str, *children: str, **attributes: object) -> Markup:
     """One element; every text and attribute is escaped.
@@ -130,11 +133,11 @@ def tick_text(value: float, ticks: Sequence[float]) -> str:
     """
     step = min((b - a for a, b in pairwise(ticks)), default=abs(value) or 1.0)
     if abs(value) >= 1e5 or (value and step < 1e-5):
-        return f"{value:.2g}"
+        return f"{value:.2g}".replace("-", MINUS)
     digits = 0
     while digits < 6 and abs(round(step, digits) - step) > step * 1e-6:
         digits += 1
-    return f"{value:.{digits}f}"
+    return f"{value:z.{digits}f}".replace("-", MINUS)
 
 
 def _count(low: float, high: float, step: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_MINUS = "\u2212"
+from foldwise.stages.reporting.svg import MINUS
 
 
 def score_text(value: float | None, digits: int = 4) -> str:
@@ -18,7 +18,7 @@ def score_text(value: float | None, digits: int = 4) -> str:
         return "–"
     whole = len(str(int(abs(value))))
     shown = digits if whole == 1 else max(0, digits + 1 - whole)
-    return f"{value:z.{shown}f}".replace("-", _MINUS)
+    return f"{value:z.{shown}f}".replace("-", MINUS)
 
 
 def signed(value: float | None, digits: int = 4) -> str:
@@ -30,7 +30,7 @@ def signed(value: float | None, digits: int = 4) -> str:
     if value is None:
         return "–"
     text = score_text(value, digits)
-    return text if text.startswith(_MINUS) else f"+{text}"
+    return text if text.startswith(MINUS) else f"+{text}"
 
 
 def correlation_text(value: float) -> str:
@@ -62,8 +62,8 @@ def percent(share: float | None) -> str:
         return "–"
     value = 100 * share
     digits = 2 if 0 < value < 0.1 else 1
-    text = f"{value:.{digits}f}"
-    return f"{text.removesuffix('.0')} %".replace("-", _MINUS)
+    text = f"{value:z.{digits}f}"
+    return f"{text.removesuffix('.0')} %".replace("-", MINUS)
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

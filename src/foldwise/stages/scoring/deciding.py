@@ -125,12 +125,21 @@ def _winner(fixed: HeldOut, without: Without, fitted: Decision) -> Choice:
     except NoExactFitError as error:
         return Choice(fixed.decision, "fixed", str(error))
     if gain is None or gain.low is None or gain.high is None:
-        return Choice(fixed.decision, "fixed", "fitted, it has no interval that could prove it")
+        return Choice(
+            fixed.decision,
+            "fixed",
+            "a fitted one could not be proved better: no interval can be given",
+        )
     ends = f"{gain.point:+z.4f}, {gain.low:+z.4f} to {gain.high:+z.4f}, {gain.covers}"
     if gain.low > 0:
-        return Choice(fitted, "fitted", f"fitted, it wins cross-fitted: {ends}", asdict(gain))
+        return Choice(
+            fitted, "fitted", f"fitted cuts or thresholds win cross-fitted: {ends}", asdict(gain)
+        )
     return Choice(
-        fixed.decision, "fixed", f"fitted, it does not win cross-fitted: {ends}", asdict(gain)
+        fixed.decision,
+        "fixed",
+        f"fitted cuts or thresholds do not win cross-fitted: {ends}",
+        asdict(gain),
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from foldwise.blending.methods import is_fixed
 from foldwise.decide.decision import Decision
-from foldwise.parts import Spec, name_of, options_of
+from foldwise.errors import RunError
 from foldwise.rundir import RunDir, read_json
 
 _STOPS = {
@@ -80,6 +81,11 @@ def _recipe(run: RunDir, record: Mapping[str, Any], said: str) -> dict[str, Any]
 
 def _blend(record: Mapping[str, Any], said: str) -> dict[str, Any]:
     blend, gain = record["blend"], record["gain"]
+    if "over_best" not in gain:
+        raise RunError(
+            "a blend of an older foldwise: its gain is not told as it is now",
+            remedy="blend it again: `foldwise blend`, or `foldwise run` for those of the plan",
+        )
     members = {member["name"]: member["how"] for member in record["members"]}
     optimistic = [name for name, how in members.items() if how != "cross-fitted"]
     naive = record["naive_score"]
@@ -90,9 +96,9 @@ def _blend(record: Mapping[str, Any], said: str) -> dict[str, Any]:
             ),
             "naive": naive,
         }
-    if _is_fixed(record["method"]):
+    if is_fixed(record["method"]):
         sentence = f"equal weights, nothing fitted, {said}"
-    elif gain["cross_fitted_gain"] is None:
+    elif gain["over_best"]["cross_fitted"] is None:
         sentence = f"{blend['method']} was fitted on the rows it is scored on: only one fold"
         return {**_said("naive", sentence), "naive": naive}
     else:
@@ -100,12 +106,6 @@ def _blend(record: Mapping[str, Any], said: str) -> dict[str, Any]:
         how = "equal weights, members chosen" if is_mean else f"{blend['method']} fitted"
         sentence = f"{how} without the fold it scores, {said}"
     return {**_said("cross-fitted", sentence), "naive": naive}
-
-
-def _is_fixed(method: Spec) -> bool:
-    """Whether every member counts alike, whatever the rows say."""
-    name, options = name_of(method), options_of(method)
-    return name == "label_average" or (name == "mean" and options.get("comparable") is False)
 
 
 def _decided(decision: Decision, decided: Mapping[str, Any] | None) -> str:

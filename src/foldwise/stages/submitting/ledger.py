@@ -47,17 +47,18 @@ def read_ledger(home: Home) -> list[Entry]:
     return sorted(entries, key=lambda entry: int(entry.facts["number"]))
 
 
-def add_entry(home: Home, data: bytes, facts: dict[str, Any]) -> Entry:
+def add_entry(home: Home, data: bytes, facts: dict[str, Any], *, after: int = 0) -> Entry:
     """Write the next entry; its record comes last, so that an entry is whole or not there.
 
     Args:
         home: the competition; its ledger is locked by the caller.
         data: the submission.
         facts: what the record says; the number is added.
+        after: numbers up to this one belong to submissions that were made elsewhere.
     """
     _remove_leftovers(home)
     entries = read_ledger(home)
-    number = 1 + (int(entries[-1].facts["number"]) if entries else 0)
+    number = 1 + max(after, int(entries[-1].facts["number"]) if entries else 0)
     name = facts["run"].replace("/", "-")
     entry = Entry(home.submissions / f"{number:04d}-{name}", {"number": number, **facts})
     publish_bytes(entry.file, data)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from foldwise import __version__
+from foldwise.cli.ledger import app as ledger_app
+from foldwise.cli.options import Directory, Limit, Overrides, Quiet, Until, shown
 from foldwise.errors import DataError, FoldwiseError
 from foldwise.rundir import Home, find_home
 from foldwise.stages import STAGES
@@ -21,15 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Directory = Annotated[
-    Path, typer.Option("-C", metavar="DIR", help="The competition's folder, or one inside it.")
-]
-Overrides = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Keys to override.")
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only what must be known.")]
-Limit = Annotated[str | None, typer.Option(help="Longest time, such as 10m or 9h.")]
-Until = Annotated[str | None, typer.Option(help="Be done by this hour, such as 07:00.")]
+app.add_typer(ledger_app, name="ledger")
 
 
 @app.callback(invoke_without_command=True)
@@ -103,7 +97,7 @@ def init(
         said=said,
         ask=typer.prompt if sys.stdin.isatty() else None,
         time=time,
-        display=_display(quiet),
+        display=shown(quiet),
     )
 
 
@@ -117,7 +111,7 @@ def prepare(
 ) -> None:
     from foldwise.stages.prepare import prepare as stage
 
-    display = _display(quiet)
+    display = shown(quiet)
     done = stage(find_home(directory), verify=verify, display=display)
     if not done.changed:
         display.say("all images are in the cache")
@@ -129,17 +123,17 @@ def prepare(
 def audit(directory: Directory = Path(), quiet: Quiet = False) -> None:
     from foldwise.stages.audit import audit as stage
 
-    found = stage(find_home(directory), display=_display(quiet))
+    found = stage(find_home(directory), display=shown(quiet))
     if not found["warnings"]:
-        _display(quiet).say("nothing to warn about")
+        shown(quiet).say("nothing to warn about")
 
 
 @app.command(help=STAGES["split"])
 def split(directory: Directory = Path(), quiet: Quiet = False) -> None:
     from foldwise.stages.split import split as stage
 
-    if stage(find_home(directory), display=_display(quiet)).result is None:
-        _display(quiet).say("folds are up to date")
+    if stage(find_home(directory), display=shown(quiet)).result is None:
+        shown(quiet).say("folds are up to date")
 
 
 @app.command(help=STAGES["doctor"])
@@ -151,7 +145,7 @@ def doctor(
 ) -> None:
     from foldwise.stages.doctor import doctor as stage
 
-    found = stage(find_home(directory), recipe, overrides=overrides or (), display=_display(quiet))
+    found = stage(find_home(directory), recipe, overrides=overrides or (), display=shown(quiet))
     if any(finding.level == "error" for finding in found):
         raise typer.Exit(1)
 
@@ -172,7 +166,7 @@ def train(
     from foldwise.stages.scheduling.clock import stop_time
     from foldwise.stages.train import train as stage
 
-    display = _display(quiet)
+    display = shown(quiet)
     home = _home_of(recipe, directory)
     done = stage(
         home,
@@ -200,7 +194,7 @@ def predict(
 
     done = stage(find_home(directory), run)
     missing = f", folds {done.missing} are missing" if done.missing else ""
-    _display(quiet).say(f"{done.run.name}: {len(done.folds)} folds merged{missing}")
+    shown(quiet).say(f"{done.run.name}: {len(done.folds)} folds merged{missing}")
 
 
 @app.command(help=STAGES["evaluate"])
@@ -211,7 +205,7 @@ def evaluate(
 ) -> None:
     from foldwise.stages.evaluate import evaluate as stage
 
-    stage(find_home(directory), run, display=_display(quiet))
+    stage(find_home(directory), run, display=shown(quiet))
 
 
 @app.command(help=STAGES["blend"])
@@ -220,11 +214,17 @@ def blend(
     method: Annotated[
         str,
         typer.Option(
-            help="mean, rank_mean, label_average or greedy; with options: "
+            help="A way to blend, see docs/reference/parts.md; with options: "
             "'{name: greedy, num_steps: 40}'."
         ),
     ] = "mean",
     as_name: Annotated[str, typer.Option("--as", help="Name of the blend.")] = "blend",
+    refit: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Resamples on which it is fitted again, so that intervals cover fitting."
+        ),
+    ] = 0,
     directory: Directory = Path(),
     quiet: Quiet = False,
 ) -> None:
@@ -233,7 +233,33 @@ def blend(
     from foldwise.stages.blend import blend as stage
 
     way = from_options({"method": method}, BlendConfig).method
-    stage(find_home(directory), as_name, method=way, members=members, display=_display(quiet))
+    stage(
+        find_home(directory),
+        as_name,
+        method=way,
+        members=members,
+        refit=refit,
+        display=shown(quiet),
+    )
+
+
+@app.command(help=STAGES["compare"])
+def compare(
+    runs: Annotated[
+        list[str], typer.Argument(help="Two or more runs, or score files OOF.csv,TEST.csv.")
+    ],
+    level: Annotated[
+        float,
+        typer.Option(
+            help="Level of the intervals; 0.99 if you add seeds and look again and again."
+        ),
+    ] = 0.95,
+    directory: Directory = Path(),
+    quiet: Quiet = False,
+) -> None:
+    from foldwise.stages.compare import compare as stage
+
+    stage(find_home(directory), runs, level=level, display=shown(quiet))
 
 
 @app.command(help=STAGES["submit"])
@@ -246,7 +272,7 @@ def submit(
     from foldwise.stages.submit import check_submission
     from foldwise.stages.submit import submit as stage
 
-    home, display = find_home(directory), _display(quiet)
+    home, display = find_home(directory), shown(quiet)
     if check is None:
         stage(home, run, display=display)
         return
@@ -256,12 +282,38 @@ def submit(
     display.say(f"{check} is a valid submission")
 
 
+@app.command(help=STAGES["pick"])
+def pick(
+    num: Annotated[
+        int | None, typer.Argument(help="How many count; none: as the rules say.")
+    ] = None,
+    pass_score: Annotated[
+        float | None,
+        typer.Option("--pass", metavar="SCORE", help="Choose for the chance to reach this score."),
+    ] = None,
+    public_share: Annotated[
+        float | None, typer.Option(help="Share of the test rows that is public; none: 0.3.")
+    ] = None,
+    directory: Directory = Path(),
+    quiet: Quiet = False,
+) -> None:
+    from foldwise.stages.pick import pick as stage
+
+    stage(
+        find_home(directory),
+        num,
+        pass_score=pass_score,
+        public_share=public_share,
+        display=shown(quiet),
+    )
+
+
 @app.command(help=STAGES["report"])
 def report(directory: Directory = Path(), quiet: Quiet = False) -> None:
     from foldwise.stages.report import report as stage
 
-    path = stage(find_home(directory), display=_display(quiet))
-    _display(quiet).say(f"report: {path}")
+    path = stage(find_home(directory), display=shown(quiet))
+    shown(quiet).say(f"report: {path}")
 
 
 @app.command(help=STAGES["run"])
@@ -290,16 +342,10 @@ def run(
         overrides=keys,
         stop_at=stop_at,
         dry_run=dry_run,
-        display=_display(quiet),
+        display=shown(quiet),
     )
     if done.failed:
         raise typer.Exit(1)
-
-
-def _display(quiet: bool) -> Any:
-    from foldwise.stages.display import Display
-
-    return Display(quiet=quiet)
 
 
 def _home_of(recipe: str, directory: Path) -> Home:

@@ -1,0 +1,1 @@
+"""What scores that are known say of what is still to be chosen: trust, picks, comparisons."""

@@ -1,0 +1,25 @@
+"""Options that the command line's verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Directory = Annotated[
+    Path, typer.Option("-C", metavar="DIR", help="The competition's folder, or one inside it.")
+]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Keys to override.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only what must be known.")]
+Limit = Annotated[str | None, typer.Option(help="Longest time, such as 10m or 9h.")]
+Until = Annotated[str | None, typer.Option(help="Be done by this hour, such as 07:00.")]
+
+
+def shown(quiet: bool) -> Any:
+    """Where a verb's messages go."""
+    from foldwise.stages.display import Display
+
+    return Display(quiet=quiet)

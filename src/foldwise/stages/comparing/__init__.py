@@ -1,0 +1,1 @@
+"""What `compare` needs: one-seed scores of runs, and the words for what they say."""

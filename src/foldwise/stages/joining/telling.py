@@ -1,0 +1,95 @@
+"""What a person reads of a blend: its members, what it is worth, and what that rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+
+from foldwise import parts
+from foldwise.stages.display import Display
+
+_WORDS = {
+    "gain": "gain",
+    "loss": "loss: it is better to leave it",
+    "undecided": "undecided: not shown to be better than what is simpler",
+}
+
+
+def tell(show: Display, record: Mapping[str, Any], scores: Mapping[str, Any]) -> None:
+    """Show a blend's members, its gains and notes.
+
+    Args:
+        show: where.
+        record: the blend's.
+        scores: its `scores.json`.
+    """
+    if show.quiet:
+        return
+    show.console.print(members_table(record, scores))
+    for line in gain_lines(record):
+        show.say(line)
+    for note in record["notes"]:
+        show.say(note)
+    advice = (record["diversity"] or {}).get("advice")
+    if advice:
+        show.say(advice)
+    for member in record["members"]:
+        for note in member["notes"]:
+            show.warn(f"{member['name']}: {note}")
+
+
+def members_table(record: Mapping[str, Any], scores: Mapping[str, Any]) -> Table:
+    """Each member with weight, own score, and what the blend owes to it."""
+    metric = scores["metric"]["label"]
+    table = Table(title=f"{scores['run']}: {parts.name_of(record['method'])}", title_justify="left")
+    titles = ("member", "weight", f"{metric} alone", "lost without it", "adds cross-fitted")
+    for title in titles:
+        table.add_column(title, justify="left" if title == "member" else "right")
+    for member in record["members"]:
+        worth = member["worth"] or {"lost_without": None, "added": None}
+        table.add_row(
+            member["name"],
+            f"{member['weight']:z.3f}",
+            f"{member['score']:z.4f}",
+            "" if worth["lost_without"] is None else f"{worth['lost_without']:+z.4f}",
+            "" if worth["added"] is None else _with_ends(worth["added"], worth),
+        )
+    used = {member["worth"]["num_rows"] for member in record["members"] if member["worth"]}
+    if used and max(used) < scores["num_rows"]:
+        table.caption = f"the last two columns from {max(used)} of {scores['num_rows']} rows"
+    return table
+
+
+def gain_lines(record: Mapping[str, Any]) -> list[str]:
+    """What a blend is worth over its best member and over the plain mean; positive is better.
+
+    The plain mean of all members is not compared with itself.
+    """
+    gain = record["gain"]
+    lines = [_line(f"over the best member ({gain['best_member']})", gain["over_best"])]
+    is_mean = parts.name_of(record["method"]) == "mean"
+    if not is_mean or len(set(gain["weights"].values())) > 1:
+        lines.append(_line("over the plain mean of all members", gain["over_mean"]))
+    covers = gain["over_best"]["covers"]
+    if covers is not None:
+        lines.append(f"95 % intervals in brackets: {covers}")
+    elif gain["over_best"]["cross_fitted"] is None:
+        lines.append("one fold is too few to cross-fit")
+    else:
+        lines.append("too few rows or groups for an interval")
+    return [*lines, f"verdict: {_WORDS[gain['verdict']]}"]
+
+
+def _line(over: str, gain: Mapping[str, Any]) -> str:
+    naive = f"{over}: {gain['naive']:+z.4f} naive"
+    if gain["cross_fitted"] is None:
+        return naive
+    return f"{naive}, {_with_ends(gain['cross_fitted'], gain)} cross-fitted"
+
+
+def _with_ends(value: float, ends: Mapping[str, Any]) -> str:
+    if ends["low"] is None:
+        return f"{value:+z.4f}"
+    return f"{value:+z.4f} ({ends['low']:+z.4f} to {ends['high']:+z.4f})"

@@ -1,0 +1,1 @@
+"""What `pick` needs of runs and ledger: candidates, families, public scores, and the words."""
