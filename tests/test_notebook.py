@@ -33,7 +33,7 @@ def truth(**changes: Any) -> Truth:
             "id": [f"r{row}" for row in range(NUM)],
             "grade": rng.integers(0, 4, NUM),
             "fold": np.arange(NUM) % 4,
-            "patient": np.arange(NUM) // 2,
+            "patient": np.arange(NUM) % (NUM // 2),
         }
     )
     return Truth(frame, target="grade", metric="qwk", task="ordinal", **changes)
@@ -44,7 +44,7 @@ def scores(seed: int, noise: float = 0.6) -> tuple[pd.DataFrame, pd.DataFrame]:
     rng = np.random.default_rng(seed)
     known = truth().frame
     values = np.clip(known["grade"] + noise * rng.normal(size=NUM), 0, 3)
-    oof = pd.DataFrame({"id": known["id"], "grade": values}).sample(frac=1, random_state=seed)
+    oof = known[["id", "fold"]].assign(grade=values).sample(frac=1, random_state=seed)
     test = pd.DataFrame({"id": [f"t{row}" for row in range(40)], "grade": rng.random(40) * 3})
     return oof, test
 
@@ -95,6 +95,23 @@ def test_tables_without_test_rows_will_do_for_a_blend() -> None:
     assert "groups resampled" in str(found)
 
 
+def test_tables_without_folds_make_the_blend_optimistic(tmp_path: Path) -> None:
+    a, b = scores(1), scores(2)
+    blend({"a": a, "b": b}, truth(), folder=tmp_path / "told")
+    blend({"a": a[0].drop(columns="fold"), "b": b[0]}, truth(), folder=tmp_path / "untold")
+    found = [load_run(tmp_path / name / "runs" / "blend").scores for name in ("told", "untold")]
+    assert [each["how"]["got"] for each in found if each] == ["cross-fitted", "optimistic"]
+
+
+def test_no_candidates_are_picked_that_nobody_says_were_held_out() -> None:
+    tables = {
+        name: (scores(seed)[0].drop(columns="fold"), scores(seed)[1])
+        for seed, name in enumerate("ab")
+    }
+    with pytest.raises(RunError, match="nobody says which fold a row was held out in"):
+        pick(tables, truth())
+
+
 def test_the_competition_made_of_tables_can_be_kept(tmp_path: Path) -> None:
     blend({"a": scores(1), "b": scores(2)}, truth(), folder=tmp_path / "kept")
     home = find_home(tmp_path / "kept")
@@ -123,10 +140,14 @@ def test_picks_among_tables_heed_public_scores() -> None:
     [
         (lambda t: {"a": t[0]}, "patient"),
         (lambda t: {"a": t[0].drop(columns="grade")}, "no column 'grade'"),
-        (lambda t: {"a": t[0].assign(grade=np.nan)}, "NaN"),
+        (lambda t: {"a": t[0].assign(grade=np.nan)}, "r[0-9]+ holds nan, wanted a finite number"),
         (lambda t: {"a": pd.concat([t[0], t[0].iloc[:1]])}, "more than once"),
         (lambda t: {"a": t[0].assign(id="r1000" + t[0]["id"])}, "no train rows"),
         (lambda t: {"a": t[0].assign(fold=3)}, "another fold"),
+        (lambda t: {"a": t[0].assign(grade="x")}, "holds x, wanted a finite number"),
+        (lambda t: {"a": t[0].assign(fold=np.nan)}, "a .out-of-fold.: column 'fold' of row r"),
+        (lambda t: {"a": (t[0], t[1].drop(columns="id"))}, r"a \(test\): no column 'id'"),
+        (lambda t: {"a": t[0].assign(grade=4)}, r"wanted grades counted from 0 in \[0, 3\]"),
     ],
 )
 def test_wrong_tables_are_refused_with_their_name(change: Any, said: str) -> None:
@@ -139,8 +160,8 @@ def test_a_truth_that_cannot_be_is_refused() -> None:
     tables = {"a": scores(1), "b": scores(2)}
     for frame, said in (
         (truth().frame.drop(columns="fold"), "no column 'fold'"),
-        (truth().frame.assign(fold=0.5), "whole number"),
-        (truth().frame.assign(id="r1"), "repeat"),
+        (truth().frame.assign(fold=0.5), "row r0 holds 0.5, wanted a whole number"),
+        (truth().frame.assign(id="r1"), "more than once"),
     ):
         with pytest.raises(DataError, match=said):
             blend(tables, Truth(frame, target="grade", metric="qwk", task="ordinal"))

@@ -22,7 +22,8 @@ from foldwise.stages.blend import blend as blend_stage
 from foldwise.stages.compare import compare as compare_stage
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate
-from foldwise.stages.joining.room import Truth, frame_of, make_room, put_run
+from foldwise.stages.joining.room import Truth, make_room, put_run
+from foldwise.stages.joining.score_frames import frame_of
 from foldwise.stages.ledger import ledger_add
 from foldwise.stages.pick import pick as pick_stage
 from foldwise.tasks.problem import Problem, open_problem
@@ -123,8 +124,9 @@ def blend(
 
     Args:
         runs: folders of runs in one competition, into which the blend is written; or name →
-            table of out-of-fold scores (columns: id, one per score, maybe `fold`), or a pair of
-            that and the table of test scores.
+            table of out-of-fold scores, or a pair of that and the table of test scores. Columns:
+            the id, one per score (probabilities, grades counted from 0, or values), and `fold`:
+            without it nobody says that rows were held out, and the blend is marked optimistic.
         truth: what is true of the rows; for tables.
         method: a way to blend, or a mapping with `name` and options.
         name: of the blend.
@@ -138,7 +140,8 @@ def blend(
     >>> target = np.arange(60) % 3
     >>> frame = pd.DataFrame({"id": np.arange(60), "grade": target, "fold": np.arange(60) % 4})
     >>> truth = Truth(frame, target="grade", metric="qwk", task="ordinal")
-    >>> up, down = (frame[["id"]].assign(grade=np.clip(target + e, 0, 2)) for e in (0.6, -0.6))
+    >>> held_out = frame[["id", "fold"]]
+    >>> up, down = (held_out.assign(grade=np.clip(target + e, 0, 2)) for e in (0.6, -0.6))
     >>> found = blend({"up": up, "down": down}, truth)
     >>> found.weights, found.facts["gain"]["verdict"]
     ({'up': 0.5, 'down': 0.5}, 'gain')
@@ -262,7 +265,8 @@ def _room(folder: Path, runs: Mapping[str, Scores], truth: Truth) -> tuple[Probl
         name: given if isinstance(given, tuple) else (given, None) for name, given in runs.items()
     }
     tests = [test for _, test in tables.values() if test is not None]
-    ids = sorted({str(row) for test in tests for row in test[truth.id]})
+    # A table without ids is refused by `put_run`, by name.
+    ids = sorted({str(row) for test in tests for row in test.get(truth.id, [])})
     problem = make_room(folder, truth, ids)
     for name, (oof, test) in tables.items():
         put_run(problem, name, oof, test)

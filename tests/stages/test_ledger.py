@@ -110,6 +110,40 @@ def test_the_same_scores_again_change_nothing(home: Home) -> None:
     assert read_rows(home) == [first]
 
 
+def test_a_comment_after_an_equal_score_is_kept(home: Home) -> None:
+    first = ledger_add(home, run="mate", public=0.5, display=QUIET)
+    second = ledger_add(home, run="mate", public=0.5, comment="second", display=QUIET)
+    assert read_rows(home) == [second] == [replace(first, comment="second")]
+
+
+def test_a_time_and_a_comment_complete_an_imported_row(home: Home, tmp_path: Path) -> None:
+    ledger_import(home, written(tmp_path / "s.csv", "run,public\nmate,0.5\n"), display=QUIET)
+    ledger_add(home, run="mate", public=0.5, comment="mine", at="2025-03-01", display=QUIET)
+    (row,) = read_rows(home)
+    assert (row.source, row.comment, row.uploaded) == ("imported", "mine", "2025-03-01T00:00:00Z")
+
+
+def test_an_equal_score_at_another_time_is_another_upload(home: Home) -> None:
+    for at in ("2025-03-01", "2025-03-02", "2025-03-01"):
+        ledger_add(home, run="mate", public=0.5, at=at, display=QUIET)
+    assert [(row.number, row.uploaded) for row in read_rows(home)] == [
+        (1, "2025-03-01T00:00:00Z"),
+        (2, "2025-03-02T00:00:00Z"),
+    ]
+
+
+def test_only_a_public_score_that_is_news_counts_as_an_upload_now(
+    problem: Problem, tmp_path: Path
+) -> None:
+    submitted(problem, "a")
+    home = problem.home
+    assert ledger_add(home, "a", private=0.5, display=QUIET).uploaded is None
+    assert ledger_add(home, run="mate", private=0.5, display=QUIET).uploaded is None
+    ledger_import(home, written(tmp_path / "s.csv", "run,public\nb,0.5\n"), display=QUIET)
+    assert ledger_add(home, "b", public=0.5, comment="x", display=QUIET).uploaded is None
+    assert ledger_add(home, "a", public=0.5, display=QUIET).uploaded is not None
+
+
 def test_a_score_that_differs_is_refused_unless_it_is_to_be_replaced(home: Home) -> None:
     ledger_add(home, run="mate", cv=0.8, public=0.7, display=QUIET)
     with pytest.raises(RunError, match=r"public of 1 \(mate\) is 0.7 already, found 0.6"):
@@ -212,6 +246,51 @@ def test_a_narrow_terminal_cuts_nothing_off(home: Home) -> None:
     out = io.StringIO()
     ledger_list(home, display=Display(Console(file=out, width=80, soft_wrap=True)))
     assert "…" not in out.getvalue()
+
+
+def test_a_narrow_terminal_folds_names_and_keeps_other_words_whole(problem: Problem) -> None:
+    submitted(problem, "tf-efficientnet-b0-reg-a")
+    home = problem.home
+    ledger_add(home, "1", public=0.71, private=0.7, comment="with flips", display=QUIET)
+    ledger_add(home, run="mate", cv=0.5, public=0.4, at="2025-03-01", display=QUIET)
+    out = io.StringIO()
+    ledger_list(home, display=Display(Console(file=out, width=80, soft_wrap=True)))
+    lines = out.getvalue().splitlines()
+    words = " ".join(lines).split()
+    assert max(map(len, lines[: lines.index("")] if "" in lines else lines[:12])) <= 80
+    for word in ("(cross-fitted)", "0.71000", "0.70000", "2025-03-01", "comment", "flips"):
+        assert word in words
+    letters = "".join(word for word in words if set(word) <= set("tf-efficientnet-b0-reg-a"))
+    assert "tf-efficientnet-b0-reg-a" in letters
+
+
+def test_a_wide_terminal_breaks_no_line(home: Home) -> None:
+    ledger_add(home, run="mate", cv=0.5, public=0.4, at="2025-03-01T09:30", display=QUIET)
+    assert "2025-03-01 09:30" in shown(home)
+    assert "0.50000 (given)" in shown(home)
+
+
+def test_columns_that_nobody_filled_are_left_out_of_the_list(home: Home) -> None:
+    ledger_add(home, run="mate", cv=0.5, public=0.4, display=QUIET)
+    head = shown(home).splitlines()[0]
+    assert "public" in head
+    assert "private" not in head
+    assert "comment" not in head
+
+
+def test_an_export_takes_the_place_of_nothing_but_an_export(home: Home, tmp_path: Path) -> None:
+    ledger_add(home, run="mate", cv=0.5, display=QUIET)
+    for path in (home.competition, written(tmp_path / "k.csv", KAGGLE), home.submissions):
+        before = path.read_bytes() if path.is_file() else b""
+        with pytest.raises(DataError, match="no export of the ledger") as caught:
+            ledger_list(home, csv=path, display=QUIET)
+        assert "another name" in caught.value.remedy
+        assert before == (path.read_bytes() if path.is_file() else b"")
+    export = tmp_path / "export.csv"
+    ledger_list(home, csv=export, display=QUIET)
+    ledger_add(home, run="other", cv=0.6, display=QUIET)
+    ledger_list(home, csv=export, display=QUIET)
+    assert "other" in export.read_text(encoding="utf-8")
 
 
 def test_kaggles_list_is_imported_once(home: Home, tmp_path: Path) -> None:

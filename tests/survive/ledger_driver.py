@@ -1,6 +1,7 @@
 """Writers of one ledger that are killed over and over, and a reader beside them: prints counts.
 
-Usage: python -m tests.survive.ledger_driver FOLDER NUM_WRITERS RECORDS_EACH KILL_EVERY_S
+Usage: python -m tests.survive.ledger_driver FOLDER NUM_WRITERS RECORDS_EACH NUM_KILLS
+Kills are spread over the records acknowledged, so that a fast disk does not outrun them.
 A writer notes a record as acknowledged once the store has returned. A killed one is started
 again and goes on behind its last acknowledged record, looking first whether the next is there.
 """
@@ -73,7 +74,7 @@ def started(work: object, *arguments: object) -> int:
     return child
 
 
-def main(folder: Path, num_writers: int, num_records: int, kill_every_s: float) -> dict[str, int]:
+def main(folder: Path, num_writers: int, num_records: int, num_kills: int) -> dict[str, int]:
     """Write, kill, read; returns the counts."""
     store = folder / "ledger.db"
     draw = random.Random(0)
@@ -84,7 +85,6 @@ def main(folder: Path, num_writers: int, num_records: int, kill_every_s: float) 
     reader = started(read, store, folder / "reads")
     writers = {writer(place): place for place in range(num_writers)}
     counts = {"planned": num_writers * num_records, "kills": 0, "failed": 0}
-    next_kill = time.monotonic() + kill_every_s
     while writers:
         ended, status = os.waitpid(-1, os.WNOHANG)
         if ended == reader:
@@ -95,23 +95,22 @@ def main(folder: Path, num_writers: int, num_records: int, kill_every_s: float) 
                 counts["kills"] += 1
                 writers[writer(place)] = place
             counts["failed"] += code not in (0, -signal.SIGKILL)
-        elif time.monotonic() >= next_kill:
+        elif counts["kills"] < num_kills * _acknowledged(folder) // counts["planned"]:
             os.kill(draw.choice(list(writers)), signal.SIGKILL)
-            next_kill += kill_every_s
+            time.sleep(0.002)
         else:
-            time.sleep(0.005)
+            time.sleep(draw.uniform(0, 0.005))
     os.kill(reader, signal.SIGTERM)
     os.waitpid(reader, 0)
     rows = read_store(store)
     found = [row.run for row in rows]
-    acknowledged = sum(len(path.read_bytes()) for path in folder.glob("acks*"))
     wanted = {record(w, n).run for w in range(num_writers) for n in range(num_records)}
     connection = sqlite3.connect(store)
     check = connection.execute("PRAGMA integrity_check").fetchone()[0]
     connection.close()
     return {
         **counts,
-        "acknowledged": acknowledged,
+        "acknowledged": _acknowledged(folder),
         "lost": len(wanted - set(found)),
         "double": len(found) - len(set(found)),
         "torn_at_end": sum(not is_whole(row) for row in rows),
@@ -119,6 +118,10 @@ def main(folder: Path, num_writers: int, num_records: int, kill_every_s: float) 
         "damaged": int(check != "ok"),
         **json.loads((folder / "reads").read_text()),
     }
+
+
+def _acknowledged(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("acks*"))
 
 
 def _holds(store: Path, run: str) -> bool:
@@ -137,4 +140,4 @@ def _hash(run: str, cv: float | None, public: float | None) -> str:
 
 if __name__ == "__main__":
     place, *numbers = sys.argv[1:]
-    print(json.dumps(main(Path(place), int(numbers[0]), int(numbers[1]), float(numbers[2]))))
+    print(json.dumps(main(Path(place), *map(int, numbers))))

@@ -30,7 +30,7 @@ def test_killed_units_go_on_to_the_same_bits(tmp_path, num_kills):
 def test_units_killed_again_while_resuming_go_on_to_the_same_bits(tmp_path, num_kills):
     rounds = max(2, num_kills // 10)
     counts = drive(tmp_path, rounds, 5)
-    assert counts["killed"] >= rounds
+    assert counts["killed"] >= 0.75 * 5 * rounds
     assert counts["identical"] == rounds
 
 

@@ -113,7 +113,7 @@ def _contributions(
         for member, scores in _refitted(fitted.blend, members, goal, fit, members, done):
             lost[member] = whole - goal(scores)
         for fold, inside, outside in splits(folds) if fitted.without else ():
-            seen, unseen = members.take(outside), members.take(inside)
+            seen, unseen = members.unseen(fold, outside), members.take(inside)
             part = goal.take(outside)
             for member, scores in _refitted(fitted.without[fold], seen, part, fit, unseen, done):
                 crossed.setdefault(member, fitted.crossed.copy())[inside] = scores

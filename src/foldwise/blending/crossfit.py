@@ -87,7 +87,7 @@ def cross_fitted(
     scores = np.empty(members.scores.shape[1:])
     blends = {}
     for fold, inside, outside in splits(folds):
-        blend = fit(members.take(outside), goal.take(outside))
+        blend = fit(members.unseen(fold, outside), goal.take(outside))
         scores[inside] = blend.apply(members.take(inside))
         blends[fold] = blend
         done()
@@ -116,7 +116,8 @@ def cross_fitted_best(
     for fold, inside, outside in splits(folds):
         part = goal.take(outside)
         # Member by member: a copy of all of them would double the memory in use.
-        best = int(np.argmax([part(member[outside]) for member in members.scores]))
+        each = (members.scores_unseen(fold, m, outside) for m in range(len(members)))
+        best = int(np.argmax([part(scores) for scores in each]))
         scores[inside] = members.scores[best][inside]
         chosen[fold] = best
     return scores, chosen

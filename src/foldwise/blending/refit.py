@@ -11,11 +11,26 @@ from foldwise.blending.gain import Ends
 from foldwise.blending.goal import Goal
 from foldwise.blending.members import Members
 from foldwise.blending.methods import Fit
-from foldwise.errors import RunError
+from foldwise.errors import ConfigError, RunError
 from foldwise.seeding import key, uniforms
 
 #: Fewer rows or groups than this say too little about those not seen: no interval.
 _FEWEST = 20
+#: Of fewer resamples the 2.5 and 97.5 % points are no more than their extremes.
+_FEWEST_RESAMPLES = 200
+
+
+def check_resamples(num: int) -> None:
+    """Refuse a number of resamples that gives no interval to be trusted; 0: none are drawn.
+
+    Raises:
+        ConfigError: fewer than 200, but not 0.
+    """
+    if num and num < _FEWEST_RESAMPLES:
+        raise ConfigError(
+            f"refit: found {num} resamples, wanted 0 or at least {_FEWEST_RESAMPLES}",
+            remedy="the ends of an interval need many; 0: of the scores as they are, not refitted",
+        )
 
 
 def refit_intervals(
@@ -43,7 +58,7 @@ def refit_intervals(
         fit: a function of `BLENDS`, its options bound.
         goal: of the same rows.
         groups: (N,) labels of what belongs together; None: every row alone.
-        num: resamples.
+        num: resamples, at least 200.
         seed: another seed draws other resamples.
         done: called after each resample.
 
@@ -51,7 +66,11 @@ def refit_intervals(
         Over the best single member, chosen in each fold on the others, and over the plain mean
         of all; None for fewer than 20 rows or groups, or if the score is undefined in more than
         half of the resamples.
+
+    Raises:
+        ConfigError: too few resamples.
     """
+    check_resamples(num)
     units = _units(groups, len(folds))
     num_units = int(units.max()) + 1
     if num_units < _FEWEST:

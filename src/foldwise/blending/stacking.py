@@ -48,7 +48,8 @@ def ridge(members: Members, goal: Goal) -> Blend:
     coefficients, intercept = _joined(fits, blocks, len(members), num_columns)
     if kind == "classes" and goal.factors is not None:
         # Fitted to rows weighted for the new shares: what the factors will do is taken back.
-        coefficients, intercept = coefficients / goal.factors, intercept / goal.factors
+        undone = _undone(goal.factors)
+        coefficients, intercept = coefficients * undone, intercept * undone
     mix = _linear(coefficients, intercept)
     weights = _weights(fits, len(members))
     notes = (_note(fits, "leave-one-out"),)
@@ -86,10 +87,16 @@ def logistic(members: Members, goal: Goal) -> Blend:
         fits = [_odds(fit) for fit in both]
     coefficients, intercept = _joined(fits, blocks, len(members), num_columns)
     if kind == "classes" and goal.factors is not None:
-        intercept = intercept - np.log(goal.factors)  # As for `ridge`.
+        intercept = intercept + np.log(_undone(goal.factors))  # As for `ridge`.
     mix = _linear(coefficients, intercept)
     notes = (_note(fits, "four inner folds of rows"),)
     return Blend("logistic", _weights(fits, len(members)), scale, mix, notes=notes)
+
+
+def _undone(factors: np.ndarray) -> np.ndarray:
+    """(C,) what takes factors back; a factor of 0 leaves nothing, so there 1 will do."""
+    undone: np.ndarray = 1.0 / np.where(factors > 0, factors, 1.0)
+    return undone
 
 
 def _blocks(kind: Kind, num_columns: int) -> list[list[int]]:

@@ -222,7 +222,9 @@ def blend(
     refit: Annotated[
         int,
         typer.Option(
-            min=0, help="Resamples on which it is fitted again, so that intervals cover fitting."
+            min=0,
+            help="Resamples on which it is fitted again, so that intervals cover fitting; "
+            "at least 200.",
         ),
     ] = 0,
     directory: Directory = Path(),

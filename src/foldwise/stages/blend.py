@@ -18,9 +18,9 @@ from foldwise.blending.crossfit import Fitted, fit_all
 from foldwise.blending.diversity import Diversity
 from foldwise.blending.gain import GainReport, gain_report
 from foldwise.blending.methods import Fit, takes_votes
-from foldwise.blending.refit import refit_intervals
+from foldwise.blending.refit import check_resamples, refit_intervals
 from foldwise.config.writing import fingerprint
-from foldwise.errors import ConfigError, RunError
+from foldwise.errors import RunError
 from foldwise.predictions import Predictions
 from foldwise.publish import locked, publish_json
 from foldwise.rundir import Home, RunDir, read_json
@@ -34,7 +34,7 @@ from foldwise.stages.training.unit import code_hash, data_hash
 from foldwise.tasks.problem import Problem, open_problem
 
 #: Raised whenever the same members would give another blend than before.
-_VERSION = 4
+_VERSION = 5
 
 
 def blend(
@@ -70,7 +70,8 @@ def blend(
         `notes` on how it was fitted; `left_out`; and how it was made.
 
     Raises:
-        ConfigError: unknown method or option, or a method that cannot blend such scores.
+        ConfigError: unknown method or option, a method that cannot blend such scores, or too few
+            resamples.
         RunError: members cannot be blended (all reasons at once), or the name is another run's.
     """
     show = display or Display()
@@ -82,8 +83,7 @@ def blend(
         raise RunError(
             f"{run.path} is a run of a {stored['kind']}", remedy="give the blend another name"
         )
-    if refit < 0:
-        raise ConfigError(f"refit: wanted 0 or more resamples, found {refit}")
+    check_resamples(refit)
     any_scale = takes_any_scale(problem, method)
     chosen = choose_members(problem, members, blend=name, any_scale=any_scale)
     for reason in chosen.left_out.values():
@@ -203,7 +203,7 @@ def _write(
         "diversity": made.diversity.to_json(),
         "notes": list(blend.notes),
         "blend": {"method": blend.method, "takes": blend.takes},
-        "without": [] if made.fitted.is_alike else sorted(made.fitted.without),
+        "without": _folds_apart(made),
         "inputs": inputs,
         "competition": inputs["competition"],
         "folds": inputs["folds"],
@@ -219,6 +219,12 @@ def _write(
     return record
 
 
+def _folds_apart(made: _Made) -> list[int]:
+    """Folds that have something of their own: a blend fitted without them, or such a member."""
+    is_alike = made.fitted.is_alike and not made.pool.oof.stand_ins
+    return [] if is_alike else sorted(made.fitted.without)
+
+
 def _write_scores(problem: Problem, run: RunDir, made: _Made, without: Sequence[int]) -> None:
     """Write cross-fitted out-of-fold scores, test scores, and what decisions are fitted to.
 
@@ -232,7 +238,7 @@ def _write_scores(problem: Problem, run: RunDir, made: _Made, without: Sequence[
         path.unlink()
     for fold in without:
         rows = np.flatnonzero(folds != fold)
-        scores = fitted.without[fold].apply(made.pool.oof.take(rows))
+        scores = fitted.without[fold].apply(made.pool.oof.unseen(fold, rows))
         part = Predictions(ids[rows], scores, columns, folds=folds[rows])
         predictions_file.write(run.without(fold), part)
     predictions_file.write(run.oof, Predictions(ids, fitted.crossed, columns, folds=folds))

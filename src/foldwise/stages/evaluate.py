@@ -19,13 +19,13 @@ from foldwise.stages.scoring.headline import headline, more_metrics
 from foldwise.stages.scoring.held_out import file_hash, ordered_columns, run_label
 from foldwise.stages.scoring.how_got import how_got
 from foldwise.stages.scoring.learning import learning_curves
-from foldwise.stages.scoring.references import compare, has_thumbnails, references
+from foldwise.stages.scoring.references import compare, has_thumbnails, member_runs, references
 from foldwise.stages.scoring.warnings import spread, warnings
 from foldwise.stages.training.unit import code_hash, data_hash
 from foldwise.tasks.problem import Problem, open_problem
 
 #: Raised whenever the same predictions would give another `scores.json` than before.
-_VERSION = 3
+_VERSION = 4
 
 
 def evaluate(
@@ -92,9 +92,10 @@ def _inputs(problem: Problem, run: RunDir, record: dict[str, Any]) -> dict[str, 
         "folds": problem.folds_hash,
         "data": data_hash(problem),
         "groups": file_hash(problem.home.groups),
-        "without": [file_hash(path) for path in sorted(run.path.glob("without-fold*.parquet"))],
+        "without": [file_hash(path) for path in run.every_without],
         "code": code_hash(problem),
         "frozen": inputs_of_frozen(problem.home, run, record),
+        "members": [file_hash(place.oof) for place in member_runs(problem.home, record)],
         "thumbnails": has_thumbnails(problem),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from foldwise.choosing.trust import Trust
@@ -27,8 +27,8 @@ from foldwise.stages.ledgering.moments import now
 from foldwise.stages.ledgering.noting import (
     check_given,
     found_row,
-    new_row,
     noted_row,
+    same_row,
     upload_time,
 )
 from foldwise.stages.ledgering.row import Row, one_line
@@ -75,7 +75,8 @@ def ledger_add(
         which: number of a submission, or a run: its last one.
         run: instead, what to call a submission made elsewhere.
         cv: its cross-validated score.
-        public: its score on the public leaderboard; it counts as uploaded now, unless `at` says.
+        public: its score on the public leaderboard; where it is news, the submission counts as
+            uploaded now, unless `at` says.
         private: its score on the private one.
         comment: takes the place of the one before.
         at: when it was uploaded, ISO form, UTC without a zone; or `now`.
@@ -83,7 +84,8 @@ def ledger_add(
         display: where the row is shown.
 
     Returns:
-        The row, stored. The same again changes nothing.
+        The row, stored. The same again changes nothing; the same scores at another time are
+        another submission.
 
     Raises:
         ConfigError: options that do not fit each other, or a score the metric cannot have.
@@ -92,7 +94,6 @@ def ledger_add(
     show = display or Display()
     competition, metric = _asked(home)
     check_given(metric, which, run, cv=cv, public=public, private=private, comment=comment, at=at)
-    is_upload = not {public, private} <= {None}
     given = Row(
         run=one_line(run or ""),
         source="added by hand",
@@ -101,17 +102,13 @@ def ledger_add(
         cv_how=None if cv is None else "given",
         public=public,
         private=private,
-        uploaded=upload_time(at) if at is not None else now() if is_upload else None,
+        uploaded=None if at is None else upload_time(at),
         comment=one_line(comment or ""),
     )
     with locked(home.submissions / ".lock", doing="writing the ledger", wait_s=_WAIT_S):
         rows = read_rows(home)
-        if which is None:
-            row = new_row(home, rows, given)
-        else:
-            row = noted_row(found_row(rows, which), given, replace_scores=replace_scores)
-            row = row if at is None else replace(row, uploaded=given.uploaded)
-            row = row if comment is None else replace(row, comment=given.comment)
+        known = same_row(rows, given) if which is None else found_row(rows, which)
+        row = noted_row(home, known, given, replace_scores=replace_scores)
         if row not in rows or not row.key:
             row = save_rows(home, [row])[0]
     show.say(row_line(row))
@@ -123,11 +120,12 @@ def ledger_list(home: Home, *, csv: Path | None = None, display: Display | None 
 
     Args:
         home: the competition; nothing in it is written.
-        csv: also write the rows to this file, in the form that `ledger_import` reads.
+        csv: also write the rows to this file, in the form that `ledger_import` reads; of files
+            that are there, only an earlier export is replaced.
         display: where.
 
     Raises:
-        DataError: the ledger is damaged.
+        DataError: the ledger is damaged, or `csv` is something else than an export.
     """
     show = display or Display()
     competition, metric = _asked(home)
@@ -141,7 +139,8 @@ def ledger_list(home: Home, *, csv: Path | None = None, display: Display | None 
         private=trust_in(rows, "private", name, higher_is_better=up),
     )
     if rows and not show.quiet:
-        show.console.print(ledger_table(rows, name, higher_is_better=up))
+        room = show.console.width
+        show.console.print(ledger_table(rows, name, higher_is_better=up, room=room))
     show.say(uploads_line(found.num_uploads, competition.rules.daily_submissions))
     _tell_trust(show, found, name)
     if csv is not None:

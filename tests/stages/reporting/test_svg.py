@@ -14,7 +14,8 @@ from foldwise.stages.reporting.svg import Scale, nice_ticks, padded, tag, tick_t
 def test_ticks_are_few_lie_inside_and_rise_evenly(low: float, width: float, most: int) -> None:
     ticks = nice_ticks(low, low + width, most)
     assert len(ticks) <= most
-    assert all(low - 1e-6 * width <= tick <= low + width + 1e-6 * width for tick in ticks)
+    room = 1e-6 * width + 4 * np.spacing(abs(low) + width)
+    assert all(low - room <= tick <= low + width + room for tick in ticks)
     steps = np.diff(ticks)
     assert np.allclose(steps, steps[:1], rtol=1e-3, atol=1e-9)
 

@@ -10,6 +10,7 @@ import pytest
 from foldwise import predictions as predictions_file
 from foldwise.errors import ConfigError
 from foldwise.predictions import Predictions
+from foldwise.publish import publish_json
 from foldwise.rundir import RunDir, read_json
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.scoring.deciding import choose, read_decided
@@ -119,12 +120,17 @@ def test_fitted_cuts_on_one_fold_are_called_naive(tmp_path: Path) -> None:
     assert "only one fold" in scores["how"]["sentence"]
 
 
-def test_one_fold_is_too_few_for_auto(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("num_folds", "said"), [(1, "1 fold is"), (2, "2 folds are")])
+def test_fewer_than_three_folds_are_too_few_for_auto(
+    tmp_path: Path, num_folds: int, said: str
+) -> None:
     problem = graded(tmp_path)
-    write_run(problem, "a", folds=(0,))
+    run = shrunk_run(problem)
+    found = predictions_file.read(run.oof)
+    predictions_file.write(run.oof, found.take(found.folds < num_folds))
     scores = scored(problem)
     assert scores["decision"]["kind"] == "fixed"
-    assert "one fold is too few" in scores["decision"]["reason"]
+    assert f"{said} too few" in scores["decision"]["reason"]
     assert scores["how"]["got"] == "cross-fitted"
 
 
@@ -157,6 +163,31 @@ def test_scores_that_are_submitted_as_scores_are_not_decided(tmp_path: Path) -> 
     run = shrunk_run(problem)
     scored(problem)
     assert "scores are asked for" in read_json(run.decision)["choice"]["reason"]
+
+
+def test_shares_decide_though_the_metric_reads_scores(tmp_path: Path) -> None:
+    problem = make_problem(tmp_path, "multilabel", thumbs=False, submission={"decision": "shares"})
+    run = write_run(problem, "a", noise=1.0)
+    scored(problem)
+    decided = replace(read_decided(problem, run), by_fold=None)
+    np.testing.assert_allclose(decided.answers.mean(axis=0), problem.target.mean(axis=0), atol=0.02)
+
+
+def test_fitting_answers_to_a_metric_that_reads_scores_is_refused(tmp_path: Path) -> None:
+    problem = make_problem(tmp_path, "multilabel", thumbs=False, submission={"decision": "fitted"})
+    write_run(problem, "a")
+    with pytest.raises(ConfigError, match=r"submission\.decision: fitted"):
+        scored(problem)
+
+
+def test_a_fold_decided_otherwise_than_test_is_told(tmp_path: Path) -> None:
+    problem = graded(tmp_path)
+    run = shrunk_run(problem)
+    read_decided(problem, run)
+    stored = read_json(run.decision)
+    stored["choice"]["folds"]["1"] = "fixed"
+    publish_json(run.decision, stored)
+    assert "otherwise than for test in fold 1" in scored(problem)["how"]["sentence"]
 
 
 def test_a_blends_cuts_for_a_fold_come_from_scores_it_had_no_part_in(tmp_path: Path) -> None:

@@ -13,14 +13,13 @@ import pyarrow.parquet as pq
 from foldwise import predictions as predictions_file
 from foldwise.errors import DataError, RunError
 from foldwise.predictions import Predictions
+from foldwise.stages.joining.scale import ONTO_SCALE, clipped, off_scale
 from foldwise.stages.scoring.held_out import HeldOut, file_hash, held_out, ordered_columns
 from foldwise.tables import Table, floats, ids, integers, read_table
 from foldwise.tasks.problem import Problem
 
 _SUFFIXES = (".csv", ".tsv", ".parquet", ".pq")
 _FOLD = "fold"
-#: What printing with few digits may put beyond the ends of a scale.
-_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -74,17 +73,14 @@ def read_outside(problem: Problem, spec: str, *, any_scale: bool = False) -> Out
     oof, test = _read(problem, oof_path, notes), _read(problem, test_path, notes)
     name = spec.split(",")[0].strip()
     files = [(oof_path, oof), (test_path, test)]
-    off = [line for path, part in files for line in _off_scale(problem, part, path)]
+    off = [line for path, part in files for line in off_scale(problem, part, name=str(path))]
     if off and not any_scale:
-        raise DataError(
-            *off,
-            remedy="put the scores on that scale (a softmax or sigmoid makes logits "
-            "probabilities), or blend with method {name: rank_mean, onto: ranks}",
-        )
+        by_order = "or blend with method {name: rank_mean, onto: ranks}"
+        raise DataError(*off, remedy=f"{ONTO_SCALE}, {by_order}")
     if off:
         notes += [f"{line}; only their order is used" for line in off]
     else:
-        oof, test = (_clipped(problem, part, path, notes) for path, part in files)
+        oof, test = (clipped(problem, part, notes, name=path.name) for path, part in files)
     held = held_out(problem, oof, problem.default_decision(), name=name)
     return OutsideScores(
         held,
@@ -176,42 +172,3 @@ def _score_columns(problem: Problem, table: Table, header: list[str]) -> list[st
             + ", ".join(problem.columns),
         )
     return list(problem.columns)
-
-
-def _top(problem: Problem) -> int:
-    """The upper end of the common scale of classes and grades; its lower end is 0."""
-    return problem.num_classes - 1 if len(problem.columns) == 1 else 1
-
-
-def _off_scale(problem: Problem, found: Predictions, path: Path) -> list[str]:
-    """What lies beyond the common scale: the range, and the first row; nothing where all is well.
-
-    Scores that are no numbers are refused elsewhere.
-    """
-    if not problem.task.has_classes:
-        return []
-    top = _top(problem)
-    beyond = (found.scores < -_ROUNDING) | (found.scores > top + _ROUNDING)
-    rows = np.flatnonzero(beyond.any(axis=1))
-    if not len(rows):
-        return []
-    low, high = float(np.nanmin(found.scores)), float(np.nanmax(found.scores))
-    what = "grades counted from 0" if len(problem.columns) == 1 else "probabilities"
-    return [
-        f"{path}: found scores in [{low:g}, {high:g}], wanted {what} in [0, {top}]: "
-        f"{len(rows)} of {len(found)} rows are beyond, such as {found.ids[rows[0]]}"
-    ]
-
-
-def _clipped(problem: Problem, found: Predictions, path: Path, notes: list[str]) -> Predictions:
-    """The scores with the rounding beyond the ends of the common scale cut off."""
-    if not problem.task.has_classes or not len(found):
-        return found
-    sums = found.scores.sum(axis=1)
-    is_shared = problem.task.one_of_classes and len(problem.columns) > 1
-    if is_shared and not np.allclose(sums, 1, atol=1e-3):
-        notes.append(
-            f"{path.name}: rows sum to {sums.min():.4g} up to {sums.max():.4g}, not to 1; "
-            "used as they are"
-        )
-    return found.with_scores(np.clip(found.scores, 0, _top(problem)))

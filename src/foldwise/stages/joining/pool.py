@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,8 +13,10 @@ from foldwise.blending.diversity import Diversity, Make, diversity
 from foldwise.blending.goal import Goal
 from foldwise.blending.ranks import Distribution
 from foldwise.decide.decision import Decision
+from foldwise.errors import RunError
 from foldwise.parts import Spec, name_of, options_of
-from foldwise.stages.joining.members import Chosen, Member
+from foldwise.stages.joining.member import Member
+from foldwise.stages.joining.members import Chosen
 from foldwise.stages.joining.scorer import Scorer
 from foldwise.tasks.problem import Problem
 
@@ -49,20 +51,27 @@ def pool_of(problem: Problem, chosen: Chosen, *, takes_votes: bool) -> Pool:
         problem: what they answer.
         chosen: the members.
         takes_votes: the blend is one of decided answers.
+
+    Raises:
+        RunError: a blend of scores has members whose scores are behind a step that the blend's
+            decision would take again.
     """
     held = chosen.members[0].held
     decision = problem.default_decision()
     families = tuple(_family(member) for member in chosen.members)
-    own = [member.held.decision for member in chosen.members]
-    parts = [
-        [member.held.scores for member in chosen.members],
-        [member.test for member in chosen.members],
-    ]
     if not takes_votes:
-        oof, test = (Members(np.stack(part), families=families) for part in parts)
-        return Pool(chosen, Scorer(held, decision), oof, test)
-    oof, test = (_decided(part, own, families) for part in parts)
-    return Pool(chosen, Scorer(held, Decision(decision.steps[-1:])), oof, test)
+        _refuse_decided(chosen.members, decision)
+    make = _decided if takes_votes else _plain
+    oof = make(chosen.members, [member.held.scores for member in chosen.members])
+    test = make(chosen.members, [member.test for member in chosen.members])
+    stand_ins: dict[int, dict[int, Members]] = {}
+    for place, member in enumerate(chosen.members):
+        for fold, scores in member.without.items():
+            stand_ins.setdefault(fold, {})[place] = make([member], [scores])
+    if takes_votes:
+        decision = Decision(decision.steps[-1:])
+    oof = replace(oof, families=families, stand_ins=stand_ins)
+    return Pool(chosen, Scorer(held, decision), oof, replace(test, families=families))
 
 
 def takes_any_scale(problem: Problem, method: Spec) -> bool:
@@ -110,14 +119,31 @@ def _make(member: Member) -> Make | None:
     return None if formulation is None or backbone is None else Make(formulation, backbone)
 
 
-def _decided(
-    scores: Sequence[np.ndarray], decisions: Sequence[Decision], families: tuple[str, ...]
-) -> Members:
-    pairs = list(zip(decisions, scores, strict=True))
+def _refuse_decided(members: Sequence[Member], decision: Decision) -> None:
+    steps = ", ".join(step.name for step in decision.steps[:-1])
+    problems = [
+        f"{member.name}: {steps} is in its votes already, and the blend would apply it again"
+        for member in members
+        if member.held.decision != decision
+    ]
+    if problems:
+        raise RunError(
+            *problems,
+            remedy="blend by votes (label_average, voting, group_voting), or blend the members "
+            "of that blend instead of it",
+        )
+
+
+def _plain(members: Sequence[Member], scores: Sequence[np.ndarray]) -> Members:
+    return Members(np.stack(scores))
+
+
+def _decided(members: Sequence[Member], scores: Sequence[np.ndarray]) -> Members:
+    """Scores and votes by each member's own decision."""
+    pairs = [(member.held.decision, part) for member, part in zip(members, scores, strict=True)]
     return Members(
         np.stack([decision.scores(part) for decision, part in pairs]),
         np.stack([votes(decision.answers(part), part.shape[1]) for decision, part in pairs]),
-        families,
     )
 
 

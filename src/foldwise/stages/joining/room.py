@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from foldwise.config.competition import Competition
 from foldwise.config.loading import from_values
 from foldwise.config.plan import Plan
 from foldwise.config.writing import write_yaml
+from foldwise.data.fold_groups import merge_groups
 from foldwise.data.folds_file import write_folds
 from foldwise.errors import DataError
 from foldwise.parts import Spec
@@ -23,10 +24,20 @@ from foldwise.predictions import Predictions
 from foldwise.publish import publish_json
 from foldwise.rundir import Home, RunDir
 from foldwise.samples import Samples
+from foldwise.stages.joining.scale import ONTO_SCALE, clipped, off_scale
+from foldwise.stages.joining.score_frames import (
+    predictions_of,
+    refuse_missing,
+    refuse_repeated,
+    says_folds,
+    whole_numbers,
+)
 from foldwise.tables import write_csv
 from foldwise.tasks import TASKS
 from foldwise.tasks.labels import natural_order
 from foldwise.tasks.problem import Problem, open_problem
+
+_NAME = "the truth"
 
 
 @dataclass(frozen=True)
@@ -39,8 +50,10 @@ class Truth:
         metric: name, or a mapping with `name` and options.
         task: `multiclass`, `multilabel`, `ordinal` or `regression`.
         id: column that names a sample.
-        fold: column with the fold each row was held out in.
-        group: column whose rows belong together; None: every row alone.
+        fold: column with the fold each row was held out in. Tables of scores say theirs in a
+            column `fold`, and it must be the same.
+        group: column of what must not be split over folds, such as a patient; rows without one
+            stand alone; None: every row does.
         classes: class names or grades in order; empty: those that occur, in natural order.
     """
 
@@ -68,7 +81,8 @@ def make_room(folder: Path, truth: Truth, test_ids: Sequence[str] = ()) -> Probl
         test_ids: ids of rows to be answered, in any order.
 
     Raises:
-        DataError: columns are missing, ids repeat, or folds are no whole numbers.
+        DataError: columns are missing, ids repeat, folds are no whole numbers, or a group has
+            rows in several folds.
         ConfigError: unknown task or metric.
     """
     frame = _checked(truth)
@@ -92,15 +106,18 @@ def make_room(folder: Path, truth: Truth, test_ids: Sequence[str] = ()) -> Probl
     write_yaml(home.competition, from_values(values, Competition, source="the truth"))
     write_yaml(home.plan, Plan(recipes={"none": {}}))
     samples_file.write(home.samples, Samples(_samples(frame, truth, test_ids)))
-    write_folds(home.folds, frame[truth.id], frame[truth.fold].astype(int))
+    write_folds(home.folds, frame[truth.id], frame[truth.fold])
     if truth.group:
-        groups = pd.DataFrame({"id": frame[truth.id], "group": frame[truth.group].astype(str)})
-        write_csv(home.groups, groups)
+        numbers = merge_groups(frame[truth.group].to_numpy()).astype(str)
+        write_csv(home.groups, pd.DataFrame({"id": frame[truth.id], "group": numbers}))
     return open_problem(home)
 
 
 def put_run(problem: Problem, name: str, oof: pd.DataFrame, test: pd.DataFrame | None) -> RunDir:
     """Write score tables as a run.
+
+    Its record says whether the table had folds: without them nobody says that its rows were held
+    out, and the score is marked optimistic.
 
     Args:
         problem: of `make_room`.
@@ -109,37 +126,65 @@ def put_run(problem: Problem, name: str, oof: pd.DataFrame, test: pd.DataFrame |
         test: the same for the rows to be answered; None: there are none.
 
     Raises:
-        DataError: columns are missing or ids repeat.
+        DataError: columns are missing, ids repeat, cells are no numbers, or class scores lie
+            beyond [0, 1].
         RunError: the name cannot be that of a run.
     """
     run = problem.home.new_run(name)
-    predictions_file.write(run.oof, _predictions(problem, f"{name} (out-of-fold)", oof))
+    has_folds = says_folds(oof)
     rows = oof.iloc[:0] if test is None else test
-    predictions_file.write(run.test, _predictions(problem, f"{name} (test)", rows, has_folds=False))
-    publish_json(run.record, {"kind": "outside", "commit": None})
+    parts = {
+        what: predictions_of(problem, frame, name=what, has_folds=takes_folds)
+        for what, frame, takes_folds in (
+            (f"{name} (out-of-fold)", oof, has_folds),
+            (f"{name} (test)", rows, False),
+        )
+    }
+    off = [line for what, part in parts.items() for line in off_scale(problem, part, name=what)]
+    if off:
+        raise DataError(*off, remedy=ONTO_SCALE)
+    notes: list[str] = []
+    held, answers = (clipped(problem, part, notes, name=what) for what, part in parts.items())
+    predictions_file.write(run.oof, held if has_folds else _in_folds(problem, held))
+    predictions_file.write(run.test, answers)
+    record = {"kind": "outside", "commit": None, "has_folds": has_folds, "notes": notes}
+    publish_json(run.record, record)
     return run
 
 
+def _in_folds(problem: Problem, found: Predictions) -> Predictions:
+    """The same with the folds of the truth; -1 for ids that it has not."""
+    fold_of = dict(zip(problem.train.ids, problem.folds.tolist(), strict=True))
+    return replace(found, folds=np.array([fold_of.get(row, -1) for row in found.ids], np.int64))
+
+
 def _checked(truth: Truth) -> pd.DataFrame:
-    wanted = [truth.id, *truth.targets, truth.fold, *([truth.group] if truth.group else [])]
-    missing = [name for name in wanted if name not in truth.frame.columns]
-    if missing:
-        raise DataError(
-            f"the truth has no column {', '.join(map(repr, missing))}",
-            remedy=f"it has {', '.join(map(repr, truth.frame.columns))}",
-        )
+    """The truth in order of ids, these as text, folds as whole numbers, groups as text or ""."""
+    group = [truth.group] if truth.group else []
+    refuse_missing(truth.frame, [truth.id, *truth.targets, truth.fold, *group], name=_NAME)
     frame = truth.frame.assign(**{truth.id: truth.frame[truth.id].astype(str)})
-    repeated = frame[truth.id][frame[truth.id].duplicated()]
-    if len(repeated):
-        raise DataError(f"the truth: {len(repeated)} ids repeat, such as {repeated.iloc[0]}")
-    folds = pd.to_numeric(frame[truth.fold], errors="coerce")
-    bad = np.flatnonzero(~(folds >= 0) | (folds % 1 != 0))
-    if len(bad):
-        raise DataError(
-            f"the truth: column {truth.fold!r} of row {bad[0]} holds "
-            f"{frame[truth.fold].iloc[bad[0]]!r}, wanted a whole number from 0"
-        )
+    refuse_repeated(frame, truth.id, name=_NAME)
+    folds = whole_numbers(frame, truth.fold, name=_NAME, id_column=truth.id)
+    frame = frame.assign(**{truth.fold: folds})
+    for column in group:
+        cells = frame[column].astype(object)
+        frame = frame.assign(**{column: cells.where(cells.notna(), "").astype(str)})
+        _refuse_torn(frame, column, truth.fold)
     return frame.sort_values(truth.id, ignore_index=True)
+
+
+def _refuse_torn(frame: pd.DataFrame, group: str, fold: str) -> None:
+    """Name a group whose rows were held out in several folds."""
+    folds = frame[frame[group] != ""].groupby(group, sort=False)[fold].unique()
+    torn = folds[folds.str.len() > 1]
+    if len(torn):
+        shown = ", ".join(map(str, sorted(torn.iloc[0])))
+        raise DataError(
+            f"{_NAME}: {len(torn)} groups of column {group!r} have rows in several folds, such as "
+            f"{torn.index[0]} in folds {shown}",
+            remedy="its scores are by models that have seen part of the group: train on folds "
+            "that keep groups whole, or leave the group out",
+        )
 
 
 def _classes(frame: pd.DataFrame, truth: Truth) -> list[str]:
@@ -169,41 +214,3 @@ def _samples(frame: pd.DataFrame, truth: Truth, test_ids: Sequence[str]) -> pd.D
     for column in [*truth.targets, *([truth.group] if truth.group else [])]:
         rows[f"cell:{column}"] = [*frame[column].astype(str), *[""] * len(test)]
     return rows
-
-
-def _predictions(
-    problem: Problem, name: str, frame: pd.DataFrame, *, has_folds: bool = True
-) -> Predictions:
-    id_column = problem.competition.columns.id
-    columns = list(problem.columns)
-    target = problem.competition.columns.target[0]
-    if len(columns) == 1 and columns[0] not in frame.columns and target in frame.columns:
-        columns = [target]
-    missing = [column for column in [id_column, *columns] if column not in frame.columns]
-    if missing:
-        raise DataError(
-            f"{name}: no column {', '.join(map(repr, missing))}",
-            remedy=f"it has {', '.join(map(repr, frame.columns))}",
-        )
-    folds = None
-    if has_folds and "fold" in frame.columns:
-        folds = frame["fold"].to_numpy(dtype=np.int64)
-    elif has_folds:
-        fold_of = dict(zip(problem.train.ids, problem.folds.tolist(), strict=True))
-        folds = np.array([fold_of.get(str(row), -1) for row in frame[id_column]], dtype=np.int64)
-    return Predictions(
-        np.array([str(row) for row in frame[id_column]], dtype=object),
-        frame[columns].to_numpy(dtype=np.float64),
-        problem.columns,
-        folds=folds,
-    )
-
-
-def frame_of(found: Predictions) -> pd.DataFrame:
-    """Predictions as a table: `id`, a column per score, and the fold where there is one."""
-    values: Mapping[str, np.ndarray] = {
-        "id": found.ids,
-        **{column: found.scores[:, c] for c, column in enumerate(found.columns)},
-        **({} if found.folds is None else {"fold": found.folds}),
-    }
-    return pd.DataFrame(values)

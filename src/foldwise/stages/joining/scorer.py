@@ -60,19 +60,23 @@ class Scorer:
 
     def goal(self) -> Goal:
         """What a blend of all rows is fitted to reach, with what is known of the metric."""
-        goal = Goal(self.held.target, self, weight=self.held.weight)
-        spec = self.held.problem.competition.metric
-        if name_of(spec) not in METRICS or options_of(spec):
-            return goal
         *before, last = self.decision.steps
-        answer, factors = _answer(last), None
-        if before:
-            factors = _factors(before)
-            if factors is None:
-                return goal
-        if self.held.problem.metric.takes == "answers" and answer is None:
-            return goal
-        return replace(goal, metric=name_of(spec), answer=answer, factors=factors)
+        answer, factors = _answer(last), _factors(before)
+        spec, takes = self.held.problem.competition.metric, self.held.problem.metric.takes
+        is_known = (
+            name_of(spec) in METRICS
+            and not options_of(spec)
+            and (factors is not None or not before)
+            and (answer is not None or takes == "scores")
+        )
+        return Goal(
+            self.held.target,
+            self,
+            metric=name_of(spec) if is_known else "",
+            weight=self.held.weight,
+            answer=answer,
+            factors=factors,
+        )
 
     def _with(self, scores: np.ndarray, rows: np.ndarray | None) -> HeldOut:
         at = slice(None) if rows is None else rows
@@ -93,9 +97,11 @@ def _answer(step: Step) -> Answer | None:
 
 
 def _factors(steps: Sequence[Step]) -> np.ndarray | None:
-    """What columns are multiplied with by the only score step; None: it does something else."""
+    """What columns are multiplied with by the only score step; None: no step, or another kind."""
+    if len(steps) != 1:
+        return None
     only = steps[0]
-    if len(steps) > 1 or only.name != "prior_shift" or not only.options.get("exclusive", True):
+    if only.name != "prior_shift" or not only.options.get("exclusive", True):
         return None
     factors: np.ndarray = np.divide(only.options["test"], only.options["train"])
     return factors

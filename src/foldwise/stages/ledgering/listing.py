@@ -4,45 +4,55 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
 from foldwise.choosing.trust import Trust, trust
 from foldwise.stages.ledgering.row import Row
 
-_LEFT = ("time (UTC)", "run", "cv (how got)")
+_GAP = 2
+_LEFT = ("time (UTC)", "run", "cv (how got)", "comment")
+_NAMES = ("run", "comment")
+_NEEDED = ("no", "time (UTC)", "run", "cv (how got)", "public")
 
 
-def ledger_table(rows: Sequence[Row], metric: str, *, higher_is_better: bool) -> Table:
+def ledger_table(rows: Sequence[Row], metric: str, *, higher_is_better: bool, room: int) -> Table:
     """A line per submission; the gap is what cv promised more than the public leaderboard showed.
+
+    Where there is too little room, lines break between words; only names and comments may be
+    folded inside a word. Nothing is cut off, and columns that nobody filled are not shown.
 
     Args:
         rows: the ledger.
         metric: the competition's, by name; scores of another one are marked with its name.
         higher_is_better: of the metric.
+        room: columns of the terminal.
     """
-    table = Table()
-    for column in ("no", "time (UTC)", "run", "cv (how got)", "public", "private", "gap"):
-        is_left = column in _LEFT
-        # A narrow terminal breaks lines between words, and cuts nothing off.
-        width = 10 if column == "time (UTC)" else None
+    every = {
+        "no": [str(row.number) for row in rows],
+        "time (UTC)": [(row.time or "").replace("T", " ")[:16] for row in rows],
+        "run": [row.run for row in rows],
+        "cv (how got)": [_marked(row, metric) + _cv(row) for row in rows],
+        "public": [_score(row.public) or _failure(row) for row in rows],
+        "private": [_score(row.private) for row in rows],
+        "gap": [_gap(row, higher_is_better) for row in rows],
+        "comment": [row.comment for row in rows],
+    }
+    shown = {name: cells for name, cells in every.items() if name in _NEEDED or any(cells)}
+    widest = [max(map(cell_len, (name, *cells))) for name, cells in shown.items()]
+    is_narrow = sum(widest) + _GAP * len(shown) > room
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, _GAP - 1, 0, 0))
+    for name, cells in shown.items():
         table.add_column(
-            column, justify="left" if is_left else "right", overflow="fold", min_width=width
+            name,
+            justify="left" if name in _LEFT else "right",
+            overflow="fold",
+            width=_longest_word(name, cells) if is_narrow and name not in _NAMES else None,
         )
-    table.add_column("comment", overflow="fold")
-    for row in rows:
-        other = "" if is_of(row, metric) else f"[{row.metric}] "
-        cells = (
-            str(row.number),
-            (row.time or "").replace("T", " ")[:16],
-            row.run,
-            other + _cv(row),
-            _score(row.public) or _failure(row),
-            _score(row.private),
-            _gap(row, higher_is_better),
-            row.comment,
-        )
-        table.add_row(*map(Text, cells))
+    for line in zip(*shown.values(), strict=True):
+        table.add_row(*map(Text, line))
     return table
 
 
@@ -104,6 +114,14 @@ def row_line(row: Row) -> str:
 def is_of(row: Row, metric: str) -> bool:
     """Whether the row's scores are of this metric."""
     return row.metric in (None, metric)
+
+
+def _longest_word(name: str, cells: Sequence[str]) -> int:
+    return max(cell_len(word) for text in (name, *cells) for word in text.split())
+
+
+def _marked(row: Row, metric: str) -> str:
+    return "" if is_of(row, metric) else f"[{row.metric}] "
 
 
 def _cv(row: Row) -> str:

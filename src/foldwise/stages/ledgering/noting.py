@@ -79,22 +79,37 @@ def found_row(rows: list[Row], which: str) -> Row:
     return found[-1]
 
 
-def new_row(home: Home, rows: list[Row], given: Row) -> Row:
-    """A row to be added, or the one that says the same already."""
+def same_row(rows: list[Row], given: Row) -> Row | None:
+    """The last row that says the same already, but for its comment; None: it is a new one.
+
+    Equal scores with another time are another upload. A row without a time may get one.
+    """
     said = (given.run, given.cv, given.public, given.private)
     same = [row for row in rows if (row.run, row.cv, row.public, row.private) == said]
-    if same:
-        return same[-1]
-    return replace(given, time=given.uploaded or now(), commit=commit_of(home.path))
+    if given.uploaded is not None:
+        timed = [row for row in same if row.uploaded == given.uploaded]
+        same = timed or [row for row in same if row.uploaded is None]
+    return same[-1] if same else None
 
 
-def noted_row(row: Row, given: Row, *, replace_scores: bool) -> Row:
-    """The row with the given scores.
+def noted_row(home: Home, known: Row | None, given: Row, *, replace_scores: bool) -> Row:
+    """The known row with what is given, or a new one.
+
+    A comment and a time take the place of those before.
 
     Raises:
         RunError: scores are known to be others, and are not to be replaced.
     """
-    differing = contradictions(row, given)
+    if given.public is not None and (known is None or known.public is None):
+        given = replace(given, uploaded=given.uploaded or now())
+    if known is None:
+        return replace(given, time=given.uploaded or now(), commit=commit_of(home.path))
+    differing = contradictions(known, given)
     if differing and not replace_scores:
         raise RunError(*differing, remedy="take the new score with --replace")
-    return overwritten(filled(row, given), given)
+    row = overwritten(filled(known, given), given)
+    return replace(
+        row,
+        uploaded=given.uploaded or row.uploaded,
+        comment=given.comment or row.comment,
+    )

@@ -73,8 +73,13 @@ def write_scores(path: Path, rows: Sequence[Row]) -> None:
     Text that a spreadsheet would run as a formula has an apostrophe before it.
 
     Raises:
-        DataError: the file cannot be written so.
+        DataError: the file cannot be written so, or something else is there by that name.
     """
+    if path.exists() and not _is_export(path):
+        raise DataError(
+            f"{path}: found something that is no export of the ledger, and it is not overwritten",
+            remedy="give --csv another name, or move it away",
+        )
     cells = [[_shown(getattr(row, name)) for name in _EXPORTED] for row in rows]
     write_csv(path, pd.DataFrame(cells, columns=pd.Index(_EXPORTED), dtype=object))
 
@@ -122,6 +127,15 @@ def range_words(metric: Metric) -> str:
         *([f"at most {metric.highest:g}"] if np.isfinite(metric.highest) else []),
     ]
     return f"{' and '.join(['a finite number', *ends])} ({metric.label})"
+
+
+def _is_export(path: Path) -> bool:
+    """Whether a file's first line is the header that `write_scores` writes."""
+    if not path.is_file():
+        return False
+    header = ",".join(_EXPORTED).encode()
+    with path.open("rb") as file:
+        return file.read(len(header) + 2).splitlines()[:1] == [header]
 
 
 def _recognised(table: Table) -> tuple[dict[str, str], list[str]]:

@@ -73,24 +73,44 @@ def read_decided(problem: Problem, run: RunDir) -> HeldOut:
     return replace(fixed, decision=Decision.from_json(stored), by_fold=folds or None)
 
 
+def scores_without(run: RunDir, held: HeldOut, fold: int) -> np.ndarray:
+    """(n, C) a blend's scores of all rows but a fold's, by the blend fitted without that fold.
+
+    Args:
+        run: a blend that has the fold's `RunDir.without`.
+        held: its out-of-fold rows.
+        fold: whose rows, and targets, are left out.
+
+    Raises:
+        DataError: the file is damaged, or lacks rows or columns.
+    """
+    name = f"{held.name} (without fold {fold})"
+    columns = held.problem.columns
+    found = ordered_columns(predictions_file.read(run.without(fold)), columns, name=name)
+    return found.align(held.problem.train.ids[held.rows[held.folds != fold]], name=name).scores
+
+
 def decision_facts(run: RunDir) -> dict[str, Any]:
     """What `decision.json` says of the choice, for `scores.json`.
 
     Returns:
         `asked`, `kind`, `reason`, `gain`, `steps`; `folds`: the kind chosen for each fold;
-        `naive_score`: of the final decision on the rows it was fitted to, None if it is fixed.
+        `naive_score`: of the final decision on the rows it was fitted to; None if it is fixed, or
+        if a blend's weights were fitted as well.
     """
     stored = read_json(run.decision)
     return {**stored["choice"], "steps": stored["steps"]}
 
 
-def choose(fixed: HeldOut, without: Without, asked: str) -> Choice:
+def choose(fixed: HeldOut, without: Without, asked: str, *, fewest_folds: int = 2) -> Choice:
     """The decision for rows that are not among these.
 
     Args:
         fixed: out-of-fold scores with the fixed decision.
         without: the same rows but one fold's, from scores the fold had no part in.
         asked: `auto`, `fixed`, `fitted` or `shares`.
+        fewest_folds: with fewer, `auto` is fixed; 3 where the choice itself is cross-fitted, since
+            it is made without each fold on at least two.
 
     Raises:
         ConfigError: fitted decisions are asked for, and the metric has no exact fit.
@@ -98,8 +118,10 @@ def choose(fixed: HeldOut, without: Without, asked: str) -> Choice:
     problem = fixed.problem
     if asked == "fixed":
         return Choice(fixed.decision, "fixed", "the formulation's fixed decision, as asked for")
-    if problem.metric.takes == "scores" or problem.competition.submission.gives == "scores":
+    if problem.competition.submission.gives == "scores":
         return Choice(fixed.decision, "fixed", "nothing is decided: scores are asked for")
+    if problem.metric.takes == "scores" and asked == "auto":
+        return Choice(fixed.decision, "fixed", "the metric reads scores, whatever is decided")
     method: Literal["exact", "shares"] = "shares" if asked == "shares" else "exact"
     try:
         fitted = _fitted(fixed, method)
@@ -111,14 +133,15 @@ def choose(fixed: HeldOut, without: Without, asked: str) -> Choice:
         return Choice(fixed.decision, "fixed", str(error))
     if asked != "auto":
         return Choice(fitted, "shares" if asked == "shares" else "fitted", "as asked for")
-    return _winner(fixed, without, fitted)
+    return _winner(fixed, without, fitted, fewest_folds)
 
 
-def _winner(fixed: HeldOut, without: Without, fitted: Decision) -> Choice:
+def _winner(fixed: HeldOut, without: Without, fitted: Decision, fewest_folds: int) -> Choice:
     """The fitted decision if it wins on folds it was not fitted to, else the fixed one."""
     folds = np.unique(fixed.folds).tolist()
-    if len(folds) < 2:
-        return Choice(fixed.decision, "fixed", "one fold is too few to cross-fit another decision")
+    if len(folds) < fewest_folds:
+        few = "1 fold is" if len(folds) == 1 else f"{len(folds)} folds are"
+        return Choice(fixed.decision, "fixed", f"{few} too few to cross-fit the choice of another")
     try:
         others = {fold: _fitted(without(fold), "exact") for fold in folds}
         gain = gain_over(fixed, replace(fixed, by_fold=others))
@@ -172,7 +195,7 @@ def _decided(problem: Problem, run: RunDir, fixed: HeldOut) -> dict[str, Any]:
     def without(fold: int) -> HeldOut:
         return _without(run, fixed, fold)
 
-    final = choose(fixed, without, asked)
+    final = choose(fixed, without, asked, fewest_folds=3)
     folds = np.unique(fixed.folds).tolist()
     by_fold: dict[int, Choice] = {}
     if len(folds) > 1:
@@ -181,7 +204,8 @@ def _decided(problem: Problem, run: RunDir, fixed: HeldOut) -> dict[str, Any]:
             by_fold[fold] = choose(others, _dropping(others), asked)
     is_same = all(choice.decision == final.decision for choice in by_fold.values())
     naive = None
-    if final.kind != "fixed":
+    # Where a blend's weights were fitted, too, these scores are cross-fitted: no naive ones.
+    if final.kind != "fixed" and not run.every_without:
         naive = replace(fixed, decision=final.decision).score(problem.metric)
     return {
         **final.decision.to_json(),
@@ -200,15 +224,11 @@ def _decided(problem: Problem, run: RunDir, fixed: HeldOut) -> dict[str, Any]:
 
 
 def _without(run: RunDir, fixed: HeldOut, fold: int) -> HeldOut:
-    """All rows but a fold's; of a blend as the blend gives them that was fitted without it."""
-    path = run.without(fold)
+    """All rows but a fold's, by what has not seen it."""
     others = fixed.among(fixed.folds != fold)
-    if not path.exists():
+    if not run.without(fold).exists():
         return others
-    name = f"{fixed.name} (without fold {fold})"
-    found = ordered_columns(predictions_file.read(path), fixed.problem.columns, name=name)
-    ids = fixed.problem.train.ids[others.rows]
-    return replace(others, scores=found.align(ids, name=name).scores)
+    return replace(others, scores=scores_without(run, fixed, fold))
 
 
 def _dropping(held: HeldOut) -> Without:

@@ -46,6 +46,9 @@ def how_got(
             "head solved on frozen features" if is_head else "mean of the other folds, no network"
         )
         found = _said("cross-fitted", f"{what}, {said}")
+    elif record["kind"] == "outside" and not record["has_folds"]:
+        unknown = "nobody says which fold a row was held out in (no column fold)"
+        found = _said("optimistic", f"scores from outside, {unknown}, {said}")
     elif record["kind"] == "outside":
         found = _said("cross-fitted", f"scores from outside, held out as their owner says, {said}")
     else:
@@ -54,7 +57,7 @@ def how_got(
         return found
     if found["got"] == "cross-fitted" and not decided["folds"]:
         found["got"] = "naive"
-    # A blend's own naive score is of its fixed decision; this one is naive in both.
+    # A blend's own naive score is of its fixed decision.
     return {**found, "naive": decided["naive_score"]}
 
 
@@ -115,7 +118,9 @@ def _decided(decision: Decision, decided: Mapping[str, Any] | None) -> str:
     if not decided["folds"]:
         return f"decision ({names}) fitted on the rows it is scored on: only one fold"
     chosen = "chosen and fitted" if decided["asked"] == "auto" else "fitted"
-    return f"decision ({names}) {chosen} without the fold it scores"
+    others = [fold for fold, kind in decided["folds"].items() if kind != decided["kind"]]
+    but = f", otherwise than for test in fold {', '.join(others)}" if others else ""
+    return f"decision ({names}) {chosen} without the fold it scores{but}"
 
 
 def _said(got: str, sentence: str) -> dict[str, Any]:

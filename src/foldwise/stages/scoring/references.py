@@ -16,10 +16,11 @@ from foldwise.config.writing import fingerprint
 from foldwise.data.cache import Cache
 from foldwise.data.spec import THUMB
 from foldwise.predictions import Predictions
-from foldwise.rundir import RunDir
+from foldwise.rundir import Home, RunDir
 from foldwise.stages.audit import thumbnails
+from foldwise.stages.scoring.best_of import Best, best_of
 from foldwise.stages.scoring.deciding import read_decided
-from foldwise.stages.scoring.frozen import best_frozen, frozen_runs
+from foldwise.stages.scoring.frozen import frozen_runs
 from foldwise.stages.scoring.held_out import HeldOut, file_hash, held_out
 from foldwise.stages.scoring.intervals import gain_over
 from foldwise.stages.training.unit import data_hash
@@ -40,8 +41,8 @@ class Reference:
     """Something a run has to beat.
 
     Attributes:
-        name: `majority`, `nearest_thumbnail`, `frozen` for the best frozen head, or `one_frozen`
-            for each where there are several.
+        name: `majority`, `nearest_thumbnail`, `frozen` for the best frozen head, `one_frozen` for
+            each where there are several, or `best_member` of a blend.
         label: what it is, for people.
         run: the run it is; None for those that are no single run.
         held: its out-of-fold scores.
@@ -58,7 +59,9 @@ def references(
 ) -> list[Reference]:
     """The references of a run whose out-of-fold scores are `held`; a frozen run has no frozen one.
 
-    Of several frozen heads each is a reference, and last comes the best of them.
+    Of several frozen heads each is a reference, and then the best of them. A blend is compared
+    with its best member, too, both by their own decisions: the gain that a blend's record tells is
+    that of its scores, under the fixed decision.
     """
     found = [
         Reference(name, _LABELS[name], None, held_out(problem, scores, decision, name=name))
@@ -72,18 +75,33 @@ def references(
             for each in frozen
         ]
     if frozen:
-        found.append(_best(held, frozen))
+        best = best_of(held, frozen)
+        several = len(frozen) > 1
+        found.append(
+            _best("frozen", "best head on frozen features", best)
+            if several
+            else Reference(
+                "frozen", f"head on frozen features ({best.held.name})", best.held.name, best.held
+            )
+        )
+    members = [read_decided(problem, place) for place in member_runs(problem.home, record)]
+    if members:
+        found.append(
+            _best("best_member", "best member by its own decision", best_of(held, members))
+        )
     return found
 
 
-def _best(held: HeldOut, frozen: list[HeldOut]) -> Reference:
-    best = best_frozen(held, frozen)
-    names = ", ".join(best.names)
-    if len(frozen) == 1:
-        return Reference("frozen", f"head on frozen features ({names})", names, best.held)
+def member_runs(home: Home, record: dict[str, Any]) -> list[RunDir]:
+    """The runs that a blend is made of; score files are none."""
+    places = [home.run(member["name"]) for member in record.get("members", [])]
+    return [place for place in places if place.record.exists() and place.oof.exists()]
+
+
+def _best(name: str, what: str, best: Best) -> Reference:
     how = "chosen on the other folds" if best.is_cross_fitted else "chosen on these rows"
     run = best.names[0] if len(best.names) == 1 else None
-    return Reference("frozen", f"best head on frozen features, {how} ({names})", run, best.held)
+    return Reference(name, f"{what}, {how} ({', '.join(best.names)})", run, best.held)
 
 
 def compare(held: HeldOut, found: list[Reference]) -> list[dict[str, Any]]:

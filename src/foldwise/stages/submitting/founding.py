@@ -63,7 +63,7 @@ def founding(problem: Problem, name: str, scores: dict[str, Any]) -> Founding:
         # A reference is no model: any finished fold is better founded.
         num_folds=0 if record["kind"] == "reference" else len(scores["present_folds"]),
         is_honest=scores["how"]["got"] == "cross-fitted",
-        rank=_rank(record),
+        rank=_rank(record, scores),
         score=None if score is None else sign * score,
         held=read_decided(problem, run),
     )
@@ -144,13 +144,28 @@ def _candidate(problem: Problem, name: str) -> Founding | None:
         return None  # Rows have changed since: it must be trained again before it can be chosen.
 
 
-def _rank(record: dict[str, Any]) -> int:
+def _rank(record: dict[str, Any], scores: dict[str, Any]) -> int:
     if record["kind"] != "blend":
         return 1
-    verdict = record["gain"]["verdict"]
+    verdict = blend_verdict(record, scores)
     if parts.name_of(record["method"]) == "mean" and verdict != "loss":
         return 0
     return 1 if verdict == "gain" else 2
+
+
+def blend_verdict(record: dict[str, Any], scores: dict[str, Any]) -> str:
+    """A blend's verdict once all runs are decided by their own decisions.
+
+    A plain mean's is that over its best member; another blend must also have won by its scores.
+    """
+    found = [r["verdict"] for r in scores["references"] if r["name"] == "best_member"]
+    by_scores = str(record["gain"]["verdict"])
+    if not found:
+        return by_scores
+    decided = str(found[0])
+    if parts.name_of(record["method"]) == "mean" or "loss" in (decided, by_scores):
+        return decided if by_scores != "loss" else "loss"
+    return "gain" if decided == by_scores == "gain" else "undecided"
 
 
 def _beats(challenger: Founding, standing: Founding) -> tuple[bool, str]:

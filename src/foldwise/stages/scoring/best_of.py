@@ -1,0 +1,84 @@
+"""The best of several runs as far as one can know it without the rows it is scored on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from foldwise.stages.scoring.held_out import HeldOut
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best of several runs.
+
+    Attributes:
+        held: in each fold the scores, and the decision, of the run that is best on the others.
+        names: runs that were taken for some fold, in the order given.
+        is_cross_fitted: whether that could be done; else it is the best on all rows, which looks
+            better than it is.
+    """
+
+    held: HeldOut
+    names: tuple[str, ...]
+    is_cross_fitted: bool
+
+
+def best_of(held: HeldOut, runs: Sequence[HeldOut]) -> Best:
+    """The best run for the rows of another, chosen in each fold on the other folds.
+
+    To be chosen for a fold, each run is decided by the decision that was fitted without it.
+
+    Args:
+        held: whose rows count.
+        runs: at least one; those that lack rows of `held` are passed over if another has all.
+    """
+    whole = [each for each in runs if np.isin(held.rows, each.rows).all()]
+    if len(whole) < 2:
+        only = (whole or runs)[0]
+        return Best(only, (only.name,), is_cross_fitted=True)
+    parts = [each.among(np.isin(each.rows, held.rows)) for each in whole]
+    try:
+        return _cross_fitted(parts)
+    except ValueError:  # One fold alone, or the metric is undefined without one of the folds.
+        pass
+    try:
+        only = parts[_first_best([_score(part) for part in parts])]
+    except ValueError:
+        only = parts[0]
+    return Best(only, (only.name,), is_cross_fitted=False)
+
+
+def _cross_fitted(parts: Sequence[HeldOut]) -> Best:
+    folds = parts[0].folds
+    names = np.unique(folds).tolist()
+    if len(names) < 2:
+        raise ValueError("one fold is too few to choose on the others")
+    chosen = {
+        fold: _first_best(
+            [
+                _score(
+                    replace(part, decision=part.without(fold), by_fold=None).among(folds != fold)
+                )
+                for part in parts
+            ]
+        )
+        for fold in names
+    }
+    scores = parts[0].scores.copy()
+    for fold, k in chosen.items():
+        scores[folds == fold] = parts[k].scores[folds == fold]
+    by_fold = {fold: parts[k].without(fold) for fold, k in chosen.items()}
+    taken = tuple(part.name for k, part in enumerate(parts) if k in chosen.values())
+    return Best(replace(parts[0], scores=scores, by_fold=by_fold), taken, is_cross_fitted=True)
+
+
+def _score(part: HeldOut) -> float:
+    metric = part.problem.metric
+    return part.score(metric) if metric.higher_is_better else -part.score(metric)
+
+
+def _first_best(scores: Sequence[float]) -> int:
+    return int(np.argmax(scores))

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from foldwise.decide import Decision, Step
+from foldwise.stages.blend import blend
+from foldwise.stages.evaluate import evaluate
+from foldwise.stages.scoring.best_of import best_of
+from foldwise.stages.scoring.deciding import read_decided
+from foldwise.stages.submitting.founding import blend_verdict
+from foldwise.tasks.problem import Problem
+
+from ..small_competition import QUIET, make_problem, write_run
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("foldwise.stages.scoring.intervals.RESAMPLES", 60)
+    monkeypatch.setattr("foldwise.stages.scoring.headline.FOLD_DRAWS", 20)
+
+
+def graded(folder: Path) -> Problem:
+    return make_problem(folder, "ordinal", num_train=240, thumbs=False)
+
+
+def test_the_best_is_the_same_in_whatever_order_runs_come(tmp_path: Path) -> None:
+    problem = graded(tmp_path)
+    runs = [
+        read_decided(problem, write_run(problem, name, noise=noise, seed=seed))
+        for seed, (name, noise) in enumerate({"poor": 1.2, "good": 0.4, "fair": 0.8}.items())
+    ]
+    for order in ([0, 1, 2], [2, 1, 0], [1, 0, 2]):
+        best = best_of(runs[0], [runs[k] for k in order])
+        assert best.names == ("good",)
+        assert best.is_cross_fitted
+        np.testing.assert_array_equal(best.held.answers, runs[1].answers)
+
+
+def test_each_run_is_chosen_and_decided_by_its_own_decision(tmp_path: Path) -> None:
+    problem = graded(tmp_path)
+    sharp = read_decided(problem, write_run(problem, "sharp", noise=0.7))
+    plain = read_decided(problem, write_run(problem, "plain", noise=0.3, seed=1))
+    own = Decision((Step("cuts", {"values": [2.5, 3.5, 4.5, 5.5]}, fitted=True),))
+    moved = replace(plain, scores=plain.scores + 2, decision=own, by_fold=None)
+    best = best_of(sharp, [sharp, moved])
+    assert best.names == ("plain",)
+    np.testing.assert_array_equal(best.held.answers, plain.answers)
+
+
+def test_nothing_of_a_fold_chooses_its_run(tmp_path: Path) -> None:
+    problem = graded(tmp_path)
+    a, b = (
+        read_decided(problem, write_run(problem, name, noise=0.5, seed=seed))
+        for seed, name in enumerate("ab")
+    )
+    before = best_of(a, [a, b])
+    target = problem.target.copy()
+    target[a.folds == 1] = 4 - target[a.folds == 1]
+    vars(problem)["target"] = target
+    after = best_of(a, [a, b])
+    inside = a.folds == 1
+    np.testing.assert_array_equal(after.held.scores[inside], before.held.scores[inside])
+
+
+def test_one_fold_gives_the_best_on_its_own_rows_and_says_so(tmp_path: Path) -> None:
+    problem = graded(tmp_path)
+    a, b = (
+        read_decided(problem, write_run(problem, name, noise=noise, folds=(0,)))
+        for name, noise in (("a", 1.0), ("b", 0.3))
+    )
+    best = best_of(a, [a, b])
+    assert (best.names, best.is_cross_fitted) == (("b",), False)
+
+
+def test_a_blend_is_compared_with_its_best_member_as_both_are_submitted(tmp_path: Path) -> None:
+    problem = graded(tmp_path)
+    for seed, name in enumerate("ab"):
+        write_run(problem, name, noise=0.8, seed=seed)
+    record = blend(problem.home, "mix", members=["a", "b"], problem=problem, display=QUIET)
+    scores = evaluate(problem.home, "mix", problem=problem, display=QUIET)
+    (found,) = [r for r in scores["references"] if r["name"] == "best_member"]
+    assert found["label"].startswith("best member by its own decision, chosen on the other folds")
+    assert found["verdict"] == "gain"
+    assert blend_verdict(record, scores) == "gain"
+    found["verdict"] = "loss"
+    assert blend_verdict(record, scores) == "loss"
