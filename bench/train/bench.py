@@ -2,8 +2,10 @@
 
 Same network and first weights, same batches in the same order, same optimiser, rates and
 precision (fp32), one compute thread. The plain loop finds its images normalised as float32 in
-memory; foldwise reads them from the prepared cache and keeps its books (keyed draws, finite
-losses, events). Each image is counted once an epoch.
+memory, and is timed in both layouts; foldwise takes the layout that its short trial decides for,
+reads images from the prepared cache and keeps its books (keyed draws, finite losses, events).
+The process keeps freed memory, as a unit's does, which the plain loop gains from too. Each image
+is counted once an epoch.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import measure
@@ -23,9 +26,12 @@ from torch import nn
 
 from foldwise import seeding
 from foldwise.data.batches import epoch_order, eval_batches, num_steps
+from foldwise.device import keep_freed_memory
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.fit import EpochEnd, fit
 from foldwise.engine.fitting import fit_plan, fit_state, image_batches
+from foldwise.engine.layout import faster_layout, layout_seconds
+from foldwise.models.network import Layout, Network
 from foldwise.optim.schedule import rates
 from foldwise.rundir import Home
 from foldwise.stages.display import Display
@@ -52,9 +58,10 @@ model: {{name: {name}}}
 input: {{size: {size}, zoom: 1.0}}
 train: {{epochs: {epochs}, batch: {batch}, lr: 1e-3, optimizer: adamw, precision: fp32}}
 """
-#: Network → images, input side, batch, epochs: some seconds of each, so that noise averages out.
-NETWORKS = {"small_cnn": (256, 32, 32, 6), "resnet18": (64, 64, 32, 4)}
-ROUNDS = 7
+#: Network → images, input side, batch, epochs: rounds are short and many, since the machine's
+#: slow spells last some seconds, and a round's cases are compared with each other.
+NETWORKS = {"small_cnn": (256, 32, 32, 2), "resnet18": (64, 64, 32, 2)}
+ROUNDS = 21
 
 
 def make_competition(folder: Path) -> None:
@@ -92,7 +99,9 @@ class Work:
         if augmented:
             recipe = assembly.recipe.model_copy(update={"augment": ("crop", "hflip")})
             assembly = Assembly(assembly.problem, recipe)
-        state = fit_state(assembly, self.network(), CPU)
+        network = self.network()
+        network.set_layout(self.layout)
+        state = fit_state(assembly, network, CPU)
         plan = fit_plan(
             assembly,
             self.rows,
@@ -135,7 +144,14 @@ class Work:
                 total, step = total + loss.item() * len(part), step + 1
         return total / len(target)
 
-    def network(self) -> nn.Module:
+    @cached_property
+    def layout(self) -> Layout:
+        """The faster one in the trial, as `stages/training/layout.py` decides."""
+        source = self.assembly.source(self.assembly.problem.train.take(self.rows))
+        batch = next(eval_batches(source, batch=self.assembly.recipe.train.batch, workers=0))
+        return faster_layout(layout_seconds(self.network(), batch.images, device=CPU))
+
+    def network(self) -> Network:
         torch.manual_seed(0)
         return copy.deepcopy(self.assembly.network())
 
@@ -145,8 +161,11 @@ class Work:
         return self.network().normalize(images), self.assembly.encoded(self.rows)
 
 
-def make_cases(problem: Problem, name: str) -> dict[str, Callable[[], float]]:
-    work = Work(Assembly(problem, load_recipe(problem.home, name)), np.arange(NETWORKS[name][0]))
+def make_work(problem: Problem, name: str) -> Work:
+    return Work(Assembly(problem, load_recipe(problem.home, name)), np.arange(NETWORKS[name][0]))
+
+
+def make_cases(work: Work, name: str) -> dict[str, Callable[[], float]]:
     images, target = work.tensors()
     first, last = images.contiguous(), images.contiguous(memory_format=torch.channels_last)
     return {
@@ -159,9 +178,10 @@ def make_cases(problem: Problem, name: str) -> dict[str, Callable[[], float]]:
 
 def main() -> int:
     torch.set_num_threads(1)
+    keep_freed_memory()
     if sys.argv[1:2] == ["--case"]:
-        name = sys.argv[2]
-        case = make_cases(open_problem(Home(Path(sys.argv[3]))), name.split(",")[0])[name]
+        name, problem = sys.argv[2].split(",")[0], open_problem(Home(Path(sys.argv[3])))
+        case = make_cases(make_work(problem, name), name)[sys.argv[2]]
         measure.ready()
         case()
         return 0
@@ -174,7 +194,9 @@ def main() -> int:
         make_competition(Path(folder))
         problem = open_problem(Home(Path(folder)))
         for name, (num, _, _, epochs) in NETWORKS.items():
-            cases = make_cases(problem, name)
+            work = make_work(problem, name)
+            print(f"{name}: its trial decides for {work.layout}")
+            cases = make_cases(work, name)
             times, losses = measure.interleaved(cases, rounds=ROUNDS)
             measured = [name for name in cases if name.endswith(("last", "foldwise"))]
             memory = {c: measure.peak_memory(__file__, c, Path(folder)) for c in measured}

@@ -73,6 +73,10 @@ class Home:
         """Prepared images and features; shared and deletable."""
         return self.path / "cache"
 
+    def layout_trial(self, key: str) -> Path:
+        """Seconds of a network's step in two layouts, and the one that was decided for."""
+        return self.cache / "trials" / f"layout-{key}.json"
+
     @property
     def runs(self) -> Path:
         """One folder per run."""

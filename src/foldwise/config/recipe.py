@@ -106,6 +106,13 @@ class TrainConfig(Section):
         Literal["auto", "fp32", "bf16", "fp16"],
         Field(description="auto: bf16 on a GPU that has it, else fp32."),
     ] = "auto"
+    layout: Annotated[
+        Literal["auto", "channels_last", "channels_first"],
+        Field(
+            description="How images and weights lie in memory; auto: the faster one in a short "
+            "trial, which is kept in the cache and recorded in the unit."
+        ),
+    ] = "auto"
     ema: Annotated[
         float | None, Field(gt=0, lt=1, description="Decay of the moving average of weights.")
     ] = None

@@ -33,7 +33,10 @@ def fit_state(assembly: Assembly, module: nn.Module, device: torch.device) -> Fi
     precision = _PRECISION[autocast_dtype(train.precision, device)]
     accelerator = Accelerator(mixed_precision=precision, cpu=device.type == "cpu")
     module.to(device)
-    prepared, optimizer = accelerator.prepare(module, assembly.optimizer(module))
+    plain = assembly.optimizer(module)
+    prepared, wrapped = accelerator.prepare(module, plain)
+    # The wrapper looks for other packages at every step; only a scaler of gradients needs it.
+    optimizer = plain if accelerator.scaler is None else wrapped
     return FitState(
         accelerator.unwrap_model(prepared),
         optimizer,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,11 @@ from foldwise.errors import ConfigError
 from foldwise.models.building import Order, build_own, build_timm
 from foldwise.models.small import NETWORKS
 from foldwise.models.weights import Weights
+
+#: How images and weights lie in memory: channel by channel, or pixel by pixel.
+Layout = Literal["channels_first", "channels_last"]
+
+_FORMATS = {"channels_first": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
 class Network(nn.Module):
@@ -34,12 +39,14 @@ class Network(nn.Module):
         mean: (C,) float buffer.
         std: (C,) float buffer.
         offset: (O,) float buffer, or None.
+        layout: how it computes; see `set_layout`.
     """
 
     mean: Tensor
     std: Tensor
     offset: Tensor | None
     head: nn.Linear
+    layout: Layout
 
     def __init__(
         self,
@@ -56,6 +63,7 @@ class Network(nn.Module):
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("std", torch.tensor(std))
         self.register_buffer("offset", offset)
+        self.set_layout("channels_last")
 
     @property
     def has_features(self) -> bool:
@@ -75,7 +83,13 @@ class Network(nn.Module):
     def normalize(self, images: Tensor) -> Tensor:
         """(N, C, H, W) in 0..255, uint8 or float → float32 of mean 0 and spread 1."""
         mean, std = (255.0 * x.view(1, -1, 1, 1) for x in (self.mean, self.std))
-        return (images.to(mean.dtype) - mean) / std
+        found = torch.sub(images, mean).div_(std)
+        return found.contiguous(memory_format=_FORMATS[self.layout])
+
+    def set_layout(self, layout: Layout) -> None:
+        """Lay weights and images out in memory; another one may give other last bits."""
+        self.layout = layout
+        self.to(memory_format=_FORMATS[layout])
 
     def features(self, images: Tensor) -> Tensor:
         """What the head sees.
@@ -151,15 +165,13 @@ def build(
     mean, std = built.statistics
     if weights is not None and weights.mean is not None and weights.std is not None:
         mean, std = weights.mean, weights.std
-    network = Network(
+    return Network(
         built.backbone,
         built.head,
         mean=fit_channels(mean, channels),
         std=fit_channels(std, channels),
         offset=torch.zeros(num_outputs) if with_offset else None,
     )
-    # As the images come: a convolution would else turn its weights round at every pass.
-    return network.to(memory_format=torch.channels_last)
 
 
 def fit_channels(values: tuple[float, ...], channels: int) -> tuple[float, ...]:

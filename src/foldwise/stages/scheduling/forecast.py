@@ -118,14 +118,17 @@ def rates_key(recipe: Recipe, parallel: int | None) -> str:
 def trial(home: str, recipe: str, threads: int, seconds: float) -> dict[str, float]:
     """At most `seconds` of training and a few inference batches; the job behind `measure`."""
     from foldwise.engine.assemble import Assembly
+    from foldwise.stages.training.layout import decide_layout
     from foldwise.stages.training.trial import infer_rate, train_rate
 
+    machine.keep_freed_memory()  # As the units do.
     problem = open_problem(Home(Path(home)))
     resolved = from_values(json.loads(recipe), Recipe, source="recipe")
     started = time.monotonic()
     assembly = Assembly(problem, resolved)
     network = assembly.network()
     start_s = time.monotonic() - started
+    network.set_layout(decide_layout(assembly, network, machine.pick()))
     infer = infer_rate(assembly, network, num_batches=_INFER_BATCHES)
     trains = resolved.freeze == "none" and bool(assembly.stages())
     train = train_rate(assembly, network, seconds=seconds, max_steps=_MAX_STEPS) if trains else 0.0

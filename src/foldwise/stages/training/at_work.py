@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from foldwise import device as machine
 from foldwise.engine.assemble import Assembly, autocast_dtype
 from foldwise.engine.features import features, features_folder
 from foldwise.engine.infer import apply_head, infer
@@ -131,6 +132,7 @@ class UnitWork:
 
 def open_work(unit: Unit, choices: Choices) -> UnitWork:
     """A unit at work, as the choices say; nothing has been removed or recorded yet."""
+    machine.keep_freed_memory()
     torch.set_num_threads(choices.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     assembly = Assembly(unit.problem, unit.recipe)

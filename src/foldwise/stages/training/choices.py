@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from foldwise import device as machine
 from foldwise.publish import publish_json
 from foldwise.rundir import read_json
 from foldwise.stages.training.unit import Unit
+
+if TYPE_CHECKING:
+    from foldwise.models.network import Layout
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,14 @@ class Choices:
         inputs: of the unit that they were made for.
         threads: compute threads.
         device: such as `cpu` or `cuda`.
+        layout: how the network lies in memory; None: not decided yet.
         notes: what the user should know about them.
     """
 
     inputs: dict[str, Any]
     threads: int
     device: str
+    layout: Layout | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -43,7 +48,7 @@ def choose(unit: Unit, threads: int) -> Choices:
     if _is_here(stored.device, here):
         return stored
     note = f"begun on {stored.device}, which this machine has not: begun afresh on {here}"
-    return Choices(unit.inputs, threads, here, (note,))
+    return Choices(unit.inputs, threads, here, notes=(note,))
 
 
 def reuse(unit: Unit, threads: int) -> Choices:
@@ -58,7 +63,8 @@ def reuse(unit: Unit, threads: int) -> Choices:
     if stored is not None and _is_here(stored.device, here):
         return stored
     notes = () if stored is None else (f"trained on {stored.device}, scored on {here}",)
-    return Choices(unit.inputs, threads, here, notes)
+    layout = None if stored is None else stored.layout
+    return Choices(unit.inputs, threads, here, layout, notes)
 
 
 def begin(unit: Unit, choices: Choices) -> None:
@@ -86,9 +92,7 @@ def _stored(unit: Unit) -> Choices | None:
     found = read_json(unit.folder.choices)
     if found is None:
         return None
-    return Choices(
-        found["inputs"], found["threads"], found["device"], tuple(found.get("notes", ()))
-    )
+    return Choices(**{**found, "notes": tuple(found["notes"])})
 
 
 def _is_here(device: str, here: str) -> bool:

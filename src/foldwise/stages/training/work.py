@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from foldwise.rundir import read_json
 from foldwise.stages.training.at_work import UnitWork, open_work
 from foldwise.stages.training.choices import Choices, begin
 from foldwise.stages.training.course import fit_unit
+from foldwise.stages.training.layout import decide_layout
 from foldwise.stages.training.unit import Unit
 
 
@@ -30,7 +32,8 @@ def work(unit: Unit, choices: Choices) -> str:
 
     Args:
         unit: what it is; its lock is held.
-        choices: threads and device; recorded here, before they take effect.
+        choices: threads, device and layout, which is decided here if it is not yet; recorded
+            before they take effect.
 
     Returns:
         The notes, as one sentence or none.
@@ -40,7 +43,9 @@ def work(unit: Unit, choices: Choices) -> str:
     torch.manual_seed(seeding.key("weights", *at_work.key))
     network = assembly.network()
     _check(at_work, network)
-    begin(unit, choices)
+    layout = choices.layout or decide_layout(assembly, network, at_work.device, epochs=unit.epochs)
+    begin(unit, replace(choices, layout=layout))
+    network.set_layout(layout)
     if assembly.is_solved:
         _start_head(at_work, network)
     history = fit_unit(at_work, network) if assembly.stages(unit.epochs) else []
@@ -58,7 +63,7 @@ def finish_pending(unit: Unit, choices: Choices) -> str:
     at_work = open_work(unit, choices)
     pending: dict[str, Any] = read_json(unit.folder.pending)
     epoch, at_work.head = pending["epoch"], pending["head"]
-    network = at_work.assembly.network()
+    network = _laid_out(at_work.assembly.network(), choices)
     module = network.head if at_work.is_frozen else network
     module.load_state_dict(load_file(unit.folder.epoch_weights(epoch)))
     at_work.notes.append(f"epoch {epoch + 1} was chosen on the other folds' curves")
@@ -82,7 +87,7 @@ def score_test(unit: Unit, choices: Choices) -> str:
             remedy=f"delete {unit.folder.path} and train again",
         )
     at_work = open_work(unit, choices)
-    network = at_work.assembly.trained_network(load_file(path))
+    network = _laid_out(at_work.assembly.trained_network(load_file(path)), choices)
     test = at_work.score(network, held_out=False)
     if unit.folder.reference_test.exists():
         tensors = load_file(unit.folder.head)
@@ -93,6 +98,13 @@ def score_test(unit: Unit, choices: Choices) -> str:
     predictions_file.write(unit.folder.test, test)
     publish_json(unit.folder.record, {**record, "test": unit.test_print})
     return "; ".join(at_work.notes)
+
+
+def _laid_out(network: Network, choices: Choices) -> Network:
+    """The network as it lay when it was trained."""
+    if choices.layout is not None:
+        network.set_layout(choices.layout)
+    return network
 
 
 def _check(at_work: UnitWork, network: Network) -> None:
