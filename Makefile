@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test lint check format docs bench survive clean
+.PHONY: setup demo test lint check format docs bench prove survive clean
 
 setup: $(READY)
 
@@ -39,6 +39,9 @@ docs: setup
 
 bench: setup
 	$(BIN)/python bench/run.py $(NAME)
+
+prove: setup
+	$(BIN)/pytest --full -n 2 -rP tests/blending/test_honesty.py tests/choosing tests/decide tests/stages/comparing
 
 survive: setup
 	$(BIN)/python -m pytest --full tests/survive

@@ -142,12 +142,18 @@ def test_picks_among_tables_heed_public_scores() -> None:
         (lambda t: {"a": t[0].drop(columns="grade")}, "no column 'grade'"),
         (lambda t: {"a": t[0].assign(grade=np.nan)}, "r[0-9]+ holds nan, wanted a finite number"),
         (lambda t: {"a": pd.concat([t[0], t[0].iloc[:1]])}, "more than once"),
-        (lambda t: {"a": t[0].assign(id="r1000" + t[0]["id"])}, "no train rows"),
+        (lambda t: {"a": t[0].assign(id="r1000" + t[0]["id"])}, "no rows of the truth"),
         (lambda t: {"a": t[0].assign(fold=3)}, "another fold"),
         (lambda t: {"a": t[0].assign(grade="x")}, "holds x, wanted a finite number"),
         (lambda t: {"a": t[0].assign(fold=np.nan)}, "a .out-of-fold.: column 'fold' of row r"),
         (lambda t: {"a": (t[0], t[1].drop(columns="id"))}, r"a \(test\): no column 'id'"),
         (lambda t: {"a": t[0].assign(grade=4)}, r"wanted grades counted from 0 in \[0, 3\]"),
+        (lambda t: {"a": t[0].assign(id=None)}, r"a \(out-of-fold\): 120 of 120 ids are missing"),
+        (lambda t: {"a": (t[0], t[1].assign(id=np.nan))}, r"a \(test\): 40 of 40 ids are missing"),
+        (lambda t: {"a": (t[0], t[1], t[1])}, "a: found DataFrame, DataFrame, DataFrame, wanted"),
+        (lambda t: {"a": "oof.csv"}, "a: found str, wanted a data frame"),
+        (lambda t: {1: t}, "1 cannot be the name of a table"),
+        (lambda t: {"a.csv": t}, "'a.csv' cannot be the name of a table"),
     ],
 )
 def test_wrong_tables_are_refused_with_their_name(change: Any, said: str) -> None:
@@ -162,6 +168,8 @@ def test_a_truth_that_cannot_be_is_refused() -> None:
         (truth().frame.drop(columns="fold"), "no column 'fold'"),
         (truth().frame.assign(fold=0.5), "row r0 holds 0.5, wanted a whole number"),
         (truth().frame.assign(id="r1"), "more than once"),
+        (truth().frame.assign(id=np.nan), "120 of 120 ids are missing"),
+        (truth().frame.assign(grade=np.nan), "120 of 120 rows have no 'grade', such as r0"),
     ):
         with pytest.raises(DataError, match=said):
             blend(tables, Truth(frame, target="grade", metric="qwk", task="ordinal"))
@@ -169,6 +177,49 @@ def test_a_truth_that_cannot_be_is_refused() -> None:
         blend(tables, Truth(truth().frame, target="grade", metric="qwk", task="multiclas"))
     with pytest.raises(RunError, match="truth=Truth"):
         blend(tables)
+    with pytest.raises(RunError, match="wanted Truth"):
+        blend(tables, Truth("truth.csv", target="grade", metric="qwk", task="ordinal"))
+    with pytest.raises(RunError, match="found no table of scores"):
+        blend({}, truth())
+
+
+@pytest.mark.parametrize("task", ["ordinal", "regression"])
+def test_one_fold_for_all_rows_is_blended_naively(task: str) -> None:
+    metric = "qwk" if task == "ordinal" else "rmse"
+    whole = Truth(truth().frame.assign(fold=0), target="grade", metric=metric, task=task)
+    tables = {name: scores(seed)[0].assign(fold=0) for seed, name in enumerate("ab")}
+    found = blend(tables, whole)
+    assert found.facts["gain"]["over_best"]["cross_fitted"] is None
+
+
+def test_classes_may_be_numbered_columns() -> None:
+    drawn = np.random.default_rng(0).dirichlet([1] * 4, NUM)
+    table = pd.concat([truth().frame[["id", "fold"]], pd.DataFrame(drawn)], axis=1)
+    found = blend(
+        {"a": table, "b": table.assign(**{"x": 0})},
+        Truth(truth().frame, target="grade", metric="accuracy", task="multiclass"),
+    )
+    assert list(found.oof.columns) == ["id", "0", "1", "2", "3", "fold"]
+
+
+@pytest.mark.parametrize("num", [1, 3])
+def test_as_many_tables_are_picked_as_are_asked_for(num: int) -> None:
+    told = pick({name: scores(seed) for seed, name in enumerate("abc")}, truth(), num=num)
+    assert len(told.facts["picks"]) == num
+
+
+def test_options_of_the_verbs_are_those_of_the_functions() -> None:
+    tables = {"a": scores(1), "b": scores(2)}
+    found = blend(tables, truth(), method="greedy", refit=200)
+    assert "blends refitted, 200 times" in found.facts["gain"]["over_best"]["covers"]
+    assert compare(tables, truth(), level=0.9).facts["level"] == 0.9
+
+
+def test_later_calls_name_runs_by_the_folders_that_were_kept(tmp_path: Path) -> None:
+    blend({"a": scores(1), "b": scores(2)}, truth(), folder=tmp_path / "kept")
+    runs = [tmp_path / "kept" / "runs" / name for name in ("a", "blend")]
+    assert compare(runs).facts["num_rows"] == NUM
+    assert len(pick(tmp_path / "kept").facts["picks"]) == 2
 
 
 def test_runs_of_two_competitions_are_not_mixed(tmp_path: Path) -> None:

@@ -15,13 +15,14 @@ import pandas as pd
 from rich.console import Console
 
 from foldwise import predictions as predictions_file
-from foldwise.errors import RunError
+from foldwise.errors import DataError, RunError
 from foldwise.parts import Spec
 from foldwise.rundir import Home, RunDir, find_home, read_json
 from foldwise.stages.blend import blend as blend_stage
 from foldwise.stages.compare import compare as compare_stage
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate
+from foldwise.stages.joining.outside_scores import is_outside
 from foldwise.stages.joining.room import Truth, make_room, put_run
 from foldwise.stages.joining.score_frames import frame_of
 from foldwise.stages.ledger import ledger_add
@@ -117,6 +118,7 @@ def blend(
     truth: Truth | None = None,
     *,
     method: Spec = "mean",
+    refit: int = 0,
     name: str = "blend",
     folder: str | Path | None = None,
 ) -> Blended:
@@ -129,8 +131,10 @@ def blend(
             without it nobody says that rows were held out, and the blend is marked optimistic.
         truth: what is true of the rows; for tables.
         method: a way to blend, or a mapping with `name` and options.
+        refit: resamples on which it is fitted again, so that intervals cover fitting; 0: none.
         name: of the blend.
-        folder: for tables: a new folder to keep the competition made of them in; None: nowhere.
+        folder: for tables: a new folder to keep the competition made of them in, so that later
+            calls can name its runs by their folders; None: nowhere.
 
     Raises:
         RunError, DataError: members that cannot be blended, all reasons at once.
@@ -149,19 +153,32 @@ def blend(
     with _opened(runs, truth, folder) as (problem, names):
         display, out = _recorder()
         facts = blend_stage(
-            problem.home, name, method=method, members=names, problem=problem, display=display
+            problem.home,
+            name,
+            method=method,
+            members=names,
+            refit=refit,
+            problem=problem,
+            display=display,
         )
         made = load_run(problem.home.run(name).path)
         weights = {member["name"]: member["weight"] for member in facts["members"]}
         return Blended(facts, out.getvalue(), weights, made.oof, made.test)
 
 
-def compare(runs: Runs, truth: Truth | None = None, *, folder: str | Path | None = None) -> Told:
+def compare(
+    runs: Runs,
+    truth: Truth | None = None,
+    *,
+    level: float = 0.95,
+    folder: str | Path | None = None,
+) -> Told:
     """Whether one run is better than another, given noise; the same as `foldwise compare`.
 
     Args:
         runs: at least two, as for `blend`.
         truth: what is true of the rows; for tables.
+        level: of the intervals, and 1 - level the chance of a false verdict.
         folder: as for `blend`.
 
     Raises:
@@ -169,7 +186,7 @@ def compare(runs: Runs, truth: Truth | None = None, *, folder: str | Path | None
     """
     with _opened(runs, truth, folder) as (problem, names):
         display, out = _recorder()
-        facts = compare_stage(problem.home, names, problem=problem, display=display)
+        facts = compare_stage(problem.home, names, level=level, problem=problem, display=display)
         return Told(facts, out.getvalue())
 
 
@@ -201,7 +218,7 @@ def pick(
     """
     with contextlib.ExitStack() as stack:
         if isinstance(candidates, Mapping):
-            problem, _ = stack.enter_context(_opened(candidates, truth, folder))
+            problem, _ = stack.enter_context(_opened(candidates, truth, folder, num=num))
             for name, score in (public or {}).items():
                 ledger_add(problem.home, run=name, public=score, display=_SILENT)
         else:
@@ -231,7 +248,7 @@ def _refuse(**given: Any) -> None:
 
 @contextlib.contextmanager
 def _opened(
-    runs: Runs, truth: Truth | None, folder: str | Path | None
+    runs: Runs, truth: Truth | None, folder: str | Path | None, *, num: int | None = None
 ) -> Iterator[tuple[Problem, list[str]]]:
     """The competition that runs are of, and their names; made for the while if they are tables."""
     if not isinstance(runs, Mapping):
@@ -243,7 +260,7 @@ def _opened(
     with contextlib.ExitStack() as stack:
         if folder is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="foldwise-"))
-        yield _room(Path(folder), runs, truth)
+        yield _room(Path(folder), runs, truth, num)
 
 
 def _found(runs: Sequence[str | Path]) -> tuple[Problem, list[str]]:
@@ -260,18 +277,41 @@ def _found(runs: Sequence[str | Path]) -> tuple[Problem, list[str]]:
     return open_problem(home), names
 
 
-def _room(folder: Path, runs: Mapping[str, Scores], truth: Truth) -> tuple[Problem, list[str]]:
-    tables = {
-        name: given if isinstance(given, tuple) else (given, None) for name, given in runs.items()
-    }
+def _room(
+    folder: Path, runs: Mapping[str, Scores], truth: Truth, num: int | None
+) -> tuple[Problem, list[str]]:
+    if not isinstance(truth, Truth) or not isinstance(truth.frame, pd.DataFrame):
+        raise RunError("truth: wanted Truth(data frame, ...)", remedy="see foldwise.Truth")
+    if not runs:
+        raise RunError("found no table of scores", remedy='wanted {"name": table, ...}')
+    tables = {name: _pair(name, given) for name, given in runs.items()}
     tests = [test for _, test in tables.values() if test is not None]
     # A table without ids is refused by `put_run`, by name.
     ids = sorted({str(row) for test in tests for row in test.get(truth.id, [])})
-    problem = make_room(folder, truth, ids)
+    picks = num if num is not None and num > 0 else None  # Else `pick` says what is wrong.
+    problem = make_room(folder, truth, ids, final_picks=picks)
     for name, (oof, test) in tables.items():
         put_run(problem, name, oof, test)
         evaluate(problem.home, name, problem=problem, display=_SILENT)
     return problem, list(tables)
+
+
+def _pair(name: object, given: object) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Out-of-fold and test scores of a run, if they were given as `Scores` are."""
+    if not isinstance(name, str) or is_outside(name):
+        raise RunError(
+            f"{name!r} cannot be the name of a table", remedy="name it by a word, such as 'mine'"
+        )
+    parts = given if isinstance(given, tuple | list) else (given,)
+    if not 1 <= len(parts) <= 2 or not all(isinstance(part, pd.DataFrame) for part in parts):
+        kinds = ", ".join(type(part).__name__ for part in parts)
+        raise DataError(
+            f"{name}: found {kinds}, wanted a data frame of out-of-fold scores, or a pair of that "
+            "and one of test scores",
+            remedy="read files with pandas first",
+        )
+    oof, *test = parts
+    return oof, test[0] if test else None
 
 
 def _recorder() -> tuple[Display, io.StringIO]:

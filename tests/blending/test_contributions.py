@@ -76,10 +76,11 @@ def test_members_that_greedy_never_takes_are_not_refitted_and_worth_nothing() ->
 @pytest.mark.parametrize("name", sorted(IDLE_IS_ABSENT & BLENDS.keys()))
 def test_without_an_idle_member_the_blend_is_the_same(name: str) -> None:
     num_idle = 0
-    for seed in range(12):
-        case = Case(*pool(seed, [0.9, 0.7, 0.2, -1.0, -2.0], rows=80))
+    for seed in range(60):
+        skills = [0.9, 0.7, 0.2, -1.0, -2.0] if seed % 2 else [0.9, 0.8, 0.7, 0.6, 0.6, 0.5]
+        case = Case(*pool(seed, skills, rows=80))
         blend = BLENDS[name](case.members, case.goal)
-        for member in np.flatnonzero(np.array(blend.weights) == 0):
+        for member in set(np.flatnonzero(np.array(blend.weights) == 0)) - set(blend.steered):
             again = BLENDS[name](case.members.without(member), case.goal)
             kept = np.delete(blend.weights, member)
             np.testing.assert_allclose(again.weights, kept, atol=1e-6)

@@ -24,7 +24,6 @@ def field_of(right: np.ndarray, **changes: Any) -> Candidates:
         "public": np.full(num, np.nan),
         "is_honest": np.ones(num, dtype=bool),
         "is_reproducible": np.ones(num, dtype=bool),
-        "num_parts": np.ones(num, dtype=int),
     }
     return Candidates(**{**facts, **changes})
 
@@ -124,15 +123,3 @@ def test_identical_candidates_and_a_single_one_are_no_trouble() -> None:
     single = simulate(alone, SPLIT, num=50, seed=0)
     assert 0.55 < single.private.mean() < 0.75
     assert len(replace(alone, public=np.array([np.nan])).known) == 0
-
-
-def test_no_future_lies_beyond_what_the_metric_can_be() -> None:
-    candidates = field_of(answers(0.97, 0.99), lowest=0.0, highest=1.0)
-    found = simulate(candidates, Split(10, 20), num=50, seed=0)
-    assert found.private.max() == 1.0
-    down = replace(
-        candidates,
-        rescored=lambda weights: 1 - candidates.rescored(weights),
-        higher_is_better=False,
-    )
-    assert simulate(down, Split(10, 20), num=50, seed=0).private.max() == 0.0

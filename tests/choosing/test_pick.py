@@ -63,14 +63,36 @@ def test_the_second_pick_comes_from_another_family_where_families_shift() -> Non
     assert found.added.min() > 0
 
 
-def test_ties_go_to_what_can_be_made_again_then_cross_fitted_then_simple() -> None:
+def test_what_is_shown_of_a_future_can_be() -> None:
+    right = answers(0.97, 0.99)
+    candidates = field_of(right, lowest=0.0, highest=1.0)
+    found = pick(candidates, Split(10, 20), num_resamples=50)
+    assert found.private.max() == 1.0
+    down = replace(
+        candidates,
+        rescored=lambda weights: 1 - right @ weights / weights.sum(),
+        higher_is_better=False,
+    )
+    assert pick(down, Split(10, 20), num_resamples=50).private.min() == 0.0
+
+
+def test_near_the_end_of_the_scale_equal_candidates_are_equally_likely_first() -> None:
+    candidates = field_of(answers(*([0.96] * 4)), lowest=0.0, highest=1.0)
+    found = pick(candidates, SPLIT, num_resamples=200)
+    assert found.chance_first == pytest.approx(0.25, abs=0.06)
+    assert found.private[:, 0] == pytest.approx(found.cv, abs=0.02)
+
+
+def test_a_poor_candidate_is_no_lottery_ticket() -> None:
+    """The runner-up is level with a far worse one, which gains in the tails alone."""
+    found = pick(field_of(answers(0.9, 0.75, 0.4)), SPLIT, num_resamples=100)
+    assert found.picked.members == (0, 1)
+
+
+def test_ties_go_to_what_can_be_made_again_then_cross_fitted() -> None:
     right = np.repeat(answers(0.7), 3, axis=0)
     first = field_of(right, is_reproducible=np.array([False, True, False]))
     assert pick(first, SPLIT, num=1, num_resamples=50).picked.members == (1,)
-    third = field_of(right, num_parts=np.array([5, 3, 1]))
-    found = pick(third, SPLIT, num=1, num_resamples=50)
-    assert found.picked.members == (2,)
-    assert found.num_level == 2
     second = field_of(right, is_honest=np.array([False, False, True]))
     assert pick(second, SPLIT, num=1, num_resamples=50).picked.members == (2,)
 

@@ -21,7 +21,7 @@ FREE = np.zeros((9, 1), dtype=int)
 @pytest.mark.parametrize("num", [1, 2, 3])
 @pytest.mark.parametrize("seed", range(5))
 def test_the_set_is_the_best_of_all_by_brute_force(seed: int, num: int) -> None:
-    private = private_scores(seed)
+    private = private_scores(seed, num_draws=40_000)
     best = max(
         combinations(range(9), num), key=lambda s: float(private[:, list(s)].max(axis=1).mean())
     )
@@ -64,3 +64,13 @@ def test_to_pass_a_high_score_the_uncertain_candidate_is_better() -> None:
 def test_where_nobody_can_pass_the_expected_best_decides() -> None:
     private = np.random.default_rng(1).normal(size=(500, 3)) + np.array([0.0, 3.0, 1.0])
     assert best_set(Aim(private, 0.1, pass_score=99.0), 1, FREE[:3])[0] == (1,)
+
+
+def test_of_level_sets_the_one_with_the_better_members_is_taken() -> None:
+    """A poor candidate that is best in a few draws is no better a second pick for it."""
+    rng = np.random.default_rng(0)
+    first = rng.normal(size=2000)
+    second, poor = first - rng.uniform(0, 0.2, 2000), np.where(rng.random(2000) < 0.01, 9, -9)
+    aim = Aim(np.stack([first, second, poor], axis=1), noise=2.0)
+    assert aim.value((0, 2)) > aim.value((0, 1))
+    assert best_set(aim, 2, FREE[:3])[0] == (0, 1)

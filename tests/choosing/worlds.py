@@ -62,12 +62,23 @@ def qwk(scores: np.ndarray, grade: np.ndarray) -> Rescored:
     return rescored
 
 
+def rmse(scores: np.ndarray, grade: np.ndarray) -> Rescored:
+    """Root mean squared error of (M, N) scores."""
+    missed = np.square(scores - grade)
+    return lambda weights: np.sqrt(missed @ weights / weights.sum())
+
+
+LOWER_IS_BETTER = (rmse,)
+
+
 @dataclass(frozen=True)
 class World:
     """How hard test is for whom.
 
     Attributes:
         metric: of the competition.
+        num_blends: candidates that are means of two to five of the better half of the models.
+        per_group: rows that share their hardness, and are drawn together.
         common: how much noisier all models read test rows.
         family_drop: how much noisier a stricken family reads them.
         num_submitted: candidates with a public score.
@@ -75,6 +86,8 @@ class World:
     """
 
     metric: Callable[[np.ndarray, np.ndarray], Rescored]
+    num_blends: int = 0
+    per_group: int = 1
     common: float = 0.0
     family_drop: float = 0.0
     num_submitted: int = 9
@@ -82,11 +95,15 @@ class World:
 
 
 def grades_and_readings(
-    num: int, skills: np.ndarray, family_noise: np.ndarray, rng: np.random.Generator
+    num: int,
+    skills: np.ndarray,
+    family_noise: np.ndarray,
+    rng: np.random.Generator,
+    per_group: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(N,) grades and (M, N) scores; `skills` and `family_noise` are (M,) sizes of errors."""
     grade = rng.choice(5, num, p=[0.45, 0.1, 0.25, 0.1, 0.1])
-    hardness = rng.gamma(2.0, 0.5, num)
+    hardness = np.repeat(rng.gamma(2.0, 0.5, -(-num // per_group)), per_group)[:num]
     shared = rng.standard_t(5, num) * 0.35
     of_family = rng.standard_t(5, (NUM_FAMILIES, num))[FAMILY] * (0.25 + family_noise[:, None])
     alone = rng.laplace(0, 1, (NUM_MODELS, num)) * skills[:, None]
@@ -94,7 +111,7 @@ def grades_and_readings(
 
 
 def drawn(world: World, seed: int) -> tuple[Candidates, Split, np.ndarray]:
-    """Candidates as a competitor sees them, the split, and (P, M) scores on private sets.
+    """Candidates as a competitor sees them, the split, and (P, M) scores on private sets, signed.
 
     The private sets are draws of other test rows: what one decision gets on each of them.
     """
@@ -105,34 +122,52 @@ def drawn(world: World, seed: int) -> tuple[Candidates, Split, np.ndarray]:
     noise = world.common + world.family_drop * rng.uniform(0.5, 1.5, NUM_FAMILIES) * stricken
 
     def on_test(num: int) -> np.ndarray:
-        grade, scores = grades_and_readings(num, skills, noise[FAMILY], rng)
-        return world.metric(scores, grade)(np.ones(num))
+        grade, scores = grades_and_readings(num, skills, noise[FAMILY], rng, world.per_group)
+        return world.metric(mixes @ scores, grade)(np.ones(num))
 
-    grade, scores = grades_and_readings(NUM_TRAIN, skills, none, rng)
-    rescored = world.metric(scores, grade)
+    grade, scores = grades_and_readings(NUM_TRAIN, skills, none, rng, world.per_group)
+    sign = -1 if world.metric in LOWER_IS_BETTER else 1
+    mixes = np.eye(NUM_MODELS)
+    if world.num_blends:  # Drawn only here: the worlds without them stay what they were.
+        solo = sign * world.metric(scores, grade)(np.ones(NUM_TRAIN))
+        mixes = np.vstack([mixes, blends(np.argsort(-solo), world.num_blends, rng)])
+    rescored = world.metric(mixes @ scores, grade)
     num_public = int(world.public_share * NUM_TEST)
     public = on_test(num_public)
-    best_cv = np.argsort(-rescored(np.ones(NUM_TRAIN)))
+    best_cv = np.argsort(-sign * rescored(np.ones(NUM_TRAIN)))
     # Submitted are mostly the best by cv and a few of all kinds, as people do.
     half = world.num_submitted // 2
     others = rng.permutation(best_cv[half:])[: world.num_submitted - half]
     submitted = np.concatenate([best_cv[:half], others])
-    seen = np.full(NUM_MODELS, np.nan)
+    num = len(mixes)
+    seen = np.full(num, np.nan)
     seen[submitted] = public[submitted]
     candidates = Candidates(
-        names=tuple(f"m{number}" for number in range(NUM_MODELS)),
+        names=tuple(f"m{number}" for number in range(num)),
         rescored=rescored,
-        units=np.arange(NUM_TRAIN),
-        families=np.eye(NUM_FAMILIES)[FAMILY],
-        sources=np.eye(NUM_MODELS),
+        units=np.arange(NUM_TRAIN) // world.per_group,
+        families=mixes @ np.eye(NUM_FAMILIES)[FAMILY],
+        sources=mixes,
         public=seen,
-        is_honest=np.ones(NUM_MODELS, dtype=bool),
-        is_reproducible=np.ones(NUM_MODELS, dtype=bool),
-        num_parts=np.ones(NUM_MODELS, dtype=int),
+        is_honest=np.ones(num, dtype=bool),
+        is_reproducible=np.ones(num, dtype=bool),
+        higher_is_better=sign > 0,
+        lowest=0.0,
+        highest=np.inf if sign < 0 else 1.0,
     )
-    split = Split(num_public, NUM_TEST - num_public)
-    private = np.array([on_test(split.num_private) for _ in range(NUM_PRIVATE_SETS)])
-    return candidates, split, private
+    num_private = NUM_TEST - num_public
+    split = Split(num_public // world.per_group, num_private // world.per_group)
+    private = np.array([on_test(num_private) for _ in range(NUM_PRIVATE_SETS)])
+    return candidates, split, sign * private
+
+
+def blends(best_first: np.ndarray, num: int, rng: np.random.Generator) -> np.ndarray:
+    """(num, M) weights of means of two to five models of the better half."""
+    weights = np.zeros((num, NUM_MODELS))
+    for row in weights:
+        members = rng.choice(best_first[: NUM_MODELS // 2], rng.integers(2, 6), replace=False)
+        row[members] = 1 / len(members)
+    return weights
 
 
 @dataclass(frozen=True)
@@ -141,7 +176,7 @@ class Judged:
 
     Attributes:
         rank: share of the candidates that beat the best of the two, mean over the private sets.
-        score: private score of the best of the two, likewise.
+        score: private score of the best of the two, higher being better, likewise.
     """
 
     rank: np.ndarray
@@ -165,10 +200,10 @@ def judged(world: World, seeds: range, *, num_resamples: int = 100) -> Judged:
     for seed in seeds:
         candidates, split, private = drawn(world, seed)
         found = pick(candidates, split, num_resamples=num_resamples)
-        assert found.by_public is not None
+        by_public = found.by_public or found.by_cv  # Nothing was submitted.
         best = [
             private[:, list(rule.members)].max(axis=1, keepdims=True)
-            for rule in (found.picked, found.by_public, found.by_cv)
+            for rule in (found.picked, by_public, found.by_cv)
         ]
         ranks.append([(private > score).mean() for score in best])
         scores.append([score.mean() for score in best])

@@ -279,7 +279,7 @@ def test_nothing_to_blend_and_other_kinds_and_names_are_refused(tmp_path: Path) 
     with pytest.raises(RunError, match="nothing to blend"):
         blended(problem)
     write_run(problem, "a")
-    with pytest.raises(RunError, match="is a run of a recipe"):
+    with pytest.raises(RunError, match="is no blend but of kind recipe"):
         blended(problem, "a", members=["a"])
     with pytest.raises(RunError, match=r"a run cannot be called '\.\./up'"):
         blended(problem, "../up", members=["a"])

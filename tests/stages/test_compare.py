@@ -182,7 +182,7 @@ def test_what_has_no_seeds_is_compared_by_samples_only_and_it_is_said(
         blend(problem.home, "both", members=["good"], problem=problem, display=QUIET)
     entry = only(compared(problem, "weak", name))
     assert (entry["how"], entry["verdict"], entry["error_seeds"]) == ("samples", "better", None)
-    assert any("covers samples only, as one of the two" in s for s in entry["sentences"])
+    assert any("covers samples only, as not both have seeds" in s for s in entry["sentences"])
     assert entry["recipe_difference"] is None
     # Folds of equal size: what is said of them is of the scores that were compared.
     assert np.mean(list(entry["by_fold"].values())) == pytest.approx(entry["difference"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -33,6 +33,7 @@ class Blend:
         mix: how they are put together.
         finish: what is done to the result.
         notes: sentences on how it was fitted, such as how far it can be from the optimum.
+        steered: members that the search went by, though they may weigh nothing; not stored.
     """
 
     method: str
@@ -41,6 +42,7 @@ class Blend:
     mix: Mix = _BY_WEIGHT
     finish: Finish = _AS_IT_IS
     notes: tuple[str, ...] = ()
+    steered: tuple[int, ...] = field(default=(), compare=False)
 
     @property
     def takes(self) -> Literal["scores", "votes"]:

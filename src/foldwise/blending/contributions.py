@@ -17,9 +17,10 @@ from foldwise.blending.members import Members
 from foldwise.blending.methods import Fit
 from foldwise.seeding import key, permutation
 
-#: Methods for which a member of weight 0 might as well be absent, so nothing is fitted again:
-#: `mean` and `greedy` take the best of what there is, and what was never taken never was the best;
-#: the optimum of `convex` does not move when what it does not use goes. A test compares.
+#: Methods for which a member of weight 0 might as well be absent, so nothing is fitted again,
+#: unless the search went by it (`Blend.steered`): `mean` and `greedy` take the best of what there
+#: is, and what was never taken never was the best; the optimum of `convex` does not move when what
+#: it does not use goes. A test compares.
 IDLE_IS_ABSENT = frozenset({"mean", "greedy", "convex"})
 #: Scores read in all fits together; with more, a share of the rows is used.
 _MOST_READ = 100_000_000
@@ -149,7 +150,8 @@ def _in_use(blend: Blend) -> Sequence[int]:
     """Members without which another blend may come out."""
     if blend.method not in IDLE_IS_ABSENT:
         return range(len(blend.weights))
-    return [member for member, weight in enumerate(blend.weights) if weight]
+    weighing = {member for member, weight in enumerate(blend.weights) if weight}
+    return sorted(weighing.union(blend.steered))
 
 
 def _thinned(members: Members, fitted: Fitted) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -12,7 +13,7 @@ from foldwise.blending.blend import Blend
 from foldwise.blending.goal import Goal
 from foldwise.blending.kinds import bounded, kind_of
 from foldwise.blending.members import Members
-from foldwise.blending.search import Pace, climbed, selected
+from foldwise.blending.search import Pace, climbed, taken_in_turn
 
 
 def greedy(
@@ -37,9 +38,10 @@ def greedy(
     Source: Caruana, Niculescu-Mizil, Crew and Ksikes (2004), "Ensemble selection from libraries
     of models", ICML.
     """
-    picks = selected(members.scores, goal, num_steps=num_steps)
-    counts = np.bincount(picks, minlength=len(members))
-    return weighted("greedy", (counts / len(picks)).tolist(), members, goal)
+    picks, num_kept = taken_in_turn(members.scores, goal, num_steps=num_steps)
+    counts = np.bincount(picks[:num_kept], minlength=len(members))
+    blend = weighted("greedy", (counts / num_kept).tolist(), members, goal)
+    return replace(blend, steered=tuple(sorted(set(picks[num_kept:]))))
 
 
 def hill_climbing(

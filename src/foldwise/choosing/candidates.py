@@ -29,7 +29,6 @@ class Candidates:
         public: (M,) public scores, NaN where unknown.
         is_honest: (M,) bool, the score is cross-fitted, neither naive nor optimistic.
         is_reproducible: (M,) bool, it can be made again from what is kept.
-        num_parts: (M,) int, trained models it needs; fewer is simpler.
         higher_is_better: of the scores, the public ones and those that `rescored` gives.
         num_folds: folds of the rows; what an optimistic score may promise too much rests on it.
         lowest: score that there can be.
@@ -44,7 +43,6 @@ class Candidates:
     public: np.ndarray
     is_honest: np.ndarray
     is_reproducible: np.ndarray
-    num_parts: np.ndarray
     higher_is_better: bool = True
     num_folds: int = 5
     lowest: float = -np.inf
@@ -53,7 +51,7 @@ class Candidates:
     def __post_init__(self) -> None:
         num = len(self)
         assert self.families.shape[0] == self.sources.shape[0] == num
-        for facts in (self.public, self.is_honest, self.is_reproducible, self.num_parts):
+        for facts in (self.public, self.is_honest, self.is_reproducible):
             assert facts.shape == (num,), facts.shape
 
     def __len__(self) -> int:
@@ -93,7 +91,6 @@ class Candidates:
         return utilities
 
     def possible(self, utilities: np.ndarray) -> np.ndarray:
-        """The same, cut off where no score can be."""
-        scores = np.clip(self.sign * utilities, self.lowest, self.highest)
-        cut: np.ndarray = self.sign * scores
-        return cut
+        """Utilities as scores, cut off where no score can be."""
+        scores: np.ndarray = np.clip(self.sign * utilities, self.lowest, self.highest)
+        return scores

@@ -31,7 +31,8 @@ class Futures:
     Attributes:
         cv: (M,) cross-validated scores.
         public: (D, M) public scores; what is known is the same in every draw.
-        private: (D, M) private scores.
+        private: (D, M) private scores. They may lie beyond what the metric can be: cut off there,
+            candidates near its end would tie.
         shifts: the sizes of the shift that public scores and prior leave.
         noise: typical standard error of the difference of two candidates' private scores.
         num_resamples: resamples of rows behind it.
@@ -89,9 +90,7 @@ def simulate(candidates: Candidates, split: Split, *, num: int, seed: int) -> Fu
     draws = _Draws(candidates, shifts, mean, quality, in_public, seed)
     level, public = draws.conditioned(_PER_RESAMPLE * len(errors))
     private = level + np.repeat(errors, _PER_RESAMPLE, axis=0)
-    return Futures(
-        cv, candidates.possible(public), candidates.possible(private), shifts, noise, len(errors)
-    )
+    return Futures(cv, public, private, shifts, noise, len(errors))
 
 
 def _covariance(errors: np.ndarray) -> np.ndarray:

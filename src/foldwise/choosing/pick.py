@@ -80,8 +80,8 @@ def pick(
     fails: a slightly weaker candidate of another family may be worth more than the runner-up.
     Sets that the simulation cannot tell apart, or whose difference is below 5 % of the noise
     between two private scores, are level; of these the one with the fewest candidates that cannot
-    be reproduced is taken, then with the fewest whose score is not cross-fitted, then of the
-    fewest trained models, then the one of the higher value.
+    be reproduced is taken, then with the fewest whose score is not cross-fitted, then the one whose
+    members are expected highest each for itself, then the one of the higher value.
 
     Args:
         candidates: at least `num`.
@@ -98,9 +98,7 @@ def pick(
     futures = simulate(candidates, split, num=num_resamples, seed=seed)
     sign = candidates.sign
     aim = Aim(futures.private, futures.noise, None if pass_score is None else sign * pass_score)
-    costs = np.stack(
-        [~candidates.is_reproducible, ~candidates.is_honest, candidates.num_parts], axis=1
-    ).astype(np.int64)
+    costs = np.stack([~candidates.is_reproducible, ~candidates.is_honest], axis=1).astype(np.int64)
     chosen, num_level = best_set(aim, num, costs)
     picked = _set(candidates, aim, chosen)
     best = futures.private[:, list(picked.members)]
@@ -111,7 +109,9 @@ def pick(
     ]
     known = -np.where(np.isnan(candidates.public), -np.inf, sign * candidates.public)
     by_public = np.lexsort([-futures.cv, known])[:num]
-    ends = np.sort(sign * np.quantile(futures.private, [0.05, 0.95], axis=0), axis=0)
+    ends = np.quantile(futures.private, [0.05, 0.95], axis=0)
+    shown = candidates.possible(np.stack([futures.private.mean(axis=0), *ends], axis=1))
+    shown[:, 1:].sort(axis=1)
     first = futures.private.argmax(axis=1)
     return Picks(
         picked=picked,
@@ -120,7 +120,7 @@ def pick(
         added=np.array(added),
         num_level=num_level,
         cv=sign * futures.cv,
-        private=np.stack([sign * futures.private.mean(axis=0), *ends], axis=1),
+        private=shown,
         chance_first=np.bincount(first, minlength=len(candidates)) / len(first),
         climb=_climb(futures),
         futures=futures,
@@ -137,7 +137,7 @@ def _set(candidates: Candidates, aim: Aim, members: Members | np.ndarray) -> Set
         chance = float((best >= aim.pass_score).mean())
     return Set(
         members=order,
-        expected=candidates.sign * float(best.mean()),
+        expected=float(candidates.possible(best.mean())),
         chance=chance,
         regret=float((aim.private.max(axis=1) - best).mean()),
         place=1 + float(above.mean()),

@@ -66,7 +66,9 @@ def best_set(aim: Aim, num: int, costs: np.ndarray) -> tuple[Members, int]:
         aim: what is to be reached.
         num: members of the set, at most the number of candidates.
         costs: (M, K) int, what speaks against a candidate, the weightiest column first; costs
-            of a set are sums. Among sets of equal cost the one of the higher value is taken.
+            of a set are sums. Among sets of equal cost the one whose members are expected highest
+            by themselves is taken: what the best of a set gains from a poor but uncertain member
+            rests on the tails alone. Then the one of the higher value.
 
     Returns:
         The set, and how many other sets are level with the best.
@@ -79,11 +81,13 @@ def best_set(aim: Aim, num: int, costs: np.ndarray) -> tuple[Members, int]:
         sets = [found, *_exchanges(found, num_candidates)]
     values = {members: aim.value(members) for members in sets}
     top = max(sets, key=values.__getitem__)
+    means = aim.private.mean(axis=0)
     level = [members for members in sets if aim.is_level(top, members)]
 
     def rank(members: Members) -> tuple[object, ...]:
         cost = costs[list(members)].sum(axis=0).tolist()
-        return (*cost, *(-value for value in values[members]), members)
+        alone = float(means[list(members)].sum())
+        return (*cost, -alone, *(-value for value in values[members]), members)
 
     return min(level, key=rank), len(level) - 1
 

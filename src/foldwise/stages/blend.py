@@ -81,7 +81,8 @@ def blend(
     stored = read_json(run.record)
     if stored is not None and stored["kind"] != "blend":
         raise RunError(
-            f"{run.path} is a run of a {stored['kind']}", remedy="give the blend another name"
+            f"{run.path} is no blend but of kind {stored['kind']}",
+            remedy="give the blend another name",
         )
     check_resamples(refit)
     any_scale = takes_any_scale(problem, method)

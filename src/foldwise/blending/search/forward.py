@@ -12,7 +12,13 @@ from foldwise.blending.search.step import Step, first_best
 
 
 def selected(scores: np.ndarray, goal: Goal, *, num_steps: int) -> list[int]:
-    """The members that are taken, in order, up to the best mean of them.
+    """The members that are taken, in order, up to the best mean of them; see `taken_in_turn`."""
+    picks, num_kept = taken_in_turn(scores, goal, num_steps=num_steps)
+    return picks[:num_kept]
+
+
+def taken_in_turn(scores: np.ndarray, goal: Goal, *, num_steps: int) -> tuple[list[int], int]:
+    """All members that are taken, in order, and how many of them make the best mean.
 
     Of equally good members the first is taken, of equally good means the smallest.
 
@@ -37,7 +43,7 @@ def selected(scores: np.ndarray, goal: Goal, *, num_steps: int) -> list[int]:
         total += scores[pick]
     low, high = reached
     best = first_best(low, high, lambda last: goal(_mean_of(scores, picks[: last + 1])))
-    return picks[: best + 1]
+    return picks, best + 1
 
 
 def _score_by(goal: Goal, step: Step, scores: np.ndarray) -> Callable[[int], float]:

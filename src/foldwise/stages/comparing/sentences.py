@@ -93,7 +93,10 @@ def _noise(pair: Comparison, covers: str | None) -> str:
             f"noise: {samples}; seed noise is unknown, as no run has two seeds on these folds: "
             "the interval covers samples only, and nobody is called better"
         )
-    return f"noise: {samples}; it covers samples only, as one of the two has no seeds"
+    return (
+        f"noise: {samples}; it covers samples only, as not both have seeds: these very models on "
+        "new rows, not their recipes trained again"
+    )
 
 
 def _forecast(pair: Comparison, *, is_complete: bool) -> str | None:

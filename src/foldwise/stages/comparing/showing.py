@@ -24,7 +24,7 @@ def tell(show: Display, found: dict[str, Any]) -> None:
             show.warn(warning)
     if "against_best" in found:
         show.say(correction(len(found["runs"])))
-    if any(entry["p_value"] is not None for entry in found["against_first"]):
+    if any(entry["how"] != "samples" for entry in found["against_first"]):
         show.say(peeking(found["level"]))
 
 

@@ -26,6 +26,7 @@ from foldwise.rundir import Home, RunDir
 from foldwise.samples import Samples
 from foldwise.stages.joining.scale import ONTO_SCALE, clipped, off_scale
 from foldwise.stages.joining.score_frames import (
+    id_texts,
     predictions_of,
     refuse_missing,
     refuse_repeated,
@@ -72,17 +73,20 @@ class Truth:
         return [self.target] if isinstance(self.target, str) else list(self.target)
 
 
-def make_room(folder: Path, truth: Truth, test_ids: Sequence[str] = ()) -> Problem:
+def make_room(
+    folder: Path, truth: Truth, test_ids: Sequence[str] = (), *, final_picks: int | None = None
+) -> Problem:
     """Write a competition around a table of truth, so that runs can be put into it.
 
     Args:
         folder: to be written into; not a competition yet.
         truth: the rows.
         test_ids: ids of rows to be answered, in any order.
+        final_picks: submissions that count at the end; None: 2.
 
     Raises:
-        DataError: columns are missing, ids repeat, folds are no whole numbers, or a group has
-            rows in several folds.
+        DataError: columns are missing, ids or targets are missing, ids repeat, folds are no whole
+            numbers, or a group has rows in several folds.
         ConfigError: unknown task or metric.
     """
     frame = _checked(truth)
@@ -101,6 +105,7 @@ def make_room(folder: Path, truth: Truth, test_ids: Sequence[str] = ()) -> Probl
         "task": truth.task,
         "classes": classes,
         "metric": truth.metric,
+        "rules": {} if final_picks is None else {"final_picks": final_picks},
     }
     folder.mkdir(parents=True, exist_ok=True)
     write_yaml(home.competition, from_values(values, Competition, source="the truth"))
@@ -126,8 +131,8 @@ def put_run(problem: Problem, name: str, oof: pd.DataFrame, test: pd.DataFrame |
         test: the same for the rows to be answered; None: there are none.
 
     Raises:
-        DataError: columns are missing, ids repeat, cells are no numbers, or class scores lie
-            beyond [0, 1].
+        DataError: columns or ids are missing, ids repeat or are not the truth's, cells are no
+            numbers, or scores lie beyond the common scale.
         RunError: the name cannot be that of a run.
     """
     run = problem.home.new_run(name)
@@ -144,6 +149,7 @@ def put_run(problem: Problem, name: str, oof: pd.DataFrame, test: pd.DataFrame |
     if off:
         raise DataError(*off, remedy=ONTO_SCALE)
     notes: list[str] = []
+    _refuse_strangers(problem, parts[f"{name} (out-of-fold)"], name=name)
     held, answers = (clipped(problem, part, notes, name=what) for what, part in parts.items())
     predictions_file.write(run.oof, held if has_folds else _in_folds(problem, held))
     predictions_file.write(run.test, answers)
@@ -152,25 +158,49 @@ def put_run(problem: Problem, name: str, oof: pd.DataFrame, test: pd.DataFrame |
     return run
 
 
+def _refuse_strangers(problem: Problem, found: Predictions, *, name: str) -> None:
+    """Name the first id that the truth has not."""
+    strangers = found.ids[~np.isin(found.ids, problem.train.ids)]
+    if len(strangers):
+        raise DataError(
+            f"{name}: {len(strangers)} of {len(found)} ids are no rows of the truth, such as "
+            f"{strangers[0]}",
+            remedy="score the rows of the truth; rows to be answered go into the second table",
+        )
+
+
 def _in_folds(problem: Problem, found: Predictions) -> Predictions:
-    """The same with the folds of the truth; -1 for ids that it has not."""
+    """The same with the folds of the truth."""
     fold_of = dict(zip(problem.train.ids, problem.folds.tolist(), strict=True))
-    return replace(found, folds=np.array([fold_of.get(row, -1) for row in found.ids], np.int64))
+    return replace(found, folds=np.array([fold_of[row] for row in found.ids], np.int64))
 
 
 def _checked(truth: Truth) -> pd.DataFrame:
     """The truth in order of ids, these as text, folds as whole numbers, groups as text or ""."""
     group = [truth.group] if truth.group else []
     refuse_missing(truth.frame, [truth.id, *truth.targets, truth.fold, *group], name=_NAME)
-    frame = truth.frame.assign(**{truth.id: truth.frame[truth.id].astype(str)})
+    frame = truth.frame.assign(**{truth.id: id_texts(truth.frame[truth.id], name=_NAME)})
     refuse_repeated(frame, truth.id, name=_NAME)
     folds = whole_numbers(frame, truth.fold, name=_NAME, id_column=truth.id)
     frame = frame.assign(**{truth.fold: folds})
+    _refuse_untold(frame, truth)
     for column in group:
         cells = frame[column].astype(object)
         frame = frame.assign(**{column: cells.where(cells.notna(), "").astype(str)})
         _refuse_torn(frame, column, truth.fold)
     return frame.sort_values(truth.id, ignore_index=True)
+
+
+def _refuse_untold(frame: pd.DataFrame, truth: Truth) -> None:
+    """Name the first row whose target is missing."""
+    for column in truth.targets:
+        missing = np.flatnonzero(frame[column].isna())
+        if len(missing):
+            raise DataError(
+                f"{_NAME}: {len(missing)} of {len(frame)} rows have no {column!r}, such as "
+                f"{frame[truth.id].iloc[missing[0]]}",
+                remedy="leave out rows whose answer nobody knows",
+            )
 
 
 def _refuse_torn(frame: pd.DataFrame, group: str, fold: str) -> None:

@@ -24,8 +24,9 @@ def predictions_of(
         has_folds: take column `fold`, too.
 
     Raises:
-        DataError: columns are missing, ids repeat, or cells are no numbers.
+        DataError: columns are missing, ids are missing or repeat, or cells are no numbers.
     """
+    frame = frame.rename(columns=str)  # As `predict_proba` gives them, classes may be numbers.
     id_column = problem.competition.columns.id
     columns = list(problem.columns)
     target = problem.competition.columns.target[0]
@@ -33,7 +34,7 @@ def predictions_of(
         columns = [target]
     wanted = [id_column, *columns, *([_FOLD] if has_folds else [])]
     refuse_missing(frame, wanted, name=name)
-    frame = frame.assign(**{id_column: frame[id_column].astype(str)})
+    frame = frame.assign(**{id_column: id_texts(frame[id_column], name=name)})
     refuse_repeated(frame, id_column, name=name)
     scores = [numbers(frame, column, name=name, id_column=id_column) for column in columns]
     folds = whole_numbers(frame, _FOLD, name=name, id_column=id_column) if has_folds else None
@@ -68,6 +69,22 @@ def refuse_missing(frame: pd.DataFrame, columns: list[str], *, name: str) -> Non
             f"{name}: no column {', '.join(map(repr, missing))}",
             remedy=f"it has {', '.join(map(repr, frame.columns))}",
         )
+
+
+def id_texts(cells: pd.Series, *, name: str) -> pd.Series:
+    """Ids as text.
+
+    Raises:
+        DataError: some are missing; the first is named by its place.
+    """
+    missing = np.flatnonzero(cells.isna())
+    if len(missing):
+        raise DataError(
+            f"{name}: {len(missing)} of {len(cells)} ids are missing, the first in row "
+            f"{missing[0]} counted from 0",
+            remedy="give every row the id of its sample",
+        )
+    return cells.astype(str)
 
 
 def refuse_repeated(frame: pd.DataFrame, id_column: str, *, name: str) -> None:

@@ -126,7 +126,6 @@ def as_candidates(problem: Problem, entrants: Sequence[Entrant]) -> Candidates:
         public=np.array([np.nan if e.public is None else e.public for e in entrants]),
         is_honest=np.array([entrant.got == "cross-fitted" for entrant in entrants]),
         is_reproducible=np.array([entrant.parts.is_reproducible for entrant in entrants]),
-        num_parts=np.array([len(entrant.parts.sources) for entrant in entrants]),
         higher_is_better=metric.higher_is_better,
         num_folds=len(np.unique(first.folds)),
         lowest=metric.lowest,

@@ -116,6 +116,8 @@ def compare(held: HeldOut, found: list[Reference]) -> list[dict[str, Any]]:
 def simple_references(problem: Problem) -> dict[str, Predictions]:
     """Name → out-of-fold scores of the references that see no network; computed once.
 
+    With one fold for all rows there are none, as nothing is left to learn them from.
+
     Kept under `runs/.references`, named after the folds and data they were made from. Without
     thumbnails in the cache only the majority comes back.
     """
@@ -123,6 +125,8 @@ def simple_references(problem: Problem) -> dict[str, Predictions]:
     key = fingerprint(
         [_VERSION, problem.folds_hash, data_hash(problem), file_hash(problem.home.gaps)]
     )
+    if len(np.unique(problem.folds)) < 2:
+        return {}
     made = {}
     for name, function in REFERENCES.items():
         path = folder / f"{name}-{key}.parquet"
