@@ -23,6 +23,7 @@ PARTS = (
     "decide",
     "auditing",
     "choosing",
+    "platforms",
 )
 LEVELS = {
     **dict.fromkeys(("reference", "__main__", "__init__"), 7),

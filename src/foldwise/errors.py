@@ -49,6 +49,10 @@ class OfflineError(FoldwiseError):
     """Nobody asked for the download that this needs; names the file that would do."""
 
 
+class PlatformError(FoldwiseError):
+    """A platform cannot be asked, or does not have what it was asked for; holds no secret."""
+
+
 class RulesError(FoldwiseError):
     """The competition's rules forbid it."""
 

@@ -48,6 +48,13 @@ def init(
     time: Annotated[
         str | None, typer.Option(help="How long training may take, such as 40m or 2h.")
     ] = None,
+    platform: Annotated[
+        str | None,
+        typer.Option(
+            metavar="kaggle:NAME",
+            help="Ask Kaggle for metric, name, deadline and uploads a day; an address does, too.",
+        ),
+    ] = None,
     id_column: Annotated[
         str | None, typer.Option("--id", metavar="COLUMN", help="Column that names a sample.")
     ] = None,
@@ -97,6 +104,7 @@ def init(
         said=said,
         ask=typer.prompt if sys.stdin.isatty() else None,
         time=time,
+        platform=platform,
         display=shown(quiet),
     )
 

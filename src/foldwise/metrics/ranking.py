@@ -237,6 +237,8 @@ METRICS = {
             "auc",
             "area under the roc curve",
             "area under the receiver operating characteristic",
+            "area under the receiver operating characteristic curve",
+            "area under receiver operating characteristic curve",
         ),
         tasks=("multiclass", "multilabel"),
         lowest=0.0,

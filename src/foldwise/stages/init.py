@@ -25,6 +25,7 @@ from foldwise.stages.proposing.files import write_assumptions, write_files
 from foldwise.stages.proposing.looking import NUM_LOOKED, Looks, load_squares, look, spread_rows
 from foldwise.stages.proposing.machine import Machine, look_at_machine
 from foldwise.stages.proposing.note import Note, aligned
+from foldwise.stages.proposing.platform import ask_platform
 from foldwise.stages.proposing.question import Ask
 from foldwise.stages.proposing.recipes import Facts, Proposal, fit_reason, propose
 from foldwise.stages.proposing.said import Said
@@ -52,6 +53,7 @@ def init(
     said: Said | None = None,
     ask: Ask | None = None,
     time: str | None = None,
+    platform: str | None = None,
     display: Display | None = None,
 ) -> Home:
     """Write competition.yaml, three recipes and plan.yaml for a raw folder.
@@ -64,17 +66,21 @@ def init(
         said: what is known already.
         ask: puts a question with a default answer to a person; None: nobody is there.
         time: how long training may take, such as `40m`; None: by machine.
+        platform: asked for metric, name, deadline and uploads a day: `kaggle:NAME`, or the
+            competition's address; None: nothing is asked over the network.
         display: where guesses are shown.
 
     Raises:
         ConfigError: there is a competition.yaml already, or a flag names what there is not.
+        PlatformError: the platform cannot be asked, or has no such competition.
         DataError: no tables, images or task can be told; lists what was seen.
     """
     show, home, said = display or Display(), Home(folder), said or Said()
     _check_places(home, data)
     _check_said(said)
     budget = None if time is None else _said_seconds(time)
-    finding = find_competition(home, data, said, ask)
+    listing = None if platform is None else ask_platform(platform)
+    finding = find_competition(home, data, said, ask, listing)
     competition = from_values(finding.values, Competition, source="what init found")
     samples = _read_samples(competition, data)
     looks = look(image_refs(samples.take(spread_rows(len(samples), NUM_LOOKED)), data))

@@ -4,6 +4,8 @@ import pytest
 
 from foldwise.errors import ConfigError, DataError
 from foldwise.metrics import METRICS
+from foldwise.platforms.kaggle import Listing
+from foldwise.stages.proposing.platform import source_of
 from foldwise.stages.proposing.question import find_question
 from foldwise.stages.proposing.readme import Readme, metrics_named
 
@@ -16,10 +18,16 @@ FLAGS = {"a": ["1", "0", "1"] * 10, "b": ["1", "1", "0"] * 10}
 ONE_HOT = {"a": ["1", "0", "0"] * 10, "b": ["0", "1", "1"] * 10}
 
 
-def question(targets, asked=None, text="", *, task=None, metric=None, ask=None):
+def question(targets, asked=None, text="", *, task=None, metric=None, ask=None, platform=None):
     asked = asked if asked is not None else dict.fromkeys(targets, ("0",))
     readme = Readme(text, (), metrics_named(text, METRICS), None, None, None)
-    return find_question(targets, asked, readme, task=task, metric=metric, ask=ask)
+    return find_question(
+        targets, asked, readme, task=task, metric=metric, ask=ask, platform=platform
+    )
+
+
+def kaggle_says(words):
+    return source_of(Listing("slug", "", words, None, None))
 
 
 @pytest.mark.parametrize(
@@ -52,6 +60,70 @@ def test_task_and_metric(targets, asked, text, task, metric, gives):
 def test_a_flag_comes_before_the_text():
     found = question(WORDS, text="metric: macro f1", metric="balanced_accuracy")
     assert (found.metric, found.undecided) == ("balanced_accuracy", ())
+
+
+def test_the_platform_comes_before_the_text_and_after_a_flag():
+    platform = kaggle_says("Quadratic Weighted Kappa")
+    found = question(DIGITS, text="metric: accuracy", platform=platform)
+    assert (found.task.name, found.metric, found.more_metrics) == ("ordinal", "qwk", ())
+    assert found.notes[1].reason == "Kaggle says 'Quadratic Weighted Kappa'"
+    assert found.undecided == ()
+    found = question(DIGITS, text="metric: qwk", platform=platform, metric="accuracy")
+    assert (found.metric, found.undecided) == ("accuracy", ())
+
+
+def test_a_platform_that_names_no_metric_leaves_it_to_the_text():
+    found = question(DIGITS, text="metric: qwk", platform=kaggle_says(""))
+    assert (found.metric, found.notes[1].reason) == ("qwk", "the text says 'qwk'")
+    assert found.undecided == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("Laplace Log Likelihood", "which foldwise does not have by name"),
+        ("Root Mean Squared Error", "which cannot score multiclass"),
+    ],
+)
+def test_a_metric_of_the_platform_that_will_not_do_is_said_and_the_next_source_heard(words, why):
+    doubt = f"Kaggle says {words!r}, {why}"
+    found = question(WORDS, text="metric: macro f1", platform=kaggle_says(words))
+    assert found.metric == "macro_f1"
+    assert found.notes[1].reason == f"the text says 'macro f1'; {doubt}"
+    assert found.undecided == (f"metric macro_f1: {doubt}",)
+    found = question(WORDS, platform=kaggle_says(words))
+    assert (found.metric, found.undecided) == ("accuracy", (f"metric accuracy: {doubt}",))
+    asked = []
+    question(
+        WORDS, platform=kaggle_says(words), ask=lambda text, given: asked.append(text) or given
+    )
+    assert doubt in asked[0]
+
+
+def test_a_name_with_more_words_than_the_metrics_is_to_be_checked():
+    found = question(WORDS, {**dict.fromkeys(("cat", "dog", "emu"), ("0.3",))},
+                     platform=kaggle_says("Weighted Log Loss"))  # fmt: skip
+    assert found.metric == "log_loss"
+    assert found.undecided == (
+        "metric log_loss: Kaggle says 'Weighted Log Loss', which may be more than that",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "metric"),
+    [
+        ("Area Under Receiver Operating Characteristic Curve", "roc_auc"),
+        ("Categorization Accuracy", "accuracy"),
+        ("Log Loss", "log_loss"),
+        ("Mean Absolute Error", "mae"),
+        ("Multi Class Log Loss", "log_loss"),
+        ("Quadratic Weighted Kappa", "qwk"),
+        ("Root Mean Squared Error", "rmse"),
+    ],
+)
+def test_names_of_the_platform_are_understood_as_a_whole(words, metric):
+    source = kaggle_says(words)
+    assert (list(source.metrics), source.is_vague) == ([metric], False)
 
 
 @pytest.mark.parametrize("task", ["ordinal", "regression", "multiclass"])

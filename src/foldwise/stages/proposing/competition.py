@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from foldwise.errors import DataError
+from foldwise.platforms.kaggle import Listing
 from foldwise.rundir import Home
 from foldwise.stages.proposing.note import Note, listed
+from foldwise.stages.proposing.platform import listed_values, source_of
 from foldwise.stages.proposing.question import Ask, Question, find_question
 from foldwise.stages.proposing.readme import Readme, read_readme
 from foldwise.stages.proposing.said import Said
@@ -38,8 +40,17 @@ class Finding:
     notes: tuple[Note, ...]
 
 
-def find_competition(home: Home, data: Path, said: Said, ask: Ask | None) -> Finding:
+def find_competition(
+    home: Home, data: Path, said: Said, ask: Ask | None, listing: Listing | None = None
+) -> Finding:
     """Look at tables, images and texts; what was said is not guessed.
+
+    Args:
+        home: the competition's folder.
+        data: raw folder with tables and images.
+        said: what is known already.
+        ask: puts a question to a person; None: nobody is there.
+        listing: what the platform says.
 
     Raises:
         ConfigError: a flag names what there is not.
@@ -50,11 +61,17 @@ def find_competition(home: Home, data: Path, said: Said, ask: Ask | None) -> Fin
     try:
         seen = look_at_data(data, tables, said)
         question = find_question(
-            seen.targets, seen.asked.cells, readme, task=said.task, metric=said.metric, ask=ask
+            seen.targets,
+            seen.asked.cells,
+            readme,
+            task=said.task,
+            metric=said.metric,
+            ask=ask,
+            platform=None if listing is None else source_of(listing),
         )
     except DataError as error:
         raise _lost(error, tables) from None
-    return _finding(home, data, seen, question, readme, said.pretrained)
+    return _finding(home, data, seen, question, readme, said.pretrained, listing)
 
 
 def _finding(
@@ -64,8 +81,10 @@ def _finding(
     question: Question,
     readme: Readme,
     pretrained: str | None,
+    listing: Listing | None,
 ) -> Finding:
-    guess, notes = question.guess, [*seen.notes, *question.notes, *_rare(seen, question)]
+    known, heard = ({}, []) if listing is None else listed_values(listing)
+    guess, notes = question.guess, [*heard, *seen.notes, *question.notes, *_rare(seen, question)]
     values: dict[str, Any] = {
         "name": home.path.resolve().name,
         "data": _data_path(home, data),
@@ -85,6 +104,8 @@ def _finding(
     renamed = {**seen.asked.renamed, **(guess.columns or {})}
     values["submission"] = {"gives": guess.gives, **({"columns": renamed} if renamed else {})}
     values |= _rules(question, readme, pretrained, notes)
+    rules = values.pop("rules", {}) | known.pop("rules", {})
+    values |= ({"rules": rules} if rules else {}) | known
     if question.undecided:
         values["undecided"] = list(question.undecided)
     return Finding(values, _comments(seen, notes, question), tuple(notes))
@@ -147,6 +168,9 @@ KEYS = {
     "test mix": "test_prior",
     "pretrained": "rules.pretrained",
     "external data": "rules.external_data",
+    "submissions a day": "rules.daily_submissions",
+    "name": "name",
+    "deadline": "deadline",
 }
 
 

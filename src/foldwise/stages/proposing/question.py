@@ -1,4 +1,4 @@
-"""Which task and metric it is: from flags, the text beside the data, names and labels."""
+"""Which task and metric it is: from flags, the platform, the text, names and labels."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from foldwise.errors import ConfigError, DataError
 from foldwise.metrics import METRICS
-from foldwise.stages.proposing.note import Note, listed
+from foldwise.stages.proposing.note import Note
 from foldwise.stages.proposing.readme import Readme
+from foldwise.stages.proposing.source import Source, can_score
 from foldwise.tasks import TASKS
 from foldwise.tasks.labels import sound_rows
 from foldwise.tasks.task import Evidence, Guess, Task
@@ -29,7 +30,7 @@ class Question:
         task: the task.
         guess: its claim.
         metric: the metric by name.
-        more_metrics: others that the text names.
+        more_metrics: others that the same source names.
         undecided: what nobody confirmed, in sentences for the banner.
         notes: the guesses.
     """
@@ -50,21 +51,31 @@ def find_question(
     task: str | None,
     metric: str | None,
     ask: Ask | None,
+    platform: Source | None = None,
 ) -> Question:
     """Decide on task and metric.
+
+    Args:
+        targets: label columns of train → their cells.
+        asked: columns of the sample submission → their cells.
+        readme: the text beside the data.
+        task: what a flag says.
+        metric: what a flag says.
+        ask: puts a question to a person; None: nobody is there.
+        platform: what the platform says, which comes before the text.
 
     Raises:
         ConfigError: a flag names what there is not.
         DataError: no task recognises itself.
     """
     _check_flags(task, metric)
-    named = _named_metrics(readme, metric)
+    sources = _sources(readme, metric, platform)
     evidence = Evidence(targets=_sound(targets), asked=asked, readme=readme.text, metric=None)
-    claims = _claims(evidence, named, task)
+    source, claims = _heard(sources, evidence, task)
     if not claims and task is not None:  # Whoever names the task may mean odd cells as labels.
-        claims = _claims(replace(evidence, targets=targets), named, task)
+        source, claims = _heard(sources, replace(evidence, targets=targets), task)
     if not claims:
-        raise DataError(*_unrecognised(task, named))
+        raise DataError(*_unrecognised(task, source))
     (chosen, guess), unsure = claims[0], _unsure(claims, task)
     undecided: list[str] = []
     why = "as you said" if task is not None else guess.reason
@@ -74,7 +85,7 @@ def find_question(
         guess, why = _claim_of(chosen, claims), "as you said"
     elif unsure is not None:
         undecided.append(f"task {chosen}: {unsure}; nothing beside the data settles it")
-    measure, more, note = _metric(TASKS[chosen], guess, named, metric, ask, undecided)
+    measure, more, note = _metric(TASKS[chosen], guess, sources, metric, ask, undecided)
     notes = (Note("task", chosen, why), note)
     return Question(TASKS[chosen], guess, measure, more, tuple(undecided), notes)
 
@@ -98,8 +109,22 @@ def _check_flags(task: str | None, metric: str | None) -> None:
         )
 
 
-def _named_metrics(readme: Readme, metric: str | None) -> dict[str, str]:
-    return readme.metrics if metric is None else {metric: ""}
+def _sources(readme: Readme, metric: str | None, platform: Source | None) -> list[Source]:
+    """Who says something of the metric, the first that is to be believed first."""
+    if metric is not None:
+        return [Source("--metric", {metric: ""})]
+    return [*([] if platform is None else [platform]), Source("the text", readme.metrics)]
+
+
+def _heard(
+    sources: Sequence[Source], evidence: Evidence, task: str | None
+) -> tuple[Source, list[tuple[str, Guess]]]:
+    """The first source that names what can score a recognised task, with the tasks' claims."""
+    heard = [(source, _claims(evidence, source.metrics, task)) for source in sources]
+    for source, claims in heard:
+        if claims and source.able(claims[0][0]):
+            return source, claims
+    return next((each for each in heard if each[0].metrics), heard[-1])
 
 
 def _claims(
@@ -114,7 +139,7 @@ def _claims(
         guesses = [guess for each in seen if (guess := value.recognise(each)) is not None]
         if guesses:
             claims.append((name, max(guesses, key=lambda guess: guess.confidence)))
-    able = [c for c in claims if not named or any(_can_score(m, c[0]) for m in named)]
+    able = [c for c in claims if not named or any(can_score(m, c[0]) for m in named)]
     return sorted(able or claims, key=lambda claim: -claim[1].confidence)
 
 
@@ -122,11 +147,7 @@ def _claim_of(task: str, claims: Sequence[tuple[str, Guess]]) -> Guess:
     for name, guess in claims:
         if name == task:
             return guess
-    raise DataError(*_unrecognised(task, {}))
-
-
-def _can_score(metric: str, task: str) -> bool:
-    return metric not in METRICS or not METRICS[metric].tasks or task in METRICS[metric].tasks
+    raise DataError(*_unrecognised(task))
 
 
 def _unsure(claims: Sequence[tuple[str, Guess]], task: str | None) -> str | None:
@@ -141,34 +162,44 @@ def _unsure(claims: Sequence[tuple[str, Guess]], task: str | None) -> str | None
 def _metric(
     task: Task,
     guess: Guess,
-    named: Mapping[str, str],
+    sources: Sequence[Source],
     flag: str | None,
     ask: Ask | None,
     undecided: list[str],
 ) -> tuple[str, tuple[str, ...], Note]:
     if flag is not None:
         return _as_said(flag, task)
-    able = [name for name in named if _can_score(name, task.name)]
-    able.sort(key=lambda name: METRICS[name].takes != guess.gives)
-    if able:
-        also = f"; of several it fits {guess.gives}" if len(able) > 1 else ""
-        note = Note("metric", able[0], f"the text says {named[able[0]]!r}{also}")
-        return able[0], tuple(able[1:]), note
+    doubts: list[str] = []
+    for source in sources:
+        able = sorted(source.able(task.name), key=lambda name: METRICS[name].takes != guess.gives)
+        if able:
+            return able[0], tuple(able[1:]), _as_named(source, able, guess, doubts, undecided)
+        doubts += filter(None, [source.doubt(task.name)])
+    why = "; ".join(doubts)
     if ask is not None:
-        also = f"; the text says {listed(list(named.values()))!r}, which cannot score it"
-        question = f"metric ({', '.join(task.metrics)}{also if named else ''})"
-        answer = ask(question, guess.metric)
+        also = f"; {why}" if why else ""
+        answer = ask(f"metric ({', '.join(task.metrics)}{also})", guess.metric)
         _check_flags(None, answer)
         return _as_said(answer, task)
-    why = "nothing beside the data names one"
-    if named:
-        why = f"the text says {listed(list(named.values()))!r}, which cannot score {task.name}"
+    why = why or "nothing beside the data names one"
     undecided.append(f"metric {guess.metric}: {why}")
     return guess.metric, (), Note("metric", guess.metric, f"usual for the task; {why}")
 
 
+def _as_named(
+    source: Source, able: Sequence[str], guess: Guess, doubts: Sequence[str], undecided: list[str]
+) -> Note:
+    """The note on a metric that a source names; what others said before it stays in doubt."""
+    words = f"{source.who} says {source.metrics[able[0]]!r}"
+    also = f"; of several it fits {guess.gives}" if len(able) > 1 else ""
+    unsure = [*doubts, *([f"{words}, which may be more than that"] if source.is_vague else [])]
+    if unsure:
+        undecided.append(f"metric {able[0]}: {'; '.join(unsure)}")
+    return Note("metric", able[0], "; ".join([f"{words}{also}", *doubts]))
+
+
 def _as_said(metric: str, task: Task) -> tuple[str, tuple[str, ...], Note]:
-    if not _can_score(metric, task.name):
+    if not can_score(metric, task.name):
         raise ConfigError(
             f"metric {metric} cannot score task {task.name}",
             remedy=f"metrics for it: {', '.join(task.metrics)}; or give --task",
@@ -176,10 +207,10 @@ def _as_said(metric: str, task: Task) -> tuple[str, tuple[str, ...], Note]:
     return metric, (), Note("metric", metric, "as you said")
 
 
-def _unrecognised(task: str | None, named: Mapping[str, str]) -> list[str]:
+def _unrecognised(task: str | None, source: Source | None = None) -> list[str]:
     who = "no task" if task is None else f"task {task} does not"
     text = "recognises itself in the labels" if task is None else "recognise itself in the labels"
-    hint = f" (the text names {', '.join(named)})" if named else ""
+    hint = f" ({source.who} names {', '.join(source.metrics)})" if source and source.metrics else ""
     return [f"{who} {text}{hint}"]
 
 

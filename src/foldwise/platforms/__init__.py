@@ -1,0 +1,1 @@
+"""Platforms that hold competitions: what they know is asked through their own clients."""
