@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from foldwise.decide import Decision, Step
 from foldwise.stages.blend import blend
+from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate
+from foldwise.stages.joining.telling import gain_as_decided
 from foldwise.stages.scoring.best_of import best_of
 from foldwise.stages.scoring.deciding import read_decided
 from foldwise.stages.submitting.founding import blend_verdict
@@ -88,3 +92,24 @@ def test_a_blend_is_compared_with_its_best_member_as_both_are_submitted(tmp_path
     assert blend_verdict(record, scores) == "gain"
     found["verdict"] = "loss"
     assert blend_verdict(record, scores) == "loss"
+
+
+def test_what_fitted_cuts_make_of_a_gain_is_told_beside_it(tmp_path: Path) -> None:
+    problem = make_problem(
+        tmp_path, "ordinal", num_train=240, thumbs=False, submission={"decision": "fitted"}
+    )
+    for seed, name in enumerate("ab"):
+        write_run(problem, name, noise=0.8, seed=seed)
+    out = io.StringIO()
+    show = Display(Console(file=out, width=200))
+    record = blend(problem.home, "mix", members=["a", "b"], problem=problem, display=show)
+    scores = evaluate(problem.home, "mix", problem=problem, display=QUIET)
+    decided = gain_as_decided(record, scores)
+    assert decided is not None
+    runs = [read_decided(problem, problem.home.run(name)) for name in ("mix", "a", "b")]
+    scored = [run.score(problem.metric) for run in runs]
+    assert decided["score"] in scored[1:]
+    assert decided["gain"]["point"] == pytest.approx(scored[0] - decided["score"])
+    assert f"as handed in: {decided['gain']['point']:+.4f}" in out.getvalue()
+    same = {**decided, "gain": {"point": record["gain"]["over_best"]["cross_fitted"]}}
+    assert gain_as_decided(record, {"references": [same]}) is None

@@ -31,7 +31,7 @@ def tell(show: Display, found: dict[str, Any]) -> None:
 def _show_tables(show: Display, found: dict[str, Any]) -> None:
     scores = Table(title=f"{found['metric']} on {found['num_rows']} rows", title_justify="left")
     for column in ("run", "all seeds", "one seed", "seeds", "spread of seeds"):
-        scores.add_column(column, justify="left" if column == "run" else "right")
+        scores.add_column(column, justify="left" if column == "run" else "right", overflow="fold")
     for run in found["runs"]:
         scores.add_row(
             run["name"], _number(run["score"]), _number(run["seed_mean"]),
@@ -48,7 +48,9 @@ def _pairs(entries: Sequence[dict[str, Any]], title: str, level: float) -> Table
     name = entries[0]["reference"]
     table = Table(title=f"against the {title}, {name}", title_justify="left")
     for column in ("run", "better by", f"{level:.0%} interval", "paired seeds", "p", "verdict"):
-        table.add_column(column, justify="left" if column in ("run", "verdict") else "right")
+        table.add_column(
+            column, justify="left" if column in ("run", "verdict") else "right", overflow="fold"
+        )
     for entry in entries:
         ends = "none" if entry["low"] is None else f"{entry['low']:+.4f} to {entry['high']:+.4f}"
         table.add_row(

@@ -30,6 +30,10 @@ def tell(show: Display, record: Mapping[str, Any], scores: Mapping[str, Any]) ->
     show.console.print(members_table(record, scores))
     for line in gain_lines(record):
         show.say(line)
+    decided = gain_as_decided(record, scores)
+    if decided is not None:
+        size = _with_ends(decided["gain"]["point"], decided["gain"])
+        show.say(f"each by its own decision, as handed in: {size} over the best member")
     for note in record["notes"]:
         show.say(note)
     advice = (record["diversity"] or {}).get("advice")
@@ -46,7 +50,8 @@ def members_table(record: Mapping[str, Any], scores: Mapping[str, Any]) -> Table
     table = Table(title=f"{scores['run']}: {parts.name_of(record['method'])}", title_justify="left")
     titles = ("member", "weight", f"{metric} alone", "lost without it", "adds cross-fitted")
     for title in titles:
-        table.add_column(title, justify="left" if title == "member" else "right")
+        is_name = title == "member"
+        table.add_column(title, justify="left" if is_name else "right", overflow="fold")
     for member in record["members"]:
         worth = member["worth"] or {"lost_without": None, "added": None}
         table.add_row(
@@ -80,6 +85,24 @@ def gain_lines(record: Mapping[str, Any]) -> list[str]:
     else:
         lines.append("too few rows or groups for an interval")
     return [*lines, f"verdict: {_WORDS[gain['verdict']]}"]
+
+
+def gain_as_decided(record: Mapping[str, Any], scores: Mapping[str, Any]) -> Any | None:
+    """The gain over the best member where answers are decided otherwise than by the fixed decision.
+
+    Args:
+        record: the blend's; its own gains are those of scores, under the fixed decision.
+        scores: its `scores.json`.
+
+    Returns:
+        The reference `best_member` of the scores, with its paired `gain`; None where it is no news.
+    """
+    found = [each for each in scores["references"] if each["name"] == "best_member"]
+    by_scores = record["gain"]["over_best"]["cross_fitted"]
+    if not found or found[0]["gain"] is None or by_scores is None:
+        return None
+    is_news = abs(found[0]["gain"]["point"] - by_scores) > 1e-9
+    return found[0] if is_news else None
 
 
 def _line(over: str, gain: Mapping[str, Any]) -> str:

@@ -59,7 +59,7 @@ def _level(found: Picks) -> Iterator[str]:
         sets = "one other set is" if found.num_level == 1 else f"{found.num_level} other sets are"
         yield (
             f"{sets} as good as far as the simulation tells; what can be made again came first, "
-            "then cross-fitted scores, then fewer models"
+            "then cross-fitted scores, then what is expected highest by itself"
         )
 
 

@@ -23,7 +23,9 @@ def tell(show: Display, result: Mapping[str, Any]) -> None:
     )
     table = Table(title=title, title_justify="left")
     for column in ("", "run", "cv", "public", "private", "90 %", "first", "climbs"):
-        table.add_column(column, justify="left" if column in ("", "run") else "right")
+        table.add_column(
+            column, justify="left" if column in ("", "run") else "right", overflow="fold"
+        )
     sign = -1 if result["metric"]["higher_is_better"] else 1
     rows = sorted(result["candidates"], key=lambda row: sign * row["private"]["expected"])
     for row in rows:

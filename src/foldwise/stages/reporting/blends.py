@@ -8,6 +8,7 @@ from typing import Any
 
 from foldwise.errors import RunError
 from foldwise.parts import name_of, options_of
+from foldwise.stages.joining.telling import gain_as_decided
 from foldwise.stages.reporting.diversity_view import diversity_view
 from foldwise.stages.reporting.gains import Gain, gain_table
 from foldwise.stages.reporting.material import Material, Run
@@ -84,10 +85,11 @@ def _blend(run: Run) -> dict[str, Any]:
         "method": method,
         "options": options_of(record["method"]),
         "metric": None if run.scores is None else run.scores["metric"]["label"],
+        "is_decided": run.scores is not None and run.scores["metric"]["takes"] == "answers",
         "verdict": gain["verdict"],
         "sentence": gain_sentence(gain, is_mean=method == "mean"),
         "notes": record["notes"],
-        "gains": gain_table(_gains(record)) if len(record["members"]) > 1 else None,
+        "gains": gain_table(_gains(run)) if len(record["members"]) > 1 else None,
         "covers": covers,
         **_members(record),
         "all_rows": 0 if run.scores is None else run.scores["num_rows"],
@@ -97,22 +99,22 @@ def _blend(run: Run) -> dict[str, Any]:
     }
 
 
-def _gains(record: Mapping[str, Any]) -> list[Gain]:
-    """Over the best member and, where it is another, over the plain mean of all members."""
-    gain = record["gain"]
+def _gains(run: Run) -> list[Gain]:
+    """Over the best member, over the plain mean if it is another, and as it is handed in."""
+    record, gain = run.record, run.record["gain"]
     pairs = [(f"over the best member, {isolated(gain['best_member'])}", gain["over_best"])]
     if name_of(record["method"]) != "mean" or len(set(gain["weights"].values())) > 1:
         pairs.append(("over the plain mean of all members", gain["over_mean"]))
-    return [
-        Gain(
-            name,
-            found["cross_fitted"],
-            found["naive"],
-            None if found["low"] is None else (found["low"], found["high"]),
-            found["verdict"],
-        )
+    rows = [
+        Gain(name, found["cross_fitted"], found["naive"], _ends(found), found["verdict"])
         for name, found in pairs
     ]
+    decided = None if run.scores is None else gain_as_decided(record, run.scores)
+    if decided is not None:
+        name = "over the best member, each by its own decision"
+        size = decided["gain"]
+        rows.append(Gain(name, size["point"], None, _ends(size), decided["verdict"]))
+    return rows
 
 
 def _members(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,10 +156,10 @@ def _members(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _ends(worth: Mapping[str, Any] | None) -> tuple[float, float] | None:
-    if worth is None or worth["low"] is None:
+def _ends(found: Mapping[str, Any] | None) -> tuple[float, float] | None:
+    if found is None or found["low"] is None:
         return None
-    return worth["low"], worth["high"]
+    return found["low"], found["high"]
 
 
 def _per_fold(gain: Mapping[str, Any], member: str) -> str:
