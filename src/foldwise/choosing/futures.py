@@ -109,7 +109,7 @@ def _shifts(candidates: Candidates, unit: float, mean: np.ndarray, noise: np.nda
         prior(unit, largest=float(np.abs(residuals).max(initial=0.0))),
         residuals,
         noise[np.ix_(known, known)],
-        candidates.families[known],
+        candidates.family_parts[known],
         candidates.own_parts[known],
     )
 
@@ -179,7 +179,7 @@ class _Draws:
         if not len(known):
             return level, public
         missed = observed - public[:, known]
-        families, own_parts = self.candidates.families, self.candidates.own_parts
+        families, own_parts = self.candidates.family_parts, self.candidates.own_parts
         occurring, of_draw = np.unique(points, return_inverse=True)
         levels = self.quality + self.shifts.covariances(families, own_parts, occurring)
         publics = levels + self.in_public
@@ -196,7 +196,7 @@ class _Draws:
     def _free(self, points: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Draws before any public score is known."""
         num, shifts = len(points), self.shifts
-        families, own_parts = self.candidates.families, self.candidates.own_parts
+        families, own_parts = self.candidates.family_parts, self.candidates.own_parts
 
         def normal(columns: int) -> np.ndarray:
             return rng.standard_normal((num, columns))

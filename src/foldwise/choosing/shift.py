@@ -3,8 +3,8 @@
 The shift of a candidate is a sum of three parts, each normal around 0: one *common* to all (a
 harder test set moves everybody), one per model *family* (a camera that only convolutions read well
 moves all of them), and one of each trained model's *own*. A blend has its members' family and own
-parts in the proportion of its weights, so two blends of the same models move together and a blend
-of unlike ones moves less.
+parts by the squares of its weights, so two blends of the same models move together and a blend of
+unlike ones moves less.
 
 How large the three are is not known. Each of their standard deviations lies on a grid with prior
 weights, and the public scores weigh the grid by their likelihood; what follows is averaged over the

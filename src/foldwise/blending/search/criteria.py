@@ -14,6 +14,8 @@ from foldwise.blending.search.log_loss import log_loss
 from foldwise.blending.search.ranking import ranking
 from foldwise.blending.search.step import Criterion, Step
 
+_CHUNK = 2**17
+
 
 def criterion_for(scores: np.ndarray, goal: Goal) -> Criterion:
     """The fastest criterion that gives the goal's own scores.
@@ -29,7 +31,7 @@ def criterion_for(scores: np.ndarray, goal: Goal) -> Criterion:
     make = _BY_METRIC.get(goal.metric)
     if make is None or not scores.size or not _fits(goal):
         return ByGoal(scores, goal)
-    reach = float(scores.min()), float(scores.max())
+    reach = _reach(scores.reshape(-1))
     found = make(scores, goal, reach) if np.isfinite(reach).all() else None
     return found or ByGoal(scores, goal)
 
@@ -47,6 +49,13 @@ class ByGoal:
         for member in range(len(values)) if step.able is None else np.flatnonzero(step.able):
             values[member] = self.goal(step.blend(self.scores[member]))
         return values, values.copy()
+
+
+def _reach(flat: np.ndarray) -> tuple[float, float]:
+    """Least and greatest of many numbers, which are fetched from memory once for both."""
+    parts = [flat[start : start + _CHUNK] for start in range(0, len(flat), _CHUNK)]
+    ends = np.array([(part.min(), part.max()) for part in parts])
+    return float(ends[:, 0].min()), float(ends[:, 1].max())
 
 
 def _fits(goal: Goal) -> bool:

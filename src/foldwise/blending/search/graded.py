@@ -38,9 +38,11 @@ class Limits:
         # Mixing keeps order but for rounding, which keeps it as well.
         ends = self._grades(step.mix(base, self.least)), self._grades(step.mix(base, self.most))
         first, last = np.minimum(*ends), np.maximum(*ends)
+        del ends
         is_open = last > first
         num_cells = int(np.prod(self.shape))
-        settled = self._count(~is_open, (self.cells + first)[~is_open], num_cells)
+        is_settled = ~is_open
+        settled = self._count(is_settled, self.cells[is_settled] + first[is_settled], num_cells)
 
         rows = np.flatnonzero(is_open)
         rows = rows[np.argsort(first[rows] - last[rows], kind="stable")]
@@ -61,7 +63,7 @@ class Limits:
         return counts.reshape(-1, *self.shape), np.zeros(len(counts), dtype=bool)
 
     def _grades(self, blend: np.ndarray) -> np.ndarray:
-        grades = np.zeros(len(blend), dtype=np.int64)
+        grades = np.zeros(len(blend), dtype=np.int16)
         for limit in self.limits:
             grades += blend >= limit
         return grades

@@ -69,13 +69,19 @@ class Ranking:
     ) -> tuple[np.ndarray, np.ndarray]:
         total = np.zeros((2, len(members)))
         bases = [np.ascontiguousarray(step.base[:, one.column]) for one in self.classes]
+        beside = [one.is_positive * num_bins for one in self.classes]
+        values = np.empty(len(step.base))
+        bins = np.empty(len(step.base), dtype=np.int64)
         for place, member in enumerate(members):
             scores = self.scores[member]
             whole = step.blend(scores) if step.finish.sums_to_1 else None
-            for one, base in zip(self.classes, bases, strict=True):
-                at = one.column
-                values = step.mix(base, scores[:, at]) if whole is None else whole[:, at].copy()
-                bins = _bins(values, num_bins) + one.is_positive * num_bins
+            for one, base, positives in zip(self.classes, bases, beside, strict=True):
+                if whole is None:
+                    step.mix(base, scores[:, one.column], out=values)
+                else:
+                    values[:] = whole[:, one.column]
+                _to_bins(values, num_bins, bins)
+                bins += positives
                 counts = np.bincount(bins, self.weight, minlength=2 * num_bins)
                 negative, positive = counts[:num_bins], counts[num_bins:]
                 total[:, place] += self.between(positive, negative, one.lightest)
@@ -124,15 +130,21 @@ def _lightest(is_positive: np.ndarray, weight: np.ndarray | None) -> float:
     return 1.0 if weight is None else float(weight[is_positive & (weight > 0)].min(initial=np.inf))
 
 
-def _bins(values: np.ndarray, num_bins: int) -> np.ndarray:
-    """Which bin of equal width each value is in; a higher value never in a lower one."""
+def _to_bins(values: np.ndarray, num_bins: int, bins: np.ndarray) -> None:
+    """Which bin of equal width each value is in; a higher value never in a lower one.
+
+    Args:
+        values: overwritten.
+        num_bins: from the lowest to the highest value.
+        bins: int64, is told.
+    """
     low, high = values.min(), values.max()
     width = high - low
     # One bin less than there are, as rounding may put the highest value one higher.
     scale = (num_bins - 1) / width if width > _NARROWEST else 0.0
     values -= low
     values *= scale
-    return values.astype(np.int64)
+    bins[:] = values  # As astype does: the fraction is cut off.
 
 
 def _auc_between(

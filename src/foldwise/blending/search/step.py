@@ -37,13 +37,18 @@ class Step:
         """Whether blends are moved into bounds."""
         return self.finish.low is not None or self.finish.high is not None
 
-    def mix(self, base: np.ndarray, member: np.ndarray) -> np.ndarray:
+    def mix(
+        self, base: np.ndarray, member: np.ndarray, *, out: np.ndarray | None = None
+    ) -> np.ndarray:
         """The blend of any part of `base` and the same part of a member, up to the rows' sums.
 
         Every way to score a candidate goes through these very operations, so that scores that
-        are equal, or just on a cut, are so for all of them.
+        are equal, or just on a cut, are so for all of them. A large blend is put into `out`, as
+        memory that is new every time costs more than the sum.
         """
-        blend: np.ndarray = base + (member if self.factor == 1 else self.factor * member)
+        blend: np.ndarray = np.add(
+            base, member if self.factor == 1 else self.factor * member, out=out
+        )
         if self.size != 1:
             blend /= self.size
         if self.is_bounded:
