@@ -89,7 +89,9 @@ def write_store(path: Path, rows: Sequence[Row], *, after: int = 0) -> list[Row]
 
 
 def _put(connection: sqlite3.Connection, row: Row) -> Row:
-    cells = astuple(replace(row, key=row.key or None))  # type: ignore[arg-type]
+    # A key of 0 is none yet: SQLite gives the next.
+    values = zip(_COLUMNS, astuple(row), strict=True)
+    cells = [value or None if name == "key" else value for name, value in values]
     marks = ", ".join("?" * len(cells))
     done = connection.execute(f"REPLACE INTO submission ({_NAMES}) VALUES ({marks})", cells)
     return replace(row, key=row.key or int(done.lastrowid or 0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import torch
@@ -161,11 +161,15 @@ def backbone_features(
                 batch=EVAL_BATCH,
                 device=device,
                 workers=assembly.recipe.train.workers,
-                progress=lambda done, before=before: report("features", before + done, total),  # type: ignore[misc]
+                progress=partial(_report_features, report, before, total),
             )
         )
         before += len(samples)
     return {view: np.concatenate([part[view] for part in parts]) for view in parts[0]}
+
+
+def _report_features(report: Reporter, before: int, total: int, done: int) -> None:
+    report("features", before + done, total)
 
 
 class _FeaturesOf(nn.Module):
