@@ -21,7 +21,8 @@ demo: setup
 	$(BIN)/python -m foldwise.demo .demo
 
 test: setup
-	$(BIN)/pytest -n 2 --dist loadfile
+	@# Hundreds of processes are started, so what python compiles is kept, whatever is set outside.
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -1,3 +1,5 @@
+import atexit
+import gc
 import os
 
 import pytest
@@ -9,3 +11,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="the full counts of the survival tests")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that none is left for one worker alone at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now outlives the tests: their collections need not walk it each time."""
+    gc.freeze()
+    atexit.register(gc.unfreeze)

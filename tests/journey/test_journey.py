@@ -17,6 +17,8 @@ from foldwise.stages.recipes import load_plan
 from foldwise.stages.submit import check_submission
 from tests.builders import make_home
 
+pytestmark = pytest.mark.slow
+
 TASKS = ("multiclass", "multilabel", "regression", "ordinal")
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 from rich.console import Console
 
 from foldwise.publish import holder, locked
@@ -19,6 +20,8 @@ from foldwise.stages.run import run
 from foldwise.stages.split import split
 from foldwise.stages.submit import check_submission
 from tests.builders import SMALL, make_home
+
+pytestmark = pytest.mark.slow
 
 BROKEN = {**SMALL, "model": {"name": "broken:network"}}
 QUIET = Display(quiet=True)

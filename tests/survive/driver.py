@@ -140,11 +140,13 @@ def main(folder: Path, num_kills: int, successive: int) -> dict[str, int]:
         shutil.copytree(folder / "template", folder / name)
         return Home(folder / name / "comp")
 
-    home = fresh("whole")
-    started = time.monotonic()
-    num_phases = count_phases(lambda: journey(home), folder / "phases")
-    took = time.monotonic() - started
-    wanted = hashes(home)
+    times = []
+    for name in ("whole", "again"):  # The first one reads much from the disk; later ones do not.
+        home = fresh(name)
+        started = time.monotonic()
+        num_phases = count_phases(lambda home=home: journey(home), folder / "phases")
+        times.append(time.monotonic() - started)
+    took, wanted = min(times), hashes(home)
     draw = random.Random(0)
     counts = {"planned": num_kills, "killed": 0, "identical": 0, "strays": 0}
     for number in range(num_kills):
