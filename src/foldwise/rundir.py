@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -310,7 +311,24 @@ class UnitDir:
 
     def epoch_weights(self, epoch: int) -> Path:
         """Weights after an epoch, kept where the epoch is chosen later (stop: cross)."""
-        return self.path / "epochs" / f"epoch-{epoch:04d}.safetensors"
+        return self._epochs / f"epoch-{epoch:04d}.safetensors"
+
+    def drop_states(self) -> None:
+        """Remove what only training needs, of a unit that is done; what a kill leaves goes later.
+
+        Its lock is held.
+        """
+        for folder in (self.checkpoint, self._epochs):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @property
+    def has_states(self) -> bool:
+        """Whether anything is there that only training needs."""
+        return self.checkpoint.exists() or self._epochs.exists()
+
+    @property
+    def _epochs(self) -> Path:
+        return self.path / "epochs"
 
     @property
     def timing(self) -> Path:

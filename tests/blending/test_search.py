@@ -211,7 +211,9 @@ def test_kappa_of_one_grade_is_refused_as_by_the_metric() -> None:
         selected(scores, goal, num_steps=4)
 
 
-@pytest.mark.parametrize(("bad", "words"), [(-0.1, "needs probabilities"), (np.nan, "NaN")])
+@pytest.mark.parametrize(
+    ("bad", "words"), [(-0.1, "needs probabilities"), (np.nan, "NaN"), (np.inf, "NaN")]
+)
 def test_scores_that_the_metric_refuses_are_refused(bad: float, words: str) -> None:
     scores, target = make_case("classes", np.random.default_rng(0))
     scores[1, 7, 2] = bad

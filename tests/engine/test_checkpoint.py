@@ -6,7 +6,6 @@ import torch
 from foldwise import publish
 from foldwise.engine.checkpoint import (
     Checkpoint,
-    clear,
     load_newest,
     pack_optimizer,
     save,
@@ -31,7 +30,9 @@ def test_the_newest_of_two_kept_checkpoints_comes_back(tmp_path):
     assert torch.equal(found.tensors["network.w"], torch.full((3,), 3.0))
     assert notes == []
     assert sorted(p.stem for p in tmp_path.glob("*.json")) == ["epoch-0002", "epoch-0003"]
-    clear(tmp_path)
+
+
+def test_of_an_empty_folder_nothing_comes_back(tmp_path):
     assert load_newest(tmp_path) == (None, [])
 
 

@@ -11,11 +11,12 @@ from foldwise.engine.assemble import Assembly
 from foldwise.engine.infer import infer
 from foldwise.errors import ConfigError, RunError
 from foldwise.rundir import Home, RunDir
+from foldwise.stages.display import Display
 from foldwise.stages.predict import predict
 from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import load_recipe
 from foldwise.stages.split import split
-from foldwise.stages.train import units_of
+from foldwise.stages.train import run_units, units_of
 from foldwise.tasks.problem import open_problem
 from tests.builders import SMALL
 from tests.stages.small_units import pretrained, ready, units, with_train, work
@@ -36,6 +37,17 @@ def test_a_unit_leaves_its_files_and_is_not_trained_again(tmp_path):
     before = first.folder.weights.stat().st_mtime_ns
     assert work(first) == "already done"
     assert first.folder.weights.stat().st_mtime_ns == before
+
+
+def test_what_a_kill_right_after_the_record_has_left_is_dropped(tmp_path):
+    home = ready(tmp_path)
+    unit = units(home)[0]
+    work(unit)
+    for again in (lambda: work(unit), lambda: list(run_units([unit], display=Display(quiet=True)))):
+        unit.folder.checkpoint.mkdir()
+        (unit.folder.checkpoint / "epoch-0001.safetensors").touch()
+        again()
+        assert not unit.folder.has_states
 
 
 def test_workers_change_nothing(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from collections.abc import Mapping
@@ -64,14 +63,6 @@ def load_newest(folder: Path) -> tuple[Checkpoint | None, list[str]]:
         except (OSError, KeyError, ValueError) as error:
             notes.append(f"{manifest.stem} is damaged and was passed over: {error}")
     return None, notes
-
-
-def clear(folder: Path) -> None:
-    """Remove all checkpoints: the unit is done."""
-    for path in [*folder.glob("epoch-*.json"), *folder.glob("epoch-*.safetensors")]:
-        path.unlink(missing_ok=True)
-    with contextlib.suppress(OSError):
-        folder.rmdir()
 
 
 def pack_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, torch.Tensor], Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -180,6 +181,7 @@ def run_units(
         display: where progress is shown.
     """
     at_once, threads = side_by_side(parallel)
+    _sweep(units)
     waiting = [unit for unit in units if not unit.is_done()]
     unscored = [unit for unit in units if unit.is_done() and not unit.is_scored()]
     watched = [(unit.name, unit.folder.timing) for unit in [*unscored, *waiting]]
@@ -209,6 +211,14 @@ def run_units(
         for outcome in run_jobs(finishing, parallel=at_once, poll=poll):
             _tell_end(display, outcome, left)
             yield outcome
+
+
+def _sweep(units: Sequence[Unit]) -> None:
+    """Drop the training states that a kill has left of units that are done."""
+    for unit in units:
+        if unit.folder.has_states and unit.is_done():
+            with suppress(LockedError), locked(unit.folder.lock, doing="sweeping"):
+                unit.folder.drop_states()
 
 
 def _is_over(stop_at: float | None) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 
 from foldwise.blending.goal import Goal
 from foldwise.blending.search.graded import by_limits
+from foldwise.blending.search.reach import finite_reach
 from foldwise.blending.search.step import Criterion, Step, around
 from foldwise.blending.search.surest import by_argmax
 
@@ -44,10 +45,13 @@ class Counted:
         return low, high
 
 
-def counted(scores: np.ndarray, goal: Goal, reach: tuple[float, float]) -> Criterion | None:
+def counted(scores: np.ndarray, goal: Goal) -> Criterion | None:
     """The criterion of a metric of answers; None where there is none."""
     answer, target = goal.answer, goal.target
     if answer is None or target.dtype.kind not in "iub" or target.min() < 0:
+        return None
+    reach = finite_reach(scores)
+    if reach is None:
         return None
     is_argmax = answer.kind == "argmax"
     counter = by_argmax(scores, goal, reach) if is_argmax else by_limits(scores, goal)

@@ -14,8 +14,6 @@ from foldwise.blending.search.log_loss import log_loss
 from foldwise.blending.search.ranking import ranking
 from foldwise.blending.search.step import Criterion, Step
 
-_CHUNK = 2**17
-
 
 def criterion_for(scores: np.ndarray, goal: Goal) -> Criterion:
     """The fastest criterion that gives the goal's own scores.
@@ -31,9 +29,7 @@ def criterion_for(scores: np.ndarray, goal: Goal) -> Criterion:
     make = _BY_METRIC.get(goal.metric)
     if make is None or not scores.size or not _fits(goal):
         return ByGoal(scores, goal)
-    reach = _reach(scores.reshape(-1))
-    found = make(scores, goal, reach) if np.isfinite(reach).all() else None
-    return found or ByGoal(scores, goal)
+    return make(scores, goal) or ByGoal(scores, goal)
 
 
 @dataclass(frozen=True)
@@ -51,13 +47,6 @@ class ByGoal:
         return values, values.copy()
 
 
-def _reach(flat: np.ndarray) -> tuple[float, float]:
-    """Least and greatest of many numbers, which are fetched from memory once for both."""
-    parts = [flat[start : start + _CHUNK] for start in range(0, len(flat), _CHUNK)]
-    ends = np.array([(part.min(), part.max()) for part in parts])
-    return float(ends[:, 0].min()), float(ends[:, 1].max())
-
-
 def _fits(goal: Goal) -> bool:
     weight = goal.weight
     return weight is None or bool(
@@ -65,9 +54,8 @@ def _fits(goal: Goal) -> bool:
     )
 
 
-#: `make(scores, goal, (least, greatest))`: None where the metric would refuse the scores, or there
-#: is no faster way.
-_BY_METRIC: dict[str, Callable[[np.ndarray, Goal, tuple[float, float]], Criterion | None]] = {
+#: `make(scores, goal)`: None where the metric would refuse the scores, or there is no faster way.
+_BY_METRIC: dict[str, Callable[[np.ndarray, Goal], Criterion | None]] = {
     "log_loss": log_loss,
     "accuracy": counted,
     "balanced_accuracy": counted,

@@ -8,6 +8,7 @@ import numpy as np
 
 from foldwise.blending.goal import Goal
 from foldwise.blending.search.counted import counted
+from foldwise.blending.search.reach import finite_reach
 from foldwise.blending.search.step import Criterion, Step, around
 
 #: Rows at a time: with 50 members they stay in a core's cache.
@@ -43,14 +44,16 @@ class Distances:
         return around(-np.sqrt(total) if self.is_squared else -total)
 
 
-def distances(scores: np.ndarray, goal: Goal, reach: tuple[float, float]) -> Criterion | None:
+def distances(scores: np.ndarray, goal: Goal) -> Criterion | None:
     """The criterion of errors of numbers, or of grades; None where there is none."""
     answer, (_, num_rows, num_columns) = goal.answer, scores.shape
     if answer is None or answer.kind != "value" or answer.values:
-        return counted(scores, goal, reach)
+        return counted(scores, goal)
     if num_columns != 1 or goal.target.shape != (num_rows,) or goal.factors is not None:
         return None
     if goal.target.dtype.kind not in "iubf" or not np.isfinite(goal.target).all():
+        return None
+    if finite_reach(scores) is None:
         return None
     weight = np.ones(num_rows) if goal.weight is None else goal.weight
     target = goal.target.astype(np.float64)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foldwise.blending.goal import Goal
+from foldwise.blending.search.reach import finite_reach
 from foldwise.blending.search.step import Step, around
 
 #: Rows at a time: the step's sum of them stays in a core's cache while members pass.
@@ -145,14 +146,16 @@ class LogLoss:
             probs *= self.factors[self.at[rows] % len(self.factors)]
 
 
-def log_loss(scores: np.ndarray, goal: Goal, reach: tuple[float, float]) -> LogLoss | None:
+def log_loss(scores: np.ndarray, goal: Goal) -> LogLoss | None:
     """The criterion of log loss; None where the metric would refuse members, or knows more."""
     target, (num_members, num_rows, num_columns) = goal.target, scores.shape
-    is_open_ended = target.ndim == 1 and num_columns > 1 and goal.factors is None
-    if target.dtype.kind not in "iub" or reach[0] < 0:
+    if target.dtype.kind not in "iub":
         return None
-    if not is_open_ended and reach[1] > 1:
-        return None
+    # Without factors, rows of probabilities are looked at below, where their sums are.
+    if target.ndim == 2 or num_columns == 1 or goal.factors is not None:
+        reach = finite_reach(scores)
+        if reach is None or reach[0] < 0 or reach[1] > 1:
+            return None
     top = 2 if target.ndim == 2 else max(2, num_columns)
     if target.min() < 0 or target.max() >= top:
         return None
@@ -167,7 +170,8 @@ def log_loss(scores: np.ndarray, goal: Goal, reach: tuple[float, float]) -> LogL
     # Factors, weights and row sums need exact numbers of all members.
     is_single = goal.factors is None and goal.weight is None
     true = np.empty((num_members, num_rows), dtype=np.float32 if is_single else np.float64)
-    excess, distance, farthest = np.empty(num_members), np.empty(num_rows), 0.0
+    excess, distance = np.empty(num_members), np.empty(num_rows)
+    least, farthest = 0.0, 0.0
     for member, values in enumerate(scores):
         if goal.factors is not None:
             true[member] = values.reshape(-1).take(at)
@@ -178,7 +182,11 @@ def log_loss(scores: np.ndarray, goal: Goal, reach: tuple[float, float]) -> LogL
             block = values[part]
             true[member, part] = block.reshape(-1).take(at[part] - start * num_columns)
             np.subtract(_row_sums(block), 1, out=distance[part])
-        farthest = max(farthest, float(distance.max()), -float(distance.min()))
+            least = min(least, float(block.min()))
+        lowest, highest = float(distance.min()), float(distance.max())
+        if least < 0 or not (math.isfinite(lowest) and math.isfinite(highest)):
+            return None
+        farthest = max(farthest, highest, -lowest)
         excess[member] = np.average(distance, weights=goal.weight)
     if goal.factors is not None or farthest > _NEAR:
         if is_single:

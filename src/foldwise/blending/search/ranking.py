@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foldwise.blending.goal import Goal
+from foldwise.blending.search.reach import finite_reach
 from foldwise.blending.search.step import Step
 
 #: Bins over a candidate's range: for all of them, then for those that may still be best.
@@ -89,7 +90,7 @@ class Ranking:
         return total[0] - _ROUNDING, total[1] + _ROUNDING
 
 
-def ranking(scores: np.ndarray, goal: Goal, reach: tuple[float, float]) -> Ranking | None:
+def ranking(scores: np.ndarray, goal: Goal) -> Ranking | None:
     """The criterion of a metric of order; None where it has none."""
     target, (_, num_rows, num_columns) = goal.target, scores.shape
     num_values = 2 if target.ndim == 2 else max(2, num_columns)
@@ -97,7 +98,7 @@ def ranking(scores: np.ndarray, goal: Goal, reach: tuple[float, float]) -> Ranki
         return None
     if target.shape not in ((num_rows,), (num_rows, num_columns)):
         return None
-    if target.min() < 0 or target.max() >= num_values:
+    if target.min() < 0 or target.max() >= num_values or finite_reach(scores) is None:
         return None
     classes = tuple(
         _Class(column, is_positive, _lightest(is_positive, goal.weight))

@@ -39,6 +39,8 @@ def train_unit(
         LockedError: another process trains it.
     """
     with _held(home, run, fold, seed, epochs) as unit:
+        if unit.is_done():
+            unit.folder.drop_states()
         if unit.is_done() or unit.is_pending():
             return "already done"
         from foldwise.stages.training.work import work
@@ -52,6 +54,7 @@ def finish_unit(
     """Finish a unit that waited for its epoch, which is recorded; arguments as of `train_unit`."""
     with _held(home, run, fold, seed, epochs) as unit:
         if unit.is_done():
+            unit.folder.drop_states()
             return "already done"
         from foldwise.stages.training.work import finish_pending
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -54,7 +53,7 @@ def work(unit: Unit, choices: Choices) -> str:
         publish_json(unit.folder.pending, pending)
         return "trained; its epoch is chosen when the other folds are"
     _finish(at_work, network, len(history))
-    checkpoint.clear(unit.folder.checkpoint)
+    unit.folder.drop_states()
     return "; ".join(at_work.notes)
 
 
@@ -68,8 +67,7 @@ def finish_pending(unit: Unit, choices: Choices) -> str:
     module.load_state_dict(load_file(unit.folder.epoch_weights(epoch)))
     at_work.notes.append(f"epoch {epoch + 1} was chosen on the other folds' curves")
     _finish(at_work, network, epoch + 1)
-    checkpoint.clear(unit.folder.checkpoint)
-    shutil.rmtree(unit.folder.epoch_weights(0).parent)
+    unit.folder.drop_states()
     return "; ".join(at_work.notes)
 
 
