@@ -27,7 +27,7 @@ from foldwise.stages.scheduling.lanes import side_by_side
 from foldwise.stages.scheduling.limit import shortened
 from foldwise.stages.training.cross_stop import choose_epochs
 from foldwise.stages.training.starting import feature_jobs, unit_job
-from foldwise.stages.training.unit import Unit, code_hash, data_hash, identity
+from foldwise.stages.training.unit import Unit, code_hash, data_hash, identity, recipe_print
 from foldwise.tasks.problem import Problem, open_problem
 
 
@@ -246,7 +246,7 @@ def record_run(unit: Unit, seeds: Sequence[int]) -> dict[str, Any]:
         record = {
             "kind": "recipe",
             "recipe": unit.recipe.model_dump(mode="json"),
-            "identity": fingerprint(identity(unit.recipe)),
+            "identity": recipe_print(unit.recipe),
             "seeds": sorted({*(stored or {}).get("seeds", []), *seeds}),
             "epochs": unit.epochs,
             "competition": fingerprint(problem.competition.model_dump(mode="json")),

@@ -6,11 +6,12 @@ import pytest
 
 from foldwise.config.competition import Competition
 from foldwise.config.loading import load
+from foldwise.config.recipe import Recipe
 from foldwise.config.writing import write_yaml
 from foldwise.rundir import Home, read_json
 from foldwise.stages.predict import predict
 from foldwise.stages.prepare import prepare
-from foldwise.stages.training.unit import Unit
+from foldwise.stages.training.unit import Unit, recipe_print
 from tests.builders import SMALL
 from tests.stages.small_units import ready, units, with_train, work
 
@@ -134,3 +135,13 @@ def test_a_longer_schedule_replaces_a_shortened_unit(tmp_path):
     assert not first(home).is_done()
     work(first(home))
     assert json.loads(first(home).folder.record.read_text())["epochs"] == 2
+
+
+@pytest.mark.parametrize(
+    ("train", "is_same"),
+    [({"clip": None}, True), ({"workers": 3}, True), ({"clip": 1.0}, False), ({"lr": 0.1}, False)],
+)
+def test_only_what_differs_from_the_defaults_counts(train, is_same):
+    plain, other = ({"model": {"name": "small_cnn"}, "train": keys} for keys in ({}, train))
+    prints = [recipe_print(Recipe.model_validate(values)) for values in (plain, other)]
+    assert (prints[0] == prints[1]) == is_same

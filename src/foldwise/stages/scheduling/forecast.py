@@ -19,7 +19,7 @@ from foldwise.config.writing import fingerprint
 from foldwise.publish import publish_json
 from foldwise.rundir import Home, read_json
 from foldwise.stages.scheduling.lanes import needs_features, side_by_side
-from foldwise.stages.training.unit import Unit, identity
+from foldwise.stages.training.unit import Unit, recipe_print
 from foldwise.tasks.problem import open_problem
 
 #: A schedule is not shortened below this many epochs: what is left out then helps the others.
@@ -112,7 +112,7 @@ def measure(
 
 def rates_key(recipe: Recipe, parallel: int | None) -> str:
     """What stored rates depend on: the recipe, the machine, and how many units share it."""
-    return fingerprint([identity(recipe), *side_by_side(parallel), machine.num_gpus()])
+    return fingerprint([recipe_print(recipe), *side_by_side(parallel), machine.num_gpus()])
 
 
 def trial(home: str, recipe: str, threads: int, seconds: float) -> dict[str, float]:

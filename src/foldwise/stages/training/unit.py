@@ -16,8 +16,9 @@ from foldwise.own_code import own_code_hash
 from foldwise.rundir import RunDir, UnitDir, read_json
 from foldwise.tasks.problem import Problem
 
-#: Raised whenever the same inputs would give another unit than before.
-_VERSION = 2
+#: Raised whenever the same inputs would give another unit than before, as with another default.
+_VERSION = 3
+_WAYS_TO_TRAIN = ("workers", "limit", "checkpoint_every")
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Unit:
         """Hashes of what it is made from; another value means that it must be trained again."""
         return {
             "version": _VERSION,
-            "recipe": fingerprint(identity(self.recipe)),
+            "recipe": recipe_print(self.recipe),
             "task": fingerprint(self._task),
             "seed": self.seed,
             "fold": self.fold,
@@ -142,12 +143,21 @@ class Unit:
 
 def identity(recipe: Recipe) -> dict[str, Any]:
     """The recipe without the keys that do not change what a unit gives."""
-    values: dict[str, Any] = recipe.model_dump(mode="json")
-    for key in ("folds", "refit"):
-        del values[key]
-    for key in ("workers", "limit", "checkpoint_every"):
-        del values["train"][key]
-    return values
+    return _without_ways(recipe.model_dump(mode="json"))
+
+
+def recipe_print(recipe: Recipe) -> str:
+    """Hash of what the recipe's identity says beyond the defaults.
+
+    A key that a later version adds does not make finished units stale.
+    """
+    return fingerprint(_without_ways(recipe.model_dump(mode="json", exclude_defaults=True)))
+
+
+def _without_ways(values: dict[str, Any]) -> dict[str, Any]:
+    train = {k: v for k, v in values.get("train", {}).items() if k not in _WAYS_TO_TRAIN}
+    rest = {k: v for k, v in values.items() if k not in ("train", "folds", "refit")}
+    return {**rest, "train": train} if train else rest
 
 
 def data_hash(problem: Problem) -> str:
