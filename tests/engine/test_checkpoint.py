@@ -29,7 +29,10 @@ def test_the_newest_of_two_kept_checkpoints_comes_back(tmp_path):
     assert found.meta == {"extra": {"epoch": 3}}
     assert torch.equal(found.tensors["network.w"], torch.full((3,), 3.0))
     assert notes == []
-    assert sorted(p.stem for p in tmp_path.glob("*.json")) == ["epoch-0002", "epoch-0003"]
+    assert sorted(p.stem for p in tmp_path.glob("*.json")) == [
+        "epoch-0002-step-000000",
+        "epoch-0003-step-000000",
+    ]
 
 
 def test_of_an_empty_folder_nothing_comes_back(tmp_path):
@@ -39,14 +42,14 @@ def test_of_an_empty_folder_nothing_comes_back(tmp_path):
 def test_every_damaged_byte_of_the_newest_is_noticed_and_the_one_before_is_used(tmp_path):
     save(tmp_path, make(1))
     save(tmp_path, make(2))
-    path = tmp_path / "epoch-0002.safetensors"
+    path = tmp_path / "epoch-0002-step-000000.safetensors"
     whole = path.read_bytes()
     for place in range(len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
         found, notes = load_newest(tmp_path)
         assert found is not None
         assert found.epoch == 1
-        assert "epoch-0002 is damaged" in notes[0]
+        assert "epoch-0002-step-000000 is damaged" in notes[0]
 
 
 @pytest.mark.parametrize("kind", ["raise", "tear"])

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import foldwise.cluster.preload  # noqa: F401
 from foldwise import publish
+from foldwise.config.writing import write_yaml
 from foldwise.rundir import Home, RunDir
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.predict import predict
@@ -32,10 +33,14 @@ from foldwise.stages.training.jobs import train_unit
 from foldwise.tasks.problem import open_problem
 from tests.builders import SMALL, make_home
 
+# Kills go by turns to units with so many threads that prepare batches.
+WORKERS = (0, 1, 2, 4)
+# Saved after nearly every step, so that there is much to go on from.
+EVERY_STEP = {"every": "0s", "share": 1.0}
 RECIPE = {
     **SMALL,
     "views": ["identity", "hflip"],
-    "train": {**SMALL["train"], "epochs": 2, "ema": 0.9, "workers": 2},
+    "train": {**SMALL["train"], "epochs": 2, "ema": 0.9, "checkpoint": EVERY_STEP},
 }
 # With times in them; a journal is what a kill leaves for the next who opens the ledger.
 NOT_COMPARED = {
@@ -136,9 +141,13 @@ def main(folder: Path, num_kills: int, successive: int) -> dict[str, int]:
     prepare(template)
     split(template)
 
-    def fresh(name: str) -> Home:
+    def fresh(name: str, workers: int = 2) -> Home:
         shutil.copytree(folder / "template", folder / name)
-        return Home(folder / name / "comp")
+        home = Home(folder / name / "comp")
+        train = {**RECIPE["train"], "workers": workers}
+        home.recipe("a").unlink()
+        write_yaml(home.recipe("a"), {**RECIPE, "train": train})
+        return home
 
     times = []
     for name in ("whole", "again"):  # The first one reads much from the disk; later ones do not.
@@ -150,7 +159,7 @@ def main(folder: Path, num_kills: int, successive: int) -> dict[str, int]:
     draw = random.Random(0)
     counts = {"planned": num_kills, "killed": 0, "identical": 0, "strays": 0}
     for number in range(num_kills):
-        home = fresh(f"kill{number}")
+        home = fresh(f"kill{number}", WORKERS[number // 2 % len(WORKERS)])
         for _ in range(successive):
             work = lambda home=home: journey(home)  # noqa: E731
             # What is resumed has less to do: later kills must come as early as the first.

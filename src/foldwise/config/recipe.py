@@ -78,6 +78,20 @@ class ScheduleConfig(Section):
     ] = ()
 
 
+class CheckpointConfig(Section):
+    """When the state of a training is saved, at the end of epochs and within them."""
+
+    every: Annotated[
+        Duration, Field(description="Within an epoch, after so long a time without one.")
+    ] = "10min"
+    share: Annotated[
+        float,
+        Field(
+            gt=0, le=1, description="Largest share of the time that saving takes; else it waits."
+        ),
+    ] = 0.02
+
+
 class TrainConfig(Section):
     """How one unit is trained."""
 
@@ -136,7 +150,9 @@ class TrainConfig(Section):
         Field(description="Loss not finite: stop the unit or skip the batch; ids are recorded."),
     ] = "stop"
     workers: Annotated[int, Field(ge=0, le=64, description="Threads that prepare batches.")] = 1
-    checkpoint_every: Annotated[int, Field(ge=1, description="Epochs between checkpoints.")] = 1
+    checkpoint: Annotated[
+        CheckpointConfig, Field(description="When a state to go on from is saved.")
+    ] = CheckpointConfig()
     limit: Annotated[
         Duration | None, Field(description="Longest training time of the run, such as `40m`.")
     ] = None

@@ -79,6 +79,7 @@ def train_batches(
     augments: Sequence[Augment],
     key: int,
     workers: int,
+    first: int = 0,
 ) -> Iterator[Batch]:
     """Augmented batches over `order`.
 
@@ -89,8 +90,9 @@ def train_batches(
         augments: bound augmentations, in order.
         key: of seed, fold and epoch, for the augmentation draws.
         workers: threads that prepare batches ahead; 0: none. The result is the same.
+        first: batches that are left out at the start.
     """
-    groups = np.array_split(order, num_steps(len(order), batch))
+    groups = np.array_split(order, num_steps(len(order), batch))[first:]
 
     def make(rows: np.ndarray) -> Batch:
         draws = seeding.uniforms(key, source.counters[rows], max(1, len(augments)) * NUM_DRAWS)

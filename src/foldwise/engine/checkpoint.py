@@ -26,11 +26,18 @@ class Checkpoint:
         epoch: epochs done.
         tensors: name → tensor on the CPU.
         meta: everything that is not a tensor, as JSON values.
+        step: steps done of the next epoch.
     """
 
     epoch: int
     tensors: dict[str, torch.Tensor]
     meta: dict[str, Any]
+    step: int = 0
+
+    @property
+    def name(self) -> str:
+        """Its files' name: by name they are in order."""
+        return f"epoch-{self.epoch:04d}-step-{self.step:06d}"
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:
@@ -38,13 +45,17 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
 
     The manifest goes last: without it, or with another hash in it, the tensors do not count.
     """
-    name = f"epoch-{checkpoint.epoch:04d}"
     tensors = {key: value.detach().cpu().contiguous() for key, value in checkpoint.tensors.items()}
-    path = folder / f"{name}.safetensors"
+    path = folder / f"{checkpoint.name}.safetensors"
     publish(path, lambda part: save_file(tensors, part))
-    manifest = {"epoch": checkpoint.epoch, "sha256": file_hash(path), "meta": checkpoint.meta}
+    manifest = {
+        "epoch": checkpoint.epoch,
+        "step": checkpoint.step,
+        "sha256": file_hash(path),
+        "meta": checkpoint.meta,
+    }
     step("manifest", folder)
-    publish_json(folder / f"{name}.json", manifest)
+    publish_json(folder / f"{checkpoint.name}.json", manifest)
     for old in _manifests(folder)[:-_KEEP]:
         old.unlink(missing_ok=True)
         old.with_suffix(".safetensors").unlink(missing_ok=True)
@@ -128,4 +139,4 @@ def _load(manifest: Path) -> Checkpoint:
     found = file_hash(path)
     if found != record["sha256"]:
         raise ValueError(f"{path.name} has hash {found[:12]}, {record['sha256'][:12]} was written")
-    return Checkpoint(record["epoch"], load_file(path), record["meta"])
+    return Checkpoint(record["epoch"], load_file(path), record["meta"], record["step"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -75,7 +75,7 @@ class FitPlan:
     Attributes:
         stages: the schedule.
         num_steps: optimiser steps per epoch.
-        batches: epoch → its batches.
+        batches: epoch, steps of it that are done → its other batches.
         target: (N, ...) what the loss takes, on the device.
         row_weights: (N,) float, mean 1, on the device; or None.
         loss: (B, O) logits, (B, ...) target → (B,) losses, or terms by name.
@@ -90,7 +90,7 @@ class FitPlan:
 
     stages: tuple[Stage, ...]
     num_steps: int
-    batches: Callable[[int], Iterator[Batch]]
+    batches: Callable[[int, int], Iterator[Batch]]
     target: torch.Tensor
     loss: Loss
     row_weights: torch.Tensor | None = None
@@ -109,8 +109,21 @@ class FitPlan:
 
 
 @dataclass
+class Sums:
+    """Over the images of an epoch so far: the loss, its terms, and how many they are."""
+
+    loss: float = 0.0
+    count: int = 0
+    terms: dict[str, float] = field(default_factory=dict)
+
+    def means(self) -> dict[str, float]:
+        """The mean of each term."""
+        return {name: term / max(self.count, 1) for name, term in self.terms.items()}
+
+
+@dataclass
 class FitState:
-    """What changes while fitting: saved at an epoch's end, put back to go on.
+    """What changes while fitting: saved after a step or an epoch, put back to go on.
 
     Attributes:
         network: trained in place.
@@ -119,6 +132,8 @@ class FitState:
         ema: moving average of the weights, or None.
         mean: mean of the weights over the last epochs, or None.
         epoch: epochs done.
+        step: steps done of the next epoch.
+        sums: of that epoch.
         skipped: rows of batches that were skipped.
     """
 
@@ -128,19 +143,26 @@ class FitState:
     ema: Ema | None = None
     mean: WeightMean | None = None
     epoch: int = 0
+    step: int = 0
+    sums: Sums = field(default_factory=Sums)
     skipped: list[int] = field(default_factory=list)
 
     def checkpoint(self, extra: dict[str, Any]) -> Checkpoint:
         """The state as tensors and JSON values; `extra` comes back as it is."""
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         slots, scalars = pack_optimizer(self.optimizer)
-        meta: dict[str, Any] = {"optimizer": scalars, "skipped": self.skipped, "extra": extra}
+        meta: dict[str, Any] = {
+            "optimizer": scalars,
+            "sums": asdict(self.sums),
+            "skipped": self.skipped,
+            "extra": extra,
+        }
         for name, average in (("ema", self.ema), ("mean", self.mean)):
             if average is not None:
                 tensors |= {f"{name}.{k}": v for k, v in average.state().items()}
         if self.accelerator.scaler is not None:
             meta["scaler"] = self.accelerator.scaler.state_dict()
-        return Checkpoint(self.epoch, tensors | slots, meta)
+        return Checkpoint(self.epoch, tensors | slots, meta, self.step)
 
     def restore(self, checkpoint: Checkpoint) -> dict[str, Any]:
         """Go back to a checkpoint; returns its `extra`."""
@@ -153,7 +175,8 @@ class FitState:
         if self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(meta["scaler"])
         self.skipped = list(meta["skipped"])
-        self.epoch = checkpoint.epoch
+        self.sums = Sums(**meta["sums"])
+        self.epoch, self.step = checkpoint.epoch, checkpoint.step
         return dict(meta["extra"])
 
     def weights(self) -> dict[str, torch.Tensor]:
@@ -166,7 +189,7 @@ class FitState:
 
 
 def fit(state: FitState, plan: FitPlan) -> Iterator[Step | EpochEnd]:
-    """Train from `state.epoch` to the schedule's end.
+    """Train from where the state is to the schedule's end.
 
     Yields:
         A Step after each optimiser step and an EpochEnd after each epoch.
@@ -180,30 +203,23 @@ def fit(state: FitState, plan: FitPlan) -> Iterator[Step | EpochEnd]:
         if isinstance(state.network, Network):  # Else it is a head alone: all of it trains.
             set_trainable(state.network, stage.trainable)
         train_mode(state.network, plan.norm)
-        summed, count = 0.0, 0
-        terms: dict[str, torch.Tensor] = {}
-        for step, batch in enumerate(plan.batches(epoch)):
+        sums, first = state.sums, state.step
+        for step, batch in enumerate(plan.batches(epoch, first), start=first):
             lr = float(schedule[epoch * plan.num_steps + step])
-            loss = _step(state, plan, batch, epoch, step, lr, terms)
-            summed, count = summed + loss * len(batch.rows), count + len(batch.rows)
+            loss = _step(state, plan, batch, epoch, step, lr)
+            sums.loss += loss * len(batch.rows)
+            sums.count += len(batch.rows)
+            state.step = step + 1
             yield Step(epoch, step, plan.num_steps, loss, lr, len(batch.rows))
-        state.epoch = epoch + 1
+        state.epoch, state.step, state.sums = epoch + 1, 0, Sums()
         if state.mean is not None:
             state.mean.update(state.network, epoch, plan.num_epochs)
-        means = {name: float(term) / max(count, 1) for name, term in terms.items()}
-        yield EpochEnd(epoch, plan.num_epochs, summed / max(count, 1), lr, means)
+        last = float(schedule[state.epoch * plan.num_steps - 1])
+        yield EpochEnd(epoch, plan.num_epochs, sums.loss / max(sums.count, 1), last, sums.means())
 
 
-def _step(
-    state: FitState,
-    plan: FitPlan,
-    batch: Batch,
-    epoch: int,
-    step: int,
-    lr: float,
-    terms: dict[str, torch.Tensor],
-) -> float:
-    """Make a step; returns its mean loss and adds the sums of its terms to `terms`."""
+def _step(state: FitState, plan: FitPlan, batch: Batch, epoch: int, step: int, lr: float) -> float:
+    """Make a step; returns its mean loss and adds its terms to the epoch's sums."""
     for group in state.optimizer.param_groups:
         group["lr"] = lr * group.get("lr_scale", 1.0)
     # What belongs to a step (dropout, drop path, mixing) is keyed by the step, so that a resumed
@@ -217,7 +233,7 @@ def _step(
     if plan.mix is not None:
         images, target = plan.mix(images, target, np.random.default_rng(key))
     state.network.zero_grad(set_to_none=True)
-    mean = 0.0
+    mean, terms = 0.0, state.sums.terms
     for part in torch.arange(len(images)).chunk(plan.accumulate):
         chosen = slice(int(part[0]), int(part[-1]) + 1)
         with state.accelerator.autocast():
@@ -235,7 +251,7 @@ def _step(
         state.accelerator.backward(loss)
         mean += value
         for name, term in named(losses).items():
-            terms[name] = terms.get(name, torch.zeros(())) + term.detach().sum().cpu()
+            terms[name] = terms.get(name, 0.0) + float(term.detach().sum())
     if plan.clip is not None:
         state.accelerator.clip_grad_norm_(state.network.parameters(), plan.clip)
     state.optimizer.step()

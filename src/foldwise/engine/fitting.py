@@ -16,7 +16,8 @@ from foldwise.engine.fit import FitPlan, FitState
 from foldwise.optim.averaging import Ema, WeightMean
 from foldwise.optim.schedule import Stage
 
-Batches = Callable[[int], Iterator[Batch]]
+#: Epoch, steps of it that are done → its other batches.
+Batches = Callable[[int, int], Iterator[Batch]]
 
 _PRECISION = {None: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
@@ -62,7 +63,7 @@ def fit_plan(
         assembly: of the recipe.
         rows: positions of the train rows to fit on.
         device: where to compute.
-        batches: epoch → batches whose rows count within `rows`.
+        batches: epoch, steps done → batches whose rows count within `rows`.
         stages: the schedule.
         seed: of the run.
         fold: the held-out fold; -1: none.
@@ -93,13 +94,14 @@ def image_batches(assembly: Assembly, rows: np.ndarray, *, seed: int, fold: int)
     augments = assembly.augments()
     shares = _shares(assembly, rows)
 
-    def batches(epoch: int) -> Iterator[Batch]:
+    def batches(epoch: int, first: int) -> Iterator[Batch]:
         return train_batches(
             source,
             epoch_order(len(rows), seeding.key("order", seed, fold, epoch), shares),
             batch=train.batch,
             augments=augments,
             key=seeding.key("augment", seed, fold, epoch),
+            first=first,
             workers=train.workers,
         )
 
@@ -121,11 +123,12 @@ def feature_batches(
     counters = assembly.problem.train.take(rows).counters
     shares = _shares(assembly, rows)
 
-    def batches(epoch: int) -> Iterator[Batch]:
+    def batches(epoch: int, first: int) -> Iterator[Batch]:
         order = epoch_order(len(rows), seeding.key("order", seed, fold, epoch), shares)
         draws = seeding.uniforms(seeding.key("view", seed, fold, epoch), counters, 1)[:, 0]
         views = (draws * len(features)).astype(int)
-        for part in np.array_split(order, num_steps(len(order), assembly.recipe.train.batch)):
+        groups = np.array_split(order, num_steps(len(order), assembly.recipe.train.batch))
+        for part in groups[first:]:
             yield Batch(torch.from_numpy(features[views[part], rows[part]]), part)
 
     return batches

@@ -81,7 +81,11 @@ def score_line(scores: dict[str, Any]) -> str:
 
 
 def _inputs(problem: Problem, run: RunDir, record: dict[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in record.items() if key not in ("created", "machine")}
+    # A recipe's identity is in the record; how many threads it trains with changes no score.
+    dropped = ("created", "machine", "recipe")
+    kept = {key: value for key, value in record.items() if key not in dropped}
+    recipe = record.get("recipe", {})
+    kept["recipe"] = {key: recipe.get(key) for key in ("folds", "refit")}
     return {
         "version": _VERSION,
         "oof": file_hash(run.oof),

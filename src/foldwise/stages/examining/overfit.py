@@ -51,7 +51,7 @@ def learn_by_heart(
         plain,
         rows,
         device,
-        batches=lambda epoch: iter([batch]),
+        batches=lambda epoch, first: iter([batch]),
         stages=(Stage(_STEPS, trainable, lr, lr, "constant"),),
         seed=0,
         fold=-1,

@@ -70,7 +70,7 @@ def _first_batch(
         source = assembly.source(problem.train.take(rows[:_NUM_SHOWN]))
         batch = next(iter(eval_batches(source, batch=len(source), workers=0)))
     else:
-        batch = next(iter(image_batches(assembly, rows, seed=seed, fold=fold)(0)))
+        batch = next(iter(image_batches(assembly, rows, seed=seed, fold=fold)(0, 0)))
     shown = batch.images[:_NUM_SHOWN].permute(0, 2, 3, 1).numpy()
     return shown, batch.rows[:_NUM_SHOWN]
 

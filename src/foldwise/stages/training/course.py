@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,7 @@ from foldwise.models.network import Network
 from foldwise.publish import publish, publish_text
 from foldwise.stages.split import inner_rows
 from foldwise.stages.training.at_work import EVAL_BATCH, UnitWork
+from foldwise.stages.training.saving import Saver
 
 History = list[dict[str, Any]]
 
@@ -59,13 +60,16 @@ def fit_unit(at_work: UnitWork, network: Network) -> History:
     state = fit_state(at_work.assembly, module, at_work.device)
     course = _resume(at_work, state)
     plan = _plan(at_work, rows)
-    started, first = time.monotonic(), state.epoch
+    saver = Saver(at_work.unit.folder, at_work.unit.recipe.train.checkpoint)
+    started, first = time.monotonic(), state.epoch * plan.num_steps + state.step
     try:
         for event in fit(state, plan):
             if isinstance(event, Step):
                 _report(at_work, plan, event, course, time.monotonic() - started, first)
             else:
                 _end_epoch(at_work, state, plan, event, course, chosen_on)
+            if saver.is_due(at_end=isinstance(event, EpochEnd)):
+                saver.save(_checkpoint(state, course))
     except NonFiniteLossError as error:
         ids = at_work.unit.problem.train.ids[rows[error.rows]]
         raise RunError(
@@ -144,10 +148,12 @@ def _end_epoch(
         path = unit.folder.epoch_weights(event.epoch)
         cpu = {k: v.cpu().contiguous() for k, v in weights.items()}
         publish(path, partial(save_file, cpu))
-    if state.epoch % train.checkpoint_every == 0 or state.epoch == plan.num_epochs:
-        saved = state.checkpoint({"history": course.history, "best": course.best})
-        tensors = saved.tensors | {f"best.{k}": v for k, v in course.best_weights.items()}
-        checkpoint.save(unit.folder.checkpoint, Checkpoint(saved.epoch, tensors, saved.meta))
+
+
+def _checkpoint(state: FitState, course: Course) -> Checkpoint:
+    saved = state.checkpoint({"history": course.history, "best": course.best})
+    best = {f"best.{k}": v for k, v in course.best_weights.items()}
+    return replace(saved, tensors=saved.tensors | best)
 
 
 def _validate(
@@ -209,7 +215,7 @@ def _report(
     at_work: UnitWork, plan: FitPlan, event: Step, course: Course, seconds: float, first: int
 ) -> None:
     done = event.epoch * plan.num_steps + event.step + 1
-    begun = done - first * plan.num_steps
+    begun = done - first
     rate = begun * event.num_images / max(seconds, 1e-9)
     text = (
         f"epoch {event.epoch + 1}/{plan.num_epochs} · loss {event.loss:.3f} · {rate:.0f} images/s"

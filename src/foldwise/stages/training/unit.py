@@ -18,7 +18,7 @@ from foldwise.tasks.problem import Problem
 
 #: Raised whenever the same inputs would give another unit than before, as with another default.
 _VERSION = 3
-_WAYS_TO_TRAIN = ("workers", "limit", "checkpoint_every")
+_WAYS_TO_TRAIN = ("workers", "limit", "checkpoint")
 
 
 @dataclass(frozen=True)
