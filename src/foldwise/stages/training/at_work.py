@@ -34,6 +34,7 @@ class UnitWork:
         assembly: recipe and problem, ready to be run.
         device: where it computes.
         report: where progress goes.
+        parts: that batches are cut into.
         notes: what the user should know, in the unit's record.
         head: how the head's penalty was chosen, if it was solved.
     """
@@ -42,6 +43,7 @@ class UnitWork:
     assembly: Assembly
     device: torch.device
     report: Reporter
+    parts: int
     notes: list[str] = field(default_factory=list)
     head: str | None = None
 
@@ -137,7 +139,14 @@ def open_work(unit: Unit, choices: Choices) -> UnitWork:
     torch.use_deterministic_algorithms(True, warn_only=True)
     assembly = Assembly(unit.problem, unit.recipe)
     device = torch.device(choices.device)
-    return UnitWork(unit, assembly, device, Reporter(unit.folder.timing), list(choices.notes))
+    return UnitWork(
+        unit,
+        assembly,
+        device,
+        Reporter(unit.folder.timing),
+        choices.parts or unit.recipe.train.accumulate,
+        list(choices.notes),
+    )
 
 
 def backbone_features(

@@ -24,6 +24,7 @@ class Choices:
         threads: compute threads.
         device: such as `cpu` or `cuda`.
         layout: how the network lies in memory; None: not decided yet.
+        parts: that batches are cut into, since memory ran out; None: as the recipe says.
         notes: what the user should know about them.
     """
 
@@ -31,6 +32,7 @@ class Choices:
     threads: int
     device: str
     layout: Layout | None = None
+    parts: int | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -64,7 +66,7 @@ def reuse(unit: Unit, threads: int) -> Choices:
         return stored
     notes = () if stored is None else (f"trained on {stored.device}, scored on {here}",)
     layout = None if stored is None else stored.layout
-    return Choices(unit.inputs, threads, here, layout, notes)
+    return Choices(unit.inputs, threads, here, layout, notes=notes)
 
 
 def begin(unit: Unit, choices: Choices) -> None:
@@ -86,6 +88,11 @@ def begin(unit: Unit, choices: Choices) -> None:
         elif path not in kept:
             path.unlink()
     publish_json(folder.choices, asdict(choices))
+
+
+def amend(unit: Unit, choices: Choices) -> None:
+    """Record choices that change while the unit is at work, before they take effect."""
+    publish_json(unit.folder.choices, asdict(choices))
 
 
 def _stored(unit: Unit) -> Choices | None:

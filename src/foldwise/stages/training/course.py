@@ -98,7 +98,7 @@ def _plan(at_work: UnitWork, rows: np.ndarray) -> FitPlan:
         batches = feature_batches(assembly, rows, found, seed=seed, fold=fold)
     else:
         batches = image_batches(assembly, rows, seed=seed, fold=fold)
-    return fit_plan(
+    plan = fit_plan(
         assembly,
         rows,
         at_work.device,
@@ -107,6 +107,7 @@ def _plan(at_work: UnitWork, rows: np.ndarray) -> FitPlan:
         seed=seed,
         fold=fold,
     )
+    return replace(plan, accumulate=at_work.parts)
 
 
 def _resume(at_work: UnitWork, state: FitState) -> Course:

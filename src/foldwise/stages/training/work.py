@@ -21,8 +21,8 @@ from foldwise.publish import publish, publish_json, step
 from foldwise.rundir import read_json
 from foldwise.stages.training.at_work import UnitWork, open_work
 from foldwise.stages.training.choices import Choices, begin
-from foldwise.stages.training.course import fit_unit
 from foldwise.stages.training.layout import decide_layout
+from foldwise.stages.training.memory import fit_in_memory
 from foldwise.stages.training.unit import Unit
 
 
@@ -43,11 +43,12 @@ def work(unit: Unit, choices: Choices) -> str:
     network = assembly.network()
     _check(at_work, network)
     layout = choices.layout or decide_layout(assembly, network, at_work.device, epochs=unit.epochs)
-    begin(unit, replace(choices, layout=layout))
+    choices = replace(choices, layout=layout)
+    begin(unit, choices)
     network.set_layout(layout)
     if assembly.is_solved:
         _start_head(at_work, network)
-    history = fit_unit(at_work, network) if assembly.stages(unit.epochs) else []
+    history = fit_in_memory(at_work, choices, network) if assembly.stages(unit.epochs) else []
     if unit.recipe.train.stop == "cross" and history:
         pending = {"inputs": unit.inputs, "head": at_work.head, "history": history}
         publish_json(unit.folder.pending, pending)

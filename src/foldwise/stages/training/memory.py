@@ -1,0 +1,58 @@
+"""A training whose memory runs out goes on with batches cut into more parts."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import replace
+
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+
+from foldwise.errors import RunError
+from foldwise.models.network import Network
+from foldwise.stages.training.at_work import UnitWork
+from foldwise.stages.training.choices import Choices, amend
+from foldwise.stages.training.course import History, fit_unit
+
+
+def fit_in_memory(at_work: UnitWork, choices: Choices, network: Network) -> History:
+    """`fit_unit`; when memory runs out, with twice as many parts, from the last checkpoint on.
+
+    A step still sees the whole batch: the gradients of its parts are summed. Only batch-norm in
+    training mode sees the parts. Their number is recorded before it takes effect, so that a killed
+    unit goes on with it.
+
+    Args:
+        at_work: the unit.
+        choices: that it was begun with.
+        network: trained in place.
+
+    Raises:
+        RunError: one image at a time is too much.
+    """
+    unit = at_work.unit
+    start = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
+    while True:
+        try:
+            return fit_unit(at_work, network)
+        except RuntimeError as error:
+            if not should_reduce_batch_size(error):
+                raise
+            problem = str(error).splitlines()[0]
+        # Out of the handler, whose traceback holds the tensors of the step.
+        batch = min(unit.recipe.train.batch, len(unit.train_rows))
+        if at_work.parts >= batch:
+            raise RunError(
+                f"memory ran out with one image at a time: {problem}",
+                remedy="use a smaller input.size or network, precision bf16, or fewer units side "
+                "by side (parallel in plan.yaml)",
+            )
+        at_work.parts = min(2 * at_work.parts, batch)
+        at_work.notes.append(
+            f"memory ran out ({problem}): batches of {batch} are cut into {at_work.parts} parts"
+        )
+        choices = replace(choices, parts=at_work.parts, notes=tuple(at_work.notes))
+        amend(unit, choices)
+        network.zero_grad(set_to_none=True)
+        network.load_state_dict(start)
+        gc.collect()
+        clear_device_cache()
