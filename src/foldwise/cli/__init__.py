@@ -148,12 +148,21 @@ def split(directory: Directory = Path(), quiet: Quiet = False) -> None:
 def doctor(
     recipe: Annotated[str | None, typer.Argument(help="Recipe; none: all of the plan.")] = None,
     overrides: Overrides = None,
+    costs: Annotated[
+        bool, typer.Option("--costs", help="Also measure memory and time by batch and size.")
+    ] = False,
     directory: Directory = Path(),
     quiet: Quiet = False,
 ) -> None:
     from foldwise.stages.doctor import doctor as stage
 
-    found = stage(find_home(directory), recipe, overrides=overrides or (), display=shown(quiet))
+    found = stage(
+        find_home(directory),
+        recipe,
+        overrides=overrides or (),
+        costs=costs,
+        display=shown(quiet),
+    )
     if any(finding.level == "error" for finding in found):
         raise typer.Exit(1)
 

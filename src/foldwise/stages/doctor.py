@@ -21,6 +21,7 @@ from foldwise.stages.examining import (
     trial_rules,
 )
 from foldwise.stages.examining.cases import Ground, PlanCase, RecipeCase
+from foldwise.stages.examining.costing import show_costs
 from foldwise.stages.examining.finding import Fault, Finding, apply_rules, from_error
 from foldwise.stages.examining.ground import open_ground
 from foldwise.stages.examining.trial_facts import TrialFacts, Tried
@@ -60,6 +61,7 @@ def doctor(
     *,
     overrides: Sequence[str] = (),
     trial: bool = True,
+    costs: bool = False,
     display: Display | None = None,
 ) -> list[Finding]:
     """Look for mistakes; what a loader or binder would raise is a finding, too.
@@ -71,6 +73,7 @@ def doctor(
         trial: whether each recipe also learns one batch by heart, in a process of its own, and a
             picture of a batch is written; images are prepared for it if they are not. Without it
             torch is not needed, and parts' own options are not checked.
+        costs: whether memory and time of each sound recipe's steps are measured, too.
         display: where findings are shown.
 
     Returns:
@@ -96,6 +99,9 @@ def doctor(
         found += _try_all(home, cases, found, show)
     ordered = sorted(found, key=lambda finding: (finding.level != "error", finding.recipe))
     _tell(show, ordered, len(names))
+    for case in cases if costs else ():
+        if not _error_rules(found, case) and case.recipe.freeze == "none":
+            show_costs(home, case, show)
     return ordered
 
 

@@ -1,0 +1,128 @@
+"""Measures and shows what steps of a recipe cost: the trade between batch, size and time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+from rich.table import Table
+
+from foldwise import device as machine
+from foldwise.cluster.local import Job, run_jobs
+from foldwise.errors import RunError
+from foldwise.rundir import Home
+from foldwise.stages.display import Display
+from foldwise.stages.examining.cases import RecipeCase
+from foldwise.stages.examining.costs import Cost, CostModel, near_size, trial_points
+from foldwise.stages.scheduling.lanes import side_by_side
+
+_FUNCTION = "foldwise.stages.examining.cost_trial:cost_of_step"
+#: Shares of a recipe's size that the table shows.
+_SHARES = (0.72, 1.0, 1.28)
+_MOST_SHOWN = 512
+#: Of the memory there is, what a unit may take: fragments and the display need some.
+_USABLE = 0.9
+_TRIAL_LIMIT_S = 120.0
+
+
+def show_costs(home: Home, case: RecipeCase, display: Display) -> None:
+    """Print memory and time of a recipe's steps by batch and size, and the largest batch.
+
+    Args:
+        home: the competition.
+        case: the recipe, which nothing speaks against.
+        display: where it is shown.
+
+    Raises:
+        RunError: no trial went well.
+    """
+    recipe = case.recipe
+    corners, checked = trial_points(recipe.train.batch, recipe.input.size)
+    trials = list(_measured(home, case, (*corners, checked)))
+    fitted = [cost for cost in trials if (cost.batch, cost.size) != checked]
+    if not fitted:
+        raise RunError(
+            f"{case.name}: no step could be tried, not even with {corners[0][0]} images",
+            remedy=f"see {_log(home)}",
+        )
+    model = CostModel.of(fitted)
+    memory = _USABLE * _memory_of_a_unit(fitted[0].device)
+    display.console.print(_table(case, model, memory))
+    largest = model.largest_batch(recipe.input.size, memory)
+    display.say(
+        f"  {case.name}: up to {largest} images of {recipe.input.size} px at a time fit into "
+        f"{memory / 2**30:.1f} GiB, which a unit may use here"
+    )
+    if largest < recipe.train.batch:
+        parts = -(-recipe.train.batch // max(largest, 1))
+        display.warn(f"{case.name}: set train.accumulate: {parts} for its {recipe.train.batch}")
+    if (found := trials[-1]) not in fitted:
+        forecast = model.at(*checked)
+        display.say(
+            f"  checked on {found.batch} images of {found.size} px: memory "
+            f"{forecast.memory / found.memory - 1:+.0%}, time "
+            f"{forecast.seconds / found.seconds - 1:+.0%} off"
+        )
+
+
+def _measured(home: Home, case: RecipeCase, points: tuple[tuple[int, int], ...]) -> Iterator[Cost]:
+    """One after the other, each in a fresh process whose memory is its own."""
+    _, threads = side_by_side(None)
+    recipe = json.dumps(case.recipe.model_dump(mode="json"))
+    stop_at = machine.monotonic() + _TRIAL_LIMIT_S * len(points)
+    jobs = [
+        Job(
+            name=f"{case.name}, {batch} images of {size} px",
+            function=_FUNCTION,
+            arguments=(str(home.path), recipe, batch, size),
+            log=_log(home),
+            threads=threads,
+            stop_at=stop_at,
+        )
+        for batch, size in points
+    ]
+    for outcome in run_jobs(jobs, parallel=1):
+        if outcome.error is None:
+            yield outcome.value
+
+
+def _log(home: Home) -> Path:
+    return home.path / ".foldwise" / "doctor-log.txt"
+
+
+def _memory_of_a_unit(device: str) -> float:
+    """Bytes: of the GPU, or of this machine shared by the units side by side."""
+    if device == "cuda":
+        import torch
+
+        return float(torch.cuda.get_device_properties(0).total_memory)
+    at_once, _ = side_by_side(None)
+    return float(psutil.virtual_memory().total) / at_once
+
+
+def _table(case: RecipeCase, model: CostModel, memory: float) -> Table:
+    size = case.recipe.input.size
+    sizes = list(dict.fromkeys(size if s == 1 else near_size(size, s) for s in _SHARES))
+    table = Table(
+        title=f"{case.name} on {model.device}: memory of a unit, and images a second",
+        title_justify="left",
+    )
+    table.add_column("batch", justify="right")
+    for each in sizes:
+        table.add_column(f"{each} px", justify="right")
+    batch = 4
+    while batch <= _MOST_SHOWN:
+        costs = [model.at(batch, each) for each in sizes]
+        cells = [
+            f"{cost.memory / 2**30:.1f} GiB, {batch / cost.seconds:.0f}/s"
+            if cost.memory <= memory
+            else "too much"
+            for cost in costs
+        ]
+        table.add_row(str(batch), *cells)
+        if all(cost.memory > memory for cost in costs):
+            break
+        batch *= 2
+    return table
