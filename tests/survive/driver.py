@@ -1,11 +1,12 @@
-"""Trains a tiny competition over and over in forked processes and kills them: prints counts.
+"""Trains a tiny competition over and over in forked processes and breaks them: prints counts.
 
-Usage: python -m tests.survive.driver FOLDER NUM_KILLS [SUCCESSIVE]
+Usage: python -m tests.survive.driver FOLDER NUM_KILLS [SUCCESSIVE | full-disk]
 One process imports torch, without starting its threads; every attempt is a fork of it.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -106,6 +107,26 @@ def killed_at(phase: int, work: Callable[[], None]) -> int:
     return forked(doomed)
 
 
+def full_at(phase: int, work: Callable[[], None]) -> int:
+    """The same, broken off by a full disk at the n-th phase of a publication."""
+
+    def doomed() -> None:
+        seen = [0]
+
+        def step(name: str, path: Path) -> None:
+            seen[0] += 1
+            if seen[0] == phase:
+                if name in ("opened", "written"):
+                    os.truncate(path, path.stat().st_size // 2)
+                raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+        publish.step = step
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # Its traceback is no news.
+        work()
+
+    return forked(doomed)
+
+
 def count_phases(work: Callable[[], None], count_file: Path) -> int:
     """How many phases an uninterrupted run has."""
 
@@ -135,8 +156,8 @@ def hashes(home: Home) -> dict[str, str]:
     return {**found, "submission": hashlib.sha256(home.submission.read_bytes()).hexdigest()}
 
 
-def main(folder: Path, num_kills: int, successive: int) -> dict[str, int]:
-    """Kill and resume; returns the counts."""
+def main(folder: Path, num_kills: int, successive: int, *, is_disk_full: bool) -> dict[str, int]:
+    """Break and resume; returns the counts."""
     template = make_home(folder / "template", recipes={"a": RECIPE}, num_train=36)
     prepare(template)
     split(template)
@@ -163,11 +184,13 @@ def main(folder: Path, num_kills: int, successive: int) -> dict[str, int]:
         for _ in range(successive):
             work = lambda home=home: journey(home)  # noqa: E731
             # What is resumed has less to do: later kills must come as early as the first.
-            if number % 2:
+            if is_disk_full:
+                status = full_at(1 + number * num_phases // num_kills, work)
+            elif number % 2:
                 status = killed_at(draw.randint(1, max(num_phases // successive, 1)), work)
             else:
                 status = killed_after(draw.uniform(0.05, took / successive), work)
-            counts["killed"] += status == -signal.SIGKILL
+            counts["killed"] += status == (1 if is_disk_full else -signal.SIGKILL)
         assert forked(lambda home=home: journey(home)) == 0
         found = hashes(home)
         counts["identical"] += found == wanted
@@ -180,5 +203,7 @@ def main(folder: Path, num_kills: int, successive: int) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    result = main(Path(sys.argv[1]), int(sys.argv[2]), int((sys.argv[3:] or ["1"])[0]))
-    print(json.dumps(result))
+    how = (sys.argv[3:] or ["1"])[0]
+    is_disk_full = how == "full-disk"
+    times = 1 if is_disk_full else int(how)
+    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]), times, is_disk_full=is_disk_full)))
