@@ -151,6 +151,9 @@ def doctor(
     costs: Annotated[
         bool, typer.Option("--costs", help="Also measure memory and time by batch and size.")
     ] = False,
+    lr_range: Annotated[
+        bool, typer.Option("--lr-range", help="Also train some steps at a rising rate.")
+    ] = False,
     directory: Directory = Path(),
     quiet: Quiet = False,
 ) -> None:
@@ -161,6 +164,7 @@ def doctor(
         recipe,
         overrides=overrides or (),
         costs=costs,
+        lr_range=lr_range,
         display=shown(quiet),
     )
     if any(finding.level == "error" for finding in found):

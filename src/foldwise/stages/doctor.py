@@ -24,6 +24,7 @@ from foldwise.stages.examining.cases import Ground, PlanCase, RecipeCase
 from foldwise.stages.examining.costing import show_costs
 from foldwise.stages.examining.finding import Fault, Finding, apply_rules, from_error
 from foldwise.stages.examining.ground import open_ground
+from foldwise.stages.examining.rating import show_lr_range
 from foldwise.stages.examining.trial_facts import TrialFacts, Tried
 from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import (
@@ -62,6 +63,7 @@ def doctor(
     overrides: Sequence[str] = (),
     trial: bool = True,
     costs: bool = False,
+    lr_range: bool = False,
     display: Display | None = None,
 ) -> list[Finding]:
     """Look for mistakes; what a loader or binder would raise is a finding, too.
@@ -74,6 +76,7 @@ def doctor(
             picture of a batch is written; images are prepared for it if they are not. Without it
             torch is not needed, and parts' own options are not checked.
         costs: whether memory and time of each sound recipe's steps are measured, too.
+        lr_range: whether each sound recipe is tried at a rising rate, too.
         display: where findings are shown.
 
     Returns:
@@ -99,9 +102,13 @@ def doctor(
         found += _try_all(home, cases, found, show)
     ordered = sorted(found, key=lambda finding: (finding.level != "error", finding.recipe))
     _tell(show, ordered, len(names))
-    for case in cases if costs else ():
-        if not _error_rules(found, case) and case.recipe.freeze == "none":
+    for case in cases:
+        if _error_rules(found, case) or case.recipe.freeze != "none":
+            continue
+        if costs:
             show_costs(home, case, show)
+        if lr_range:
+            show_lr_range(home, case, show)
     return ordered
 
 

@@ -1,0 +1,83 @@
+"""The job behind `doctor --lr-range`: training steps at a rate that rises at every step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from foldwise import device as machine
+from foldwise import seeding
+from foldwise.config.loading import from_values
+from foldwise.config.recipe import Recipe
+from foldwise.data.batches import Batch
+from foldwise.engine.assemble import Assembly
+from foldwise.engine.fit import NonFiniteLossError, Step, fit
+from foldwise.engine.fitting import fit_plan, fit_state, image_batches
+from foldwise.optim.schedule import Stage
+from foldwise.rundir import Home
+from foldwise.stages.examining.lr_range import (
+    FEWEST_STEPS,
+    FLOWN_OFF,
+    LrRange,
+    read_range,
+    rising_rates,
+)
+from foldwise.tasks.problem import open_problem
+
+LOWEST, HIGHEST, STEPS = 1e-7, 1.0, 100
+
+
+def range_test(home: str, recipe: str) -> LrRange:
+    """Train for up to 100 steps from 1e-7 to 1, on images as the recipe augments them.
+
+    Args:
+        home: the competition's folder; images are prepared.
+        recipe: resolved, as JSON.
+
+    Raises:
+        NonFiniteLossError: the loss is not finite at the lowest rates already.
+    """
+    problem = open_problem(Home(Path(home)))
+    resolved = from_values(json.loads(recipe), Recipe, source="recipe")
+    assembly, device = Assembly(problem, resolved), machine.pick()
+    torch.manual_seed(seeding.key("weights", 0, -1))
+    network = assembly.network()
+    longest = max(assembly.stages(), key=lambda stage: (stage.trainable != "head", stage.epochs))
+    rows = np.arange(len(problem.train))
+    rates = rising_rates(LOWEST, HIGHEST, STEPS)
+    batches = _endless(assembly, rows)
+    plan = fit_plan(
+        assembly,
+        rows,
+        device,
+        batches=lambda epoch, first: iter([next(batches)]),
+        stages=tuple(Stage(1, longest.trainable, lr, lr, "constant") for lr in rates),
+        seed=0,
+        fold=-1,
+    )
+    plan = replace(plan, num_steps=1, on_nonfinite="stop")
+    losses: list[float] = []
+    try:
+        for event in fit(fit_state(assembly, network, device), plan):
+            if isinstance(event, Step):
+                losses.append(event.loss)
+                if losses[-1] > FLOWN_OFF * losses[0]:
+                    break
+    except NonFiniteLossError:
+        if len(losses) < FEWEST_STEPS:
+            raise
+    return read_range(rates[: len(losses)], losses)
+
+
+def _endless(assembly: Assembly, rows: np.ndarray) -> Iterator[Batch]:
+    """Batches of training, epoch after epoch."""
+    epochs = image_batches(assembly, rows, seed=0, fold=-1)
+    epoch = 0
+    while True:
+        yield from epochs(epoch, 0)
+        epoch += 1
