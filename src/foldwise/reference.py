@@ -103,6 +103,8 @@ def _parts() -> Iterator[str]:
     from foldwise.losses import LOSSES
     from foldwise.models.small import NETWORKS
     from foldwise.optim.optimizers import build_optimizer
+    from foldwise.optim.presets import PRESETS
+    from foldwise.optim.sharpness import SHARPNESS
 
     yield "# Parts"
     yield _PARTS_INTRO
@@ -116,6 +118,8 @@ def _parts() -> Iterator[str]:
     yield "## Optimisers"
     yield "`train.optimizer` of a recipe. Every optimiser of timm by name, with its own options."
     yield f"`layer_decay`: {_argument(build_optimizer, 'options').partition('`layer_decay`: ')[2]}"
+    yield from _functions("Schedules", "`train.schedule.preset` of a recipe.", PRESETS)
+    yield from _functions("Sharpness", "`train.sharpness` of a recipe.", SHARPNESS)
     yield from _views()
     yield from _functions("Blends", "`blends.NAME.method` of the plan.", BLENDS)
     yield from _functions("Decision steps", "From merged scores to answers.", DECISIONS)

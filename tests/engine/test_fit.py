@@ -13,8 +13,10 @@ from foldwise.data.batches import Batch, epoch_order, num_steps
 from foldwise.engine.fit import EpochEnd, FitPlan, FitState, NonFiniteLossError, Step, fit
 from foldwise.losses import LOSSES
 from foldwise.optim.averaging import Ema, WeightMean
+from foldwise.optim.lookahead import Lookahead
 from foldwise.optim.optimizers import build_optimizer
-from foldwise.optim.schedule import Stage, warmup_cosine
+from foldwise.optim.presets import warmup_cosine
+from foldwise.optim.schedule import Stage
 
 ROWS = 24
 
@@ -42,7 +44,9 @@ def make_plan(**changes) -> FitPlan:
     return FitPlan(**{**plan, **changes})
 
 
-def make_state(*, ema: bool = False, mean: bool = False, name: str = "adamw") -> FitState:
+def make_state(
+    *, ema: bool = False, mean: bool = False, lookahead: bool = False, name: str = "adamw"
+) -> FitState:
     torch.manual_seed(0)
     module = nn.Sequential(
         _Scale(), nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(),
@@ -57,6 +61,7 @@ def make_state(*, ema: bool = False, mean: bool = False, name: str = "adamw") ->
         accelerator,
         ema=Ema(module, 0.9) if ema else None,
         mean=WeightMean(module, 2) if mean else None,
+        lookahead=Lookahead(module, k=2, alpha=0.5) if lookahead else None,
     )
 
 
@@ -88,11 +93,11 @@ def test_the_rate_follows_the_schedule():
     assert found[-1] == pytest.approx(0.0, abs=1e-12)
 
 
-@pytest.mark.parametrize("average", ["none", "ema", "mean"])
+@pytest.mark.parametrize("average", ["none", "ema", "mean", "lookahead"])
 @pytest.mark.parametrize("stop_after", [1, 2, 4, 5, 6, 8, 11])
 def test_going_on_from_a_checkpoint_gives_the_same_bits(stop_after, average):
     """After so many events, of which every fourth is the end of an epoch."""
-    options = {"ema": average == "ema", "mean": average == "mean"}
+    options = {name: name == average for name in ("ema", "mean", "lookahead")}
     whole = make_state(**options)
     events = list(fit(whole, make_plan(loss=LOSSES["expectation"])))
     first = make_state(**options)

@@ -49,6 +49,9 @@ RECIPE_MISTAKES = [
     ("unused-key", "error", ["train.schedule.hold=2"]),
     ("unused-key", "warning", ["train.schedule.stages=[{epochs: 2, start_lr: 1e-3, end_lr: 0}]"]),
     ("lr-high", "warning", ["train.lr=0.5"]),
+    ("schedule-length", "error", ["train.schedule={preset: polynomial, warmup: 4}"]),
+    ("config", "error", ["train.schedule={preset: one_cycle, hold: 1}"]),
+    ("config", "error", ["train.sharpness=sam", "train.precision=fp16"]),
     ("average-last", "error", ["train.average_last=5"]),
     ("ema-window", "warning", ["train.ema=0.9999"]),
     ("optimistic-stop", "warning", ["train.stop=validation"]),
@@ -194,6 +197,11 @@ def test_forbidden_weights_and_frozen_augmentation_are_named_together(tmp_path: 
     weights.write_bytes(b"any")
     settings = [f"model.pretrained={weights}", "freeze=backbone", "mix=mixup"]
     assert rules(examine(home, *settings)) == {"frozen-augment", "normalisation"}
+    asked = ["train.norm_update=true", "train.optimizer={name: adamw, layer_decay: 0.7}"]
+    told = [f.message for f in examine(home, *settings, *asked) if f.rule == "frozen-training"]
+    assert len(told) == 2
+    assert told[0].startswith("train.optimizer: layer_decay cannot be honoured")
+    assert told[1].startswith("train.norm_update: true cannot be honoured")
     home.competition.write_text(home.competition.read_text() + "rules: {pretrained: forbidden}\n")
     found = examine(home, *settings)
     assert rules(found) == {"frozen-augment", "normalisation", "rules-pretrained"}
@@ -402,7 +410,7 @@ def test_a_mix_that_the_formulation_cannot_take_is_named(home: Home) -> None:
 
 _OTHER_TESTS = {
     *("frozen-augment", "rules-pretrained", "normalisation", "weights-offline", "imbalance"),
-    *("harmful-symmetry", "leaking-groups", "mix-fit"),
+    *("harmful-symmetry", "leaking-groups", "mix-fit", "frozen-training"),
     *("cannot-learn", "dead-weights", "first-loss", "loss-not-finite", "pixel-range"),
     *("rate-unfit", "memory"),
 }

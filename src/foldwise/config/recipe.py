@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from foldwise.config.duration import Duration
 from foldwise.config.section import Part, Section, distinct
+from foldwise.parts import name_of, options_of
 
 
 class ModelConfig(Section):
@@ -67,8 +68,11 @@ class ScheduleConfig(Section):
     """The course of the learning rate."""
 
     preset: Annotated[
-        Literal["cosine", "staged"],
-        Field(description="cosine: warm-up, then cosine; staged: head, warm-up, hold, cool-down."),
+        Part,
+        Field(
+            description="cosine: warm-up, then cosine; staged: head, warm-up, hold, cool-down; "
+            "one_cycle, cosine_restarts or polynomial, with their options."
+        ),
     ] = "cosine"
     warmup: Annotated[int, Field(ge=0, description="Epochs of warm-up.")] = 0
     head: Annotated[int, Field(ge=0, description="Epochs that train the head only (staged).")] = 0
@@ -76,6 +80,31 @@ class ScheduleConfig(Section):
     stages: Annotated[
         tuple[StageConfig, ...], Field(description="Own stages; replaces the preset and epochs.")
     ] = ()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ScheduleConfig:
+        name = name_of(self.preset)
+        if self.stages and name not in ("cosine", "staged"):
+            raise ValueError(f"preset {name} and stages are two schedules; take one of them out")
+        if (self.head or self.hold) and name not in ("cosine", "staged"):
+            raise ValueError(
+                f"preset {name} has no head or hold; use preset: staged, or take them out"
+            )
+        if name == "staged" and options_of(self.preset):
+            raise ValueError(
+                "the options of preset staged are keys of their own: train.schedule.head, hold "
+                "and warmup"
+            )
+        return self
+
+
+class LookaheadConfig(Section):
+    """Slow weights that follow those the optimiser moves."""
+
+    k: Annotated[int, Field(ge=1, description="Steps between two moves of the slow weights.")] = 5
+    alpha: Annotated[
+        float, Field(gt=0, lt=1, description="Share of the way they go to the fast weights.")
+    ] = 0.5
 
 
 class CheckpointConfig(Section):
@@ -133,6 +162,21 @@ class TrainConfig(Section):
     average_last: Annotated[
         int, Field(ge=0, description="Final weights: mean over this many last epochs; 0: last.")
     ] = 0
+    norm_update: Annotated[
+        bool,
+        Field(
+            description="Take batch-norm statistics anew at the end, with the final weights and "
+            "one pass over the training images."
+        ),
+    ] = False
+    sharpness: Annotated[
+        Part | None,
+        Field(description="sam or asam: steps by the gradient at the worst point nearby."),
+    ] = None
+    lookahead: Annotated[
+        LookaheadConfig | None,
+        Field(description="Slow weights, k steps forward and one back; null: none."),
+    ] = None
     head_start: Annotated[
         bool,
         Field(description="Start a pretrained network's head from the solution on its features."),
@@ -163,6 +207,38 @@ class TrainConfig(Section):
             raise ValueError("ema and average_last are two ways to average; choose one")
         if self.stop != "fixed" and self.average_last:
             raise ValueError("average_last averages the last epochs and needs stop: fixed")
+        return self
+
+    @model_validator(mode="after")
+    def _optimisation_fits(self) -> TrainConfig:
+        name, options = name_of(self.optimizer), options_of(self.optimizer)
+        if self.sharpness is not None and self.precision == "fp16":
+            raise ValueError(
+                "sharpness takes two gradients a step, and fp16 scales gradients for one; "
+                "use precision: bf16 or fp32, or take sharpness out"
+            )
+        if self.sharpness is not None and (name.startswith("fused") or options.get("fused")):
+            raise ValueError(
+                f"sharpness moves weights between two gradients and is held to work with plain "
+                f"steps only, and optimizer {name} fuses its own; take fused out, or sharpness"
+            )
+        if self.norm_update and self.norm == "frozen":
+            raise ValueError(
+                "norm_update takes batch-norm statistics anew, which norm: frozen keeps; "
+                "take one of the two out"
+            )
+        if self.norm_update and self.stop != "fixed":
+            raise ValueError(
+                f"norm_update changes the network after its last epoch, which stop: {self.stop} "
+                "has scored before; use stop: fixed, or take norm_update out"
+            )
+        stages = self.schedule.stages
+        trained = [stage.trainable for stage in stages] if stages else [self.trainable]
+        if "layer_decay" in options and set(map(str, trained)) == {"head"}:
+            raise ValueError(
+                "layer_decay sets the rates of the backbone's layers, and only the head trains; "
+                "take it out of optimizer, or train more than the head"
+            )
         return self
 
 

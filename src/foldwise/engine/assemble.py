@@ -20,12 +20,15 @@ from foldwise.data.inputs import cache_spec, open_cache
 from foldwise.data.mix import MIXES
 from foldwise.engine.fit import Loss, Mix
 from foldwise.engine.frozen import frozen_problems
+from foldwise.engine.norms import followed_norms
 from foldwise.errors import ConfigError
 from foldwise.losses import LOSSES
 from foldwise.models.network import Network, build
 from foldwise.models.weights import Weights, resolve
 from foldwise.optim.optimizers import build_optimizer
-from foldwise.optim.schedule import Stage, shorten, staged, warmup_cosine
+from foldwise.optim.presets import PRESETS
+from foldwise.optim.schedule import Stage, shorten
+from foldwise.optim.sharpness import SHARPNESS, Sharpness
 from foldwise.own_code import own_code_hash
 from foldwise.parts import name_of, options_of
 from foldwise.samples import Samples
@@ -88,7 +91,7 @@ class Assembly:
         """A fresh network with its starting weights.
 
         Raises:
-            ConfigError: it cannot be built, or cannot be frozen as the recipe asks.
+            ConfigError: it cannot be built, or not be frozen or updated as the recipe asks.
         """
         problems = [p for found in frozen_problems(self.recipe).values() for p in found]
         if problems:
@@ -96,7 +99,10 @@ class Assembly:
                 *(f"{problem.key}: {problem.found}" for problem in problems),
                 remedy="\n".join(problem.remedy for problem in problems),
             )
-        return self._build(self.weights)
+        network = self._build(self.weights)
+        if self.recipe.train.norm_update and (stages := self.stages()):
+            followed_norms(network, stages[-1].trainable)
+        return network
 
     def trained_network(self, tensors: Mapping[str, torch.Tensor]) -> Network:
         """The network with the weights that a unit has stored; needs none to start from."""
@@ -129,6 +135,11 @@ class Assembly:
             weight_decay=train.weight_decay,
             options=options_of(train.optimizer),
         )
+
+    def sharpness(self) -> Sharpness | None:
+        """Bound way to the worst point nearby, or None."""
+        spec = self.recipe.train.sharpness
+        return None if spec is None else parts.bind(SHARPNESS, spec, what="sharpness")
 
     def backbone_print(self) -> str:
         """What the features of the frozen backbone depend on."""
@@ -271,21 +282,10 @@ def _stages(train: TrainConfig) -> tuple[Stage, ...]:
         )
     if train.epochs == 0:
         return ()
-    rest = train.epochs - schedule.warmup
-    if schedule.preset == "cosine":
-        return warmup_cosine(
-            epochs=train.epochs,
-            warmup=schedule.warmup,
-            lr=train.lr,
-            min_lr=train.min_lr,
-            trainable=train.trainable,
-        )
-    return staged(
-        head=schedule.head,
-        warmup=schedule.warmup,
-        hold=schedule.hold,
-        cooldown=rest - schedule.head - schedule.hold,
-        lr=train.lr,
-        min_lr=train.min_lr,
-        trainable=train.trainable,
+    preset = parts.bind(PRESETS, schedule.preset, what="schedule preset")
+    is_staged = name_of(schedule.preset) == "staged"
+    own = {"head": schedule.head, "hold": schedule.hold} if is_staged else {}
+    stages: tuple[Stage, ...] = preset(
+        train.epochs, schedule.warmup, train.lr, train.min_lr, train.trainable, **own
     )
+    return stages

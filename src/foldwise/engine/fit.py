@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +20,9 @@ from foldwise.losses.terms import Losses, named, total, weighted
 from foldwise.models.freezing import set_trainable, train_mode
 from foldwise.models.network import Network
 from foldwise.optim.averaging import Ema, WeightMean
+from foldwise.optim.lookahead import Lookahead
 from foldwise.optim.schedule import Stage, rates
+from foldwise.optim.sharpness import Sharpness, at_sharpest
 
 Loss = Callable[[torch.Tensor, torch.Tensor], Losses]
 Mix = Callable[[torch.Tensor, torch.Tensor, np.random.Generator], tuple[torch.Tensor, torch.Tensor]]
@@ -80,6 +83,7 @@ class FitPlan:
         row_weights: (N,) float, mean 1, on the device; or None.
         loss: (B, O) logits, (B, ...) target → (B,) losses, or terms by name.
         mix: mixes images and targets of a batch, or None.
+        sharpness: where the gradient of a step is taken, or None: at the weights themselves.
         norm: whether batch-norm statistics follow the training images.
         accumulate: parts a batch is cut into.
         clip: largest gradient norm, or None.
@@ -95,6 +99,7 @@ class FitPlan:
     loss: Loss
     row_weights: torch.Tensor | None = None
     mix: Mix | None = None
+    sharpness: Sharpness | None = None
     norm: Literal["train", "frozen"] = "train"
     accumulate: int = 1
     clip: float | None = None
@@ -131,6 +136,7 @@ class FitState:
         accelerator: precision and device.
         ema: moving average of the weights, or None.
         mean: mean of the weights over the last epochs, or None.
+        lookahead: slow weights, which the network's own are set back to, or None.
         epoch: epochs done.
         step: steps done of the next epoch.
         sums: of that epoch.
@@ -142,6 +148,7 @@ class FitState:
     accelerator: Accelerator
     ema: Ema | None = None
     mean: WeightMean | None = None
+    lookahead: Lookahead | None = None
     epoch: int = 0
     step: int = 0
     sums: Sums = field(default_factory=Sums)
@@ -157,7 +164,7 @@ class FitState:
             "skipped": self.skipped,
             "extra": extra,
         }
-        for name, average in (("ema", self.ema), ("mean", self.mean)):
+        for name, average in self._averages():
             if average is not None:
                 tensors |= {f"{name}.{k}": v for k, v in average.state().items()}
         if self.accelerator.scaler is not None:
@@ -169,7 +176,7 @@ class FitState:
         tensors, meta = checkpoint.tensors, checkpoint.meta
         self.network.load_state_dict(_under("network.", tensors))
         unpack_optimizer(self.optimizer, tensors, meta["optimizer"])
-        for name, average in (("ema", self.ema), ("mean", self.mean)):
+        for name, average in self._averages():
             if average is not None:
                 average.load(_under(f"{name}.", tensors))
         if self.accelerator.scaler is not None:
@@ -186,6 +193,9 @@ class FitState:
         if self.mean is not None and self.mean.count:
             return self.mean.weights()
         return {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+
+    def _averages(self) -> tuple[tuple[str, Ema | WeightMean | Lookahead | None], ...]:
+        return ("ema", self.ema), ("mean", self.mean), ("lookahead", self.lookahead)
 
 
 def fit(state: FitState, plan: FitPlan) -> Iterator[Step | EpochEnd]:
@@ -212,6 +222,9 @@ def fit(state: FitState, plan: FitPlan) -> Iterator[Step | EpochEnd]:
             state.step = step + 1
             yield Step(epoch, step, plan.num_steps, loss, lr, len(batch.rows))
         state.epoch, state.step, state.sums = epoch + 1, 0, Sums()
+        if state.lookahead is not None:
+            # What is scored, averaged and kept are the slow weights.
+            state.lookahead.sync(state.network)
         if state.mean is not None:
             state.mean.update(state.network, epoch, plan.num_epochs)
         last = float(schedule[state.epoch * plan.num_steps - 1])
@@ -232,8 +245,48 @@ def _step(state: FitState, plan: FitPlan, batch: Batch, epoch: int, step: int, l
     weights = None if plan.row_weights is None else plan.row_weights[rows]
     if plan.mix is not None:
         images, target = plan.mix(images, target, np.random.default_rng(key))
+    backward = partial(_backward, state, plan, images, target, weights)
     state.network.zero_grad(set_to_none=True)
-    mean, terms = 0.0, state.sums.terms
+    try:
+        mean = backward(state.sums.terms)
+        if plan.sharpness is not None:
+            with at_sharpest(state.network, plan.sharpness):
+                _seed_torch(key, state.accelerator.device)  # The same units are dropped out.
+                backward({})
+    except _NotFiniteError:
+        if plan.on_nonfinite == "stop":
+            raise NonFiniteLossError(epoch, step, batch.rows) from None
+        state.skipped.extend(int(row) for row in batch.rows)
+        state.network.zero_grad(set_to_none=True)
+        return 0.0
+    if plan.clip is not None:
+        state.accelerator.clip_grad_norm_(state.network.parameters(), plan.clip)
+    state.optimizer.step()
+    if state.lookahead is not None:
+        state.lookahead.update(state.network)
+    if state.ema is not None:
+        state.ema.update(state.network)
+    return mean
+
+
+class _NotFiniteError(Exception):
+    """A part of a batch has a loss that is infinite or NaN."""
+
+
+def _backward(
+    state: FitState,
+    plan: FitPlan,
+    images: torch.Tensor,
+    target: torch.Tensor,
+    weights: torch.Tensor | None,
+    terms: dict[str, float],
+) -> float:
+    """Add the gradient of the whole batch, part by part; returns its mean loss.
+
+    Raises:
+        _NotFiniteError: the loss of a part is not finite.
+    """
+    mean = 0.0
     for part in torch.arange(len(images)).chunk(plan.accumulate):
         chosen = slice(int(part[0]), int(part[-1]) + 1)
         with state.accelerator.autocast():
@@ -243,20 +296,11 @@ def _step(state: FitState, plan: FitPlan, batch: Batch, epoch: int, step: int, l
         loss = total(losses).sum() / len(images)
         value = float(loss.detach())
         if not np.isfinite(value):
-            if plan.on_nonfinite == "stop":
-                raise NonFiniteLossError(epoch, step, batch.rows)
-            state.skipped.extend(int(row) for row in batch.rows)
-            state.network.zero_grad(set_to_none=True)
-            return 0.0
+            raise _NotFiniteError
         state.accelerator.backward(loss)
         mean += value
         for name, term in named(losses).items():
             terms[name] = terms.get(name, 0.0) + float(term.detach().sum())
-    if plan.clip is not None:
-        state.accelerator.clip_grad_norm_(state.network.parameters(), plan.clip)
-    state.optimizer.step()
-    if state.ema is not None:
-        state.ema.update(state.network)
     return mean
 
 

@@ -14,6 +14,7 @@ from foldwise.data.batches import Batch, epoch_order, num_steps, train_batches
 from foldwise.engine.assemble import Assembly, autocast_dtype
 from foldwise.engine.fit import FitPlan, FitState
 from foldwise.optim.averaging import Ema, WeightMean
+from foldwise.optim.lookahead import Lookahead
 from foldwise.optim.schedule import Stage
 
 #: Epoch, steps of it that are done → its other batches.
@@ -44,6 +45,9 @@ def fit_state(assembly: Assembly, module: nn.Module, device: torch.device) -> Fi
         accelerator,
         ema=None if train.ema is None else Ema(module, train.ema),
         mean=WeightMean(module, train.average_last) if train.average_last else None,
+        lookahead=None
+        if train.lookahead is None
+        else Lookahead(module, k=train.lookahead.k, alpha=train.lookahead.alpha),
     )
 
 
@@ -78,6 +82,7 @@ def fit_plan(
         loss=assembly.loss(),
         row_weights=None if weights is None else torch.from_numpy(weights).float().to(device),
         mix=assembly.mix(),
+        sharpness=assembly.sharpness(),
         norm=train.norm,
         accumulate=train.accumulate,
         clip=train.clip,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from foldwise.config.recipe import Recipe
-from foldwise.parts import name_of
+from foldwise.parts import name_of, options_of
 
 
 class Problem(NamedTuple):
@@ -52,8 +52,30 @@ def unused_parts(recipe: Recipe) -> Iterator[Problem]:
         )
 
 
+def unused_training(recipe: Recipe) -> Iterator[Problem]:
+    """The head trains alone, so nothing can be asked of the backbone's layers."""
+    if recipe.freeze != "backbone":
+        return
+    if "layer_decay" in options_of(recipe.train.optimizer):
+        yield Problem(
+            "train.optimizer",
+            "layer_decay cannot be honoured: freeze: backbone trains the head alone",
+            "take layer_decay out, or use freeze: none",
+        )
+    if recipe.train.norm_update:
+        yield Problem(
+            "train.norm_update",
+            "true cannot be honoured: freeze: backbone passes no images through its norms",
+            "take it out, or use freeze: none",
+        )
+
+
 #: Rule of the doctor → what finds it.
-FROZEN_RULES = {"random-features": random_features, "frozen-augment": unused_parts}
+FROZEN_RULES = {
+    "random-features": random_features,
+    "frozen-augment": unused_parts,
+    "frozen-training": unused_training,
+}
 
 
 def frozen_problems(recipe: Recipe) -> dict[str, list[Problem]]:

@@ -53,15 +53,16 @@ def build_optimizer(
         lr: learning rate; the schedule sets it again at each step, times a group's `lr_scale`.
         weight_decay: for weights of two or more axes; norms and biases have none.
         options: of the optimiser; and `layer_decay`: the rate of each layer of the backbone over
-            the next one's, full for its last layer and the head.
+            the next one's, in (0, 1], full for its last layer and the head (Clark et al. (2020),
+            "ELECTRA", ICLR).
 
     Raises:
         ConfigError: unknown name (nearest given) or option, or a package is missing.
     """
     _check_name(name)
     settings = dict(options or {})
-    layer_decay = settings.pop("layer_decay", None)
     _check_options(name, settings)
+    layer_decay = settings.pop("layer_decay", None)
     groups = _groups(network, weight_decay, layer_decay, splits_by_axes=_is_hybrid(name))
     try:
         optimizer: torch.optim.Optimizer = create_optimizer_v2(
@@ -133,6 +134,12 @@ def _package(name: str) -> str | None:
 def _check_name(name: str) -> None:
     if name in _UNFIT:
         raise ConfigError(f"optimizer {name} {_UNFIT[name]}", remedy=_COMMON)
+    if name.startswith("lookahead_"):
+        raise ConfigError(
+            f"optimizer {name}: lookahead is a key of its own",
+            remedy=f"use optimizer: {name.removeprefix('lookahead_')} with "
+            "train.lookahead: {k: 5, alpha: 0.5}",
+        )
     if name not in list_optimizers():
         near = difflib.get_close_matches(name.lower(), optimizers(), n=3, cutoff=0.5)
         raise ConfigError(
@@ -160,5 +167,11 @@ def _check_options(name: str, options: Mapping[str, Any]) -> None:
         near = difflib.get_close_matches(option, known, n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else f"; it takes {', '.join(known)}"
         problems.append(f"optimizer {name}: unknown option {option!r}{hint}")
+    decay = options.get("layer_decay", 1.0)
+    if not isinstance(decay, float | int) or not 0 < decay <= 1:
+        problems.append(
+            f"optimizer {name}: layer_decay: a number above 0 and at most 1 is wanted, found "
+            f"{decay!r}"
+        )
     if problems:
         raise ConfigError(*problems)

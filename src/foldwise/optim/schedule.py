@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from foldwise.errors import ConfigError
+from foldwise import parts
+from foldwise.optim.shapes import SHAPES
 
 Trainable = Literal["head", "all"] | Mapping[Literal["last"], int]
-Shape = Literal["linear", "cosine", "constant"]
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,20 @@ class Stage:
         trainable: "head", "all" or {"last": number of blocks}.
         start_lr: rate at the first step.
         end_lr: rate at the last step; "constant" stays at `start_lr`.
-        shape: course between the two.
+        shape: course between the two, of `SHAPES`.
     """
 
     epochs: int
     trainable: Trainable
     start_lr: float
     end_lr: float
-    shape: Shape = "linear"
+    shape: parts.Spec = "linear"
+
+    @property
+    def peak_lr(self) -> float:
+        """Its highest rate."""
+        inside = float(parts.options_of(self.shape).get("peak_lr", 0.0))
+        return max(self.start_lr, self.end_lr, inside)
 
 
 def rates(stages: Sequence[Stage], steps_per_epoch: int) -> np.ndarray:
@@ -47,72 +53,6 @@ def rates(stages: Sequence[Stage], steps_per_epoch: int) -> np.ndarray:
     """
     curves = [_curve(stage, stage.epochs * steps_per_epoch) for stage in stages]
     return np.concatenate([np.empty(0), *curves])
-
-
-def warmup_cosine(
-    *, epochs: int, warmup: int, lr: float, min_lr: float, trainable: Trainable = "all"
-) -> tuple[Stage, ...]:
-    """Linear warm-up to `lr`, then half a cosine down to `min_lr`.
-
-    Args:
-        epochs: of both together.
-        warmup: of the warm-up; 0: none.
-        lr: highest rate.
-        min_lr: first rate of the warm-up and last rate of all.
-        trainable: what trains.
-
-    Raises:
-        ConfigError: the warm-up leaves no epoch, or `min_lr` is above `lr`.
-    """
-    if warmup >= epochs:
-        raise ConfigError(
-            f"a warm-up of {warmup} epochs leaves nothing of {epochs}",
-            remedy=f"use at most {epochs - 1} epochs of warm-up",
-        )
-    _check_order(lr, min_lr)
-    rise = Stage(warmup, trainable, min_lr, lr, "linear")
-    fall = Stage(epochs - warmup, trainable, lr, min_lr, "cosine")
-    return tuple(stage for stage in (rise, fall) if stage.epochs)
-
-
-def staged(
-    *,
-    head: int = 5,
-    warmup: int = 10,
-    hold: int = 10,
-    cooldown: int = 20,
-    lr: float,
-    min_lr: float,
-    trainable: Trainable = "all",
-) -> tuple[Stage, ...]:
-    """Head only at `lr`, warm-up, hold, cosine cool-down; parts of 0 epochs are left out.
-
-    Args:
-        head: epochs that train the head only.
-        warmup: epochs from `min_lr` up to `lr`.
-        hold: epochs at `lr`.
-        cooldown: epochs down to `min_lr`.
-        lr: highest rate.
-        min_lr: lowest rate.
-        trainable: what trains after the head.
-
-    Raises:
-        ConfigError: a part is negative, none is left, or `min_lr` is above `lr`.
-    """
-    _check_order(lr, min_lr)
-    if min(head, warmup, hold, cooldown) < 0 or not head + warmup + hold + cooldown:
-        raise ConfigError(
-            f"a staged schedule of head {head}, warm-up {warmup}, hold {hold} and cool-down "
-            f"{cooldown} epochs cannot be run",
-            remedy="give more epochs than head, warm-up and hold take together",
-        )
-    stages = (
-        Stage(head, "head", lr, lr, "constant"),
-        Stage(warmup, trainable, min_lr, lr, "linear"),
-        Stage(hold, trainable, lr, lr, "constant"),
-        Stage(cooldown, trainable, lr, min_lr, "cosine"),
-    )
-    return tuple(stage for stage in stages if stage.epochs)
 
 
 def shorten(stages: Sequence[Stage], epochs: int) -> tuple[Stage, ...]:
@@ -132,15 +72,29 @@ def shorten(stages: Sequence[Stage], epochs: int) -> tuple[Stage, ...]:
         return tuple(kept)
     while len(kept) > epochs:
         kept.remove(min(kept[:-1], key=_keep_rank))
-    total = sum(stage.epochs for stage in kept)
-    # Every stage has its one epoch; the others go by what is still owed (largest remainder).
-    shares = [1] * len(kept)
-    for _ in range(epochs - len(kept)):
+    lengths = in_proportion([stage.epochs for stage in kept], epochs)
+    return tuple(replace(stage, epochs=n) for stage, n in zip(kept, lengths, strict=True))
+
+
+def in_proportion(lengths: Sequence[float], epochs: int) -> list[int]:
+    """Whole epochs in the proportion of `lengths`, at least one each.
+
+    Args:
+        lengths: above 0; not more of them than `epochs`.
+        epochs: of all together.
+
+    >>> in_proportion([1, 2, 4], 10)
+    [1, 3, 6]
+    """
+    total = sum(lengths)
+    # Each has its one epoch; the others go by what is still owed (largest remainder).
+    shares = [1] * len(lengths)
+    for _ in range(epochs - len(shares)):
         owed = [
-            stage.epochs * epochs / total - share for stage, share in zip(kept, shares, strict=True)
+            length * epochs / total - share for length, share in zip(lengths, shares, strict=True)
         ]
         shares[int(np.argmax(owed))] += 1
-    return tuple(replace(stage, epochs=n) for stage, n in zip(kept, shares, strict=True))
+    return shares
 
 
 def _keep_rank(stage: Stage) -> int:
@@ -151,21 +105,7 @@ def _keep_rank(stage: Stage) -> int:
     return 1 if stage.end_lr > stage.start_lr else 3
 
 
-def _check_order(lr: float, min_lr: float) -> None:
-    if min_lr > lr:
-        raise ConfigError(
-            f"the lowest rate {min_lr:g} is above the highest, {lr:g}",
-            remedy="lower train.min_lr or raise train.lr",
-        )
-
-
 def _curve(stage: Stage, num_steps: int) -> np.ndarray:
     progress = np.linspace(0.0, 1.0, num_steps) if num_steps > 1 else np.full(num_steps, 0.5)
-    return stage.start_lr + (stage.end_lr - stage.start_lr) * SHAPES[stage.shape](progress)
-
-
-SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "linear": lambda progress: progress,
-    "cosine": lambda progress: (1.0 - np.cos(np.pi * progress)) / 2.0,
-    "constant": np.zeros_like,
-}
+    shape = parts.bind(SHAPES, stage.shape, what="shape")
+    return np.asarray(shape(progress, stage.start_lr, stage.end_lr))

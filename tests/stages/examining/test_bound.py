@@ -38,6 +38,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         ("views=[identity, hflop]", "views.1: view 'hflop' is unknown; did you mean 'hflip'?"),
         ("formulation=sotfmax", "formulation 'sotfmax' is unknown"),
         ("train.optimizer=adamww", "adamww"),
+        ("train.optimizer=lookahead_adamw", "lookahead is a key of its own"),
+        ("train.optimizer={name: adamw, layer_decay: 2}", "above 0 and at most 1 is wanted"),
+        ("train.schedule={preset: onecycle}", "preset 'onecycle' is unknown; did you mean"),
+        ("train.schedule={preset: one_cycle, warmup: 1}", "one_cycle rises by itself"),
+        ("train.sharpness=sma", "sharpness 'sma' is unknown; did you mean 'sam'?"),
+        ("train.sharpness={name: sam, r: 1}", "sharpness sam: unknown option 'r'"),
         ("model.name=small_cnnn", "small_cnnn"),
         ("loss=broken_here:loss", "broken_here.py:3: ZeroDivisionError: division by zero"),
         ("train.limit=1h", ""),
@@ -53,9 +59,16 @@ def test_a_part_that_cannot_be_bound_is_told_by_place_and_key(
     if not wrong:
         assert texts == []
         return
-    assert len(texts) == 1
+    assert len(texts) == 1, texts
     assert texts[0].startswith(f"override {override.partition('=')[0]}")
     assert wrong in texts[0]
+
+
+def test_a_network_without_batch_norm_has_no_statistics_to_update(home: Home) -> None:
+    own = "model={name: small_cnn, options: {norm: group}}"
+    recipe = load_recipe(home, "a", overrides=["train.norm_update=true", own])
+    (found,) = bind_recipe(str(home.path), json.dumps(recipe.model_dump(mode="json")), "a")
+    assert "no layer that trains is a batch norm" in found.problems[0]
 
 
 def test_steps_metrics_and_blends_are_told_by_file_line_and_key(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
     attempt("mix-fit", "mix", assembly.mix)
     attempt("loss-fit", "loss", assembly.loss)
     attempt("schedule", "train.schedule", assembly.stages)
+    attempt("sharpness", "train.sharpness", assembly.sharpness)
     attempt(
         "precision",
         "train.precision",

@@ -11,6 +11,7 @@ from foldwise import device as machine
 from foldwise.engine import frozen
 from foldwise.errors import FoldwiseError, OfflineError
 from foldwise.models.packages import find_package
+from foldwise.parts import name_of
 from foldwise.stages.examining.cases import RecipeCase
 from foldwise.stages.examining.finding import Fault, error, warning
 from foldwise.stages.proposing.machine import hub_networks
@@ -37,7 +38,7 @@ def random_features(case: RecipeCase) -> Iterator[Fault]:
     if case.is_pretrained or case.is_frozen:
         return
     train = case.recipe.train
-    is_staged = train.schedule.preset == "staged" and not case.own_stages
+    is_staged = name_of(train.schedule.preset) == "staged" and not case.own_stages
     heads = [
         f"train.schedule.stages.{i}" for i, s in enumerate(case.own_stages) if s.trainable == "head"
     ]

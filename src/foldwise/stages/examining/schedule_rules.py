@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import starmap
 
+from foldwise.engine import frozen
 from foldwise.parts import name_of
 from foldwise.stages.examining.cases import RecipeCase
 from foldwise.stages.examining.finding import Fault, error, warning
@@ -48,7 +50,7 @@ def schedule_length(case: RecipeCase) -> Iterator[Fault]:
     train, schedule = case.recipe.train, case.recipe.train.schedule
     if case.own_stages or train.epochs == 0:
         return
-    if schedule.preset == "cosine":
+    if name_of(schedule.preset) != "staged":
         if schedule.warmup >= train.epochs:
             yield error(
                 "train.schedule.warmup",
@@ -82,7 +84,7 @@ def unused_key(case: RecipeCase) -> Iterator[Fault]:
                 yield warning(
                     key, "has no effect beside train.schedule.stages", "take one of the two out"
                 )
-    elif schedule.preset == "cosine":
+    elif name_of(schedule.preset) == "cosine":
         for name in ("head", "hold"):
             if getattr(schedule, name):
                 yield error(
@@ -134,6 +136,11 @@ def ema_window(case: RecipeCase) -> Iterator[Fault]:
         )
 
 
+def frozen_training(case: RecipeCase) -> Iterator[Fault]:
+    """Something is asked of layers that a frozen backbone does not train."""
+    yield from starmap(error, frozen.unused_training(case.recipe))
+
+
 def optimistic_stop(case: RecipeCase) -> Iterator[Fault]:
     """The epoch is chosen on the very rows the score is taken from."""
     if case.recipe.train.stop == "validation":
@@ -174,6 +181,7 @@ RULES: dict[str, Callable[[RecipeCase], Iterator[Fault]]] = {
     "lr-high": lr_high,
     "average-last": average_last,
     "ema-window": ema_window,
+    "frozen-training": frozen_training,
     "optimistic-stop": optimistic_stop,
     "cross-stop": cross_stop,
     "refit-stop": refit_stop,

@@ -104,9 +104,8 @@ def _attempts(
 ) -> tuple[Overfit, ...]:
     """At the recipe's rate; if that fails at a usual one, to tell a bad rate from the rest."""
     stage = _main_stage(assembly)
-    lr = max(stage.start_lr, stage.end_lr)
     attempts: list[Overfit] = []
-    for rate in dict.fromkeys((lr, _USUAL_LR)):
+    for rate in dict.fromkeys((stage.peak_lr, _USUAL_LR)):
         attempts.append(
             learn_by_heart(
                 assembly, images, rows, trainable=stage.trainable, lr=rate, device=device

@@ -149,6 +149,8 @@ def unit_seconds(unit: Unit, rates: Rates, epochs: int) -> float:
         return _UNIT_S + epochs * num_train * 1e-4
     each = num_train / rates.train + num_valid / rates.infer if rates.train else 0.0
     last = (num_valid + num_test) * num_views / rates.infer
+    if unit.recipe.train.norm_update:
+        last += num_train / rates.infer
     return (rates.start_s + _UNIT_S + epochs * each + last) * MARGIN
 
 

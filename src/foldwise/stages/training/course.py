@@ -19,6 +19,7 @@ from foldwise.engine.checkpoint import Checkpoint
 from foldwise.engine.fit import EpochEnd, FitPlan, FitState, NonFiniteLossError, Step, fit
 from foldwise.engine.fitting import feature_batches, fit_plan, fit_state, image_batches
 from foldwise.engine.infer import apply_head, infer
+from foldwise.engine.norms import update_norms
 from foldwise.errors import RunError
 from foldwise.losses.terms import named, total
 from foldwise.models.network import Network
@@ -78,6 +79,8 @@ def fit_unit(at_work: UnitWork, network: Network) -> History:
     _tell_skipped(at_work, state, rows)
     weights = course.best_weights or state.weights()
     state.network.load_state_dict(weights)
+    if at_work.unit.recipe.train.norm_update:
+        update_norms(state, plan)
     state.accelerator.free_memory()
     return course.history
 

@@ -110,6 +110,7 @@ def _check(at_work: UnitWork, network: Network) -> None:
     """Bind and try what training will use: nothing is removed for what cannot begin."""
     unit, assembly = at_work.unit, at_work.assembly
     _ = assembly.loss(), assembly.mix(), assembly.augments(), assembly.optimizer(network)
+    _ = assembly.sharpness()
     _ = at_work.autocast, assembly.cache, assembly.class_weights(unit.train_rows)
     _ = assembly.is_solved and network.num_features
     problem, rows = unit.problem, unit.train_rows
