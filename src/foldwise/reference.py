@@ -97,6 +97,7 @@ def _metavar(parameter: Any) -> str:
 def _parts() -> Iterator[str]:
     from foldwise.blending import BLENDS
     from foldwise.data.augment import AUGMENTS
+    from foldwise.data.balance import BALANCES
     from foldwise.data.mix import MIXES
     from foldwise.data.steps import STEPS
     from foldwise.decide import DECISIONS
@@ -111,6 +112,8 @@ def _parts() -> Iterator[str]:
     yield from _formulations()
     yield from _metrics()
     yield from _functions("Losses", "`loss` of a recipe; or your own.", LOSSES)
+    balances = {name: found.mass for name, found in BALANCES.items()}
+    yield from _functions("Class balance", "`imbalance` of a recipe.", balances)
     yield from _functions("Augmentations", "`augment` of a recipe, in order.", AUGMENTS)
     yield from _functions("Mixing", "`mix` of a recipe.", MIXES)
     yield from _functions("Steps before the cache", "`input.steps` of a recipe.", STEPS)

@@ -172,3 +172,32 @@ def test_stages_follow_each_other():
             assert all(
                 torch.equal(a, b) for a, b in zip(before, state.network.parameters(), strict=True)
             )
+
+
+def test_shifted_logits_train_as_a_loss_that_adds_the_shift():
+    shift = torch.tensor([0.5, -1.0, 0.0])
+
+    def shifted(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return LOSSES["cross_entropy"](logits + shift, target)
+
+    found = []
+    for changes in ({"logit_shift": shift}, {"loss": shifted}, {}):
+        list(fit(state := make_state(), make_plan(**changes)))
+        found.append(state.weights()["6.weight"])
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])
+
+
+def test_a_loss_of_the_whole_batch_is_given_the_row_weights():
+    seen = []
+
+    def loss(
+        logits: torch.Tensor, target: torch.Tensor, row_weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        seen.append(row_weights)
+        return LOSSES["soft_kappa"](logits, target, row_weights)
+
+    weights = torch.linspace(0.5, 1.5, ROWS)
+    list(fit(make_state(), make_plan(loss=loss, row_weights=weights)))
+    first = epoch_order(ROWS, 11)[:8]
+    assert torch.equal(seen[0], weights[first])

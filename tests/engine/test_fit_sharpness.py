@@ -42,7 +42,9 @@ def quadratic(weight: list[float], curvature: list[list[float]], *, ema: bool = 
     plan = FitPlan(
         stages=(Stage(1, "all", 0.1, 0.1, "constant"),),
         num_steps=1,
-        batches=lambda epoch, first: iter([Batch(torch.zeros(num, 3, 1, 1).byte(), np.arange(num))]),
+        batches=lambda epoch, first: iter(
+            [Batch(torch.zeros(num, 3, 1, 1).byte(), np.arange(num))]
+        ),
         target=torch.tensor(curvature),
         loss=lambda logits, target: (target * logits.square()).sum(dim=1) / 2,
         **changes,

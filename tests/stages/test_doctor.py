@@ -74,6 +74,9 @@ RECIPE_MISTAKES = [
     ("view-unlike-training", "warning", ["views=[identity, hflip]"]),
     ("formulation", "error", ["formulation=borders"]),
     ("loss-fit", "error", ["loss=mse"]),
+    ("loss-fit", "error", ["loss=[cross_entropy, {name: bce, weight: 0.5}]"]),
+    ("imbalance", "error", ["imbalance=logit_adjustment", "formulation=sigmoid"]),
+    ("imbalance", "error", ["imbalance=smapler"]),
     ("batch-size", "warning", ["train.batch=64"]),
     ("tiny-parts", "error", ["train.accumulate=17"]),
     ("tiny-parts", "warning", ["train.accumulate=8"]),
@@ -311,7 +314,7 @@ def test_trials_name_what_only_shows_when_a_recipe_is_tried(tmp_path: Path) -> N
             "lr: 2e-3", "lr: 0.02"
         )
         home.recipe(kind).write_text(text.replace("model:\n  name: X", f"model: {{name: {own}}}"))
-    recipe_b = "extends: a.yaml\naugment: [flop]\ntrain: {optimizer: adamv}\nloss: focal\n"
+    recipe_b = "extends: a.yaml\naugment: [flop]\ntrain: {optimizer: adamv}\nloss: vocal\n"
     home.recipe("b").write_text(recipe_b)
     names = ["a", "b", *kinds]
     edit(home.plan, "  a: {}", "\n".join(f"  {name}: {{}}" for name in names))

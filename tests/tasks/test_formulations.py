@@ -30,9 +30,12 @@ def make_target(task: str, num: int = 40) -> np.ndarray:
 def perfect_logits(task: str, name: str, target: np.ndarray) -> np.ndarray:
     encoded = TASKS[task].formulations[name].encode(target, len(CLASSES))
     solver = TASKS[task].formulations[name].solver
-    if solver == "softmax":
-        return 30.0 * np.eye(len(CLASSES))[encoded]
-    return 60.0 * (encoded - 0.5) if solver == "sigmoid" else encoded.astype(float)
+    if solver in ("softmax", "two_step"):
+        logits = 30.0 * np.eye(len(CLASSES))[encoded]
+        if solver == "two_step":
+            logits[:, 0] = 60.0 * (encoded > 0) - 30.0
+        return logits
+    return encoded.astype(float) if solver == "linear" else 60.0 * (encoded - 0.5)
 
 
 @pytest.mark.parametrize(("task", "name"), CASES)
@@ -68,6 +71,10 @@ def test_every_task_names_metrics_that_can_score_it(task):
         ("regression", [2.7], 2.875, 3),
         ("borders", [0.9, 0.8, 0.1, 0.1], 1.875, 2),
         ("expectation", [0.2, 0.7, 0.1, 0.0, 0.0], 0.9, 1),
+        ("classes", [0.2, 0.7, 0.1, 0.0, 0.0], 0.9, 1),
+        ("two_step", [0.5, 0.1, 0.2, 0.7, 0.0], 0.5 * (0.1 + 0.4 + 2.1), 1),
+        ("coral", [0.9, 0.8, 0.1, 0.0], 1.8, 2),
+        ("corn", [0.9, 0.8, 0.1, 0.0], 1.8, 2),
     ],
 )
 def test_ordinal_formulations_meet_on_one_scale(name, raw, common, grade):
@@ -75,6 +82,31 @@ def test_ordinal_formulations_meet_on_one_scale(name, raw, common, grade):
     scores = task.formulations[name].to_common(np.array([raw]), 5)
     assert scores[0, 0] == pytest.approx(common)
     assert task.decision(5, None, None).answers(scores).tolist() == [grade]
+
+
+def test_chances_of_corn_are_those_of_all_borders_before():
+    formulation = TASKS["ordinal"].formulations["corn"]
+    raw = formulation.activate(
+        np.log(np.array([[0.8, 0.5], [0.1, 0.9]]) / [[0.2, 0.5], [0.9, 0.1]])
+    )
+    assert np.allclose(raw, [[0.8, 0.4], [0.1, 0.09]])
+
+
+def test_two_steps_give_the_expected_grade_of_both():
+    formulation = TASKS["ordinal"].formulations["two_step"]
+    raw = formulation.activate(np.array([[0.0, np.log(3.0), 0.0]]))
+    assert np.allclose(raw, [[0.5, 0.75, 0.25]])
+    assert formulation.raw_columns(("none", "some", "much")) == (
+        "above none", "grade some if above none", "grade much if above none",
+    )  # fmt: skip
+
+
+def test_sigmoids_of_exclusive_classes_are_normalised_and_never_divided_by_nothing():
+    formulation = TASKS["multiclass"].formulations["sigmoid"]
+    scores = formulation.to_common(np.array([[0.6, 0.3, 0.3], [0.0, 0.0, 0.0]]), 3)
+    assert np.allclose(scores, [[0.5, 0.25, 0.25], [1 / 3, 1 / 3, 1 / 3]])
+    sure = formulation.to_common(formulation.activate(np.array([[-800.0, 9.0]])), 2)
+    assert np.allclose(sure, [[0.0, 1.0]])
 
 
 def test_answers_are_written_as_labels():

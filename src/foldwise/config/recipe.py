@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from foldwise.config.duration import Duration
 from foldwise.config.section import Part, Section, distinct
+from foldwise.config.weighted import WeightedParts
 from foldwise.parts import name_of, options_of
 
 
@@ -251,15 +252,22 @@ class Recipe(Section):
         str | None, Field(description="How the task is put to the network; null: its default.")
     ] = None
     loss: Annotated[
-        Part | None, Field(description="Loss by name; null: the formulation's own.")
+        Part | WeightedParts | None,
+        Field(
+            description="Loss by name; null: the formulation's own. A list is their sum, each "
+            "with its `weight`: [cross_entropy, {name: squared_emd, weight: 0.3}]."
+        ),
     ] = None
     augment: Annotated[
         tuple[Part, ...], Field(description="Augmentations per sample, in order.")
     ] = ()
     mix: Annotated[Part | None, Field(description="mixup or cutmix, per batch.")] = None
     imbalance: Annotated[
-        Literal["none", "sampler", "weights"],
-        Field(description="Rare classes: drawn more often, weighed more, or left as they are."),
+        Part,
+        Field(
+            description="Rare classes: none, sampler (drawn more often), weights, "
+            "effective_number (weighed more) or logit_adjustment."
+        ),
     ] = "none"
     freeze: Annotated[
         Literal["none", "backbone"],

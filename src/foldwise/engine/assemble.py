@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,15 +15,17 @@ from foldwise import parts
 from foldwise.config.recipe import Recipe, TrainConfig
 from foldwise.config.writing import fingerprint
 from foldwise.data.augment import AUGMENTS, Augment
+from foldwise.data.balance import Balance
 from foldwise.data.batches import Source
 from foldwise.data.cache import Cache
 from foldwise.data.inputs import cache_spec, open_cache
 from foldwise.data.mix import MIXES
-from foldwise.engine.fit import Loss, Mix
+from foldwise.engine.fit import Mix
 from foldwise.engine.frozen import frozen_problems
 from foldwise.engine.norms import followed_norms
+from foldwise.engine.objective import bound_loss
 from foldwise.errors import ConfigError
-from foldwise.losses import LOSSES
+from foldwise.losses.terms import Loss
 from foldwise.models.network import Network, build
 from foldwise.models.weights import Weights, resolve
 from foldwise.optim.optimizers import build_optimizer
@@ -32,6 +35,7 @@ from foldwise.optim.sharpness import SHARPNESS, Sharpness
 from foldwise.own_code import own_code_hash
 from foldwise.parts import name_of, options_of
 from foldwise.samples import Samples
+from foldwise.tasks.balancing import bound_balance
 from foldwise.tasks.problem import Problem, data_folder
 from foldwise.tasks.task import Formulation
 
@@ -64,6 +68,11 @@ class Assembly:
             self.problem.task.formulations, self.formulation_name, what="formulation"
         )
         return found
+
+    @property
+    def code(self) -> Path:
+        """Folder of the competition's own code."""
+        return self.problem.home.code
 
     @cached_property
     def weights(self) -> Weights | None:
@@ -121,8 +130,9 @@ class Assembly:
             drop_path=config.drop_path,
             options=config.options,
             weights=weights,
-            code=self.problem.home.code,
+            code=self.code,
             with_offset=self.corrects_prior,
+            shares_weights=self.formulation.shares_weights,
         )
 
     def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
@@ -191,20 +201,13 @@ class Assembly:
         return parts.bind(MIXES, self.recipe.mix, what="mix")
 
     def loss(self) -> Loss:
-        """Bound loss.
+        """Bound loss, or the sum of several.
 
         Raises:
-            ConfigError: the loss reads the network's outputs otherwise than the formulation.
+            ConfigError: a loss reads the network's outputs otherwise than the formulation, or
+                cannot be had from parts of a batch.
         """
-        spec = self.recipe.loss or self.formulation.loss
-        loss = parts.bind(LOSSES, spec, what="loss", code=self.problem.home.code)
-        name = name_of(spec)
-        if name in LOSSES and name not in self.formulation.losses:
-            raise ConfigError(
-                f"loss {name} does not fit formulation {self.formulation_name}",
-                remedy=f"losses for it: {', '.join(self.formulation.losses)}",
-            )
-        return loss
+        return bound_loss(self.recipe, self.formulation_name, self.formulation, self.code)
 
     def encoded(self, rows: np.ndarray | slice = slice(None)) -> torch.Tensor:
         """What the loss takes for these train rows."""
@@ -219,43 +222,45 @@ class Assembly:
         stages = _stages(self.recipe.train)
         return stages if epochs is None else shorten(stages, epochs)
 
-    def class_weights(self, rows: np.ndarray) -> np.ndarray | None:
-        """(n,) chance or weight of each row, so that classes count equally; mean 1; or None.
+    @cached_property
+    def balance(self) -> Balance:
+        """How classes are balanced.
 
         Raises:
-            ConfigError: the task has no classes to balance.
+            ConfigError: it is unknown, or the task or formulation has no classes to balance.
         """
-        if self.recipe.imbalance == "none":
+        return bound_balance(self.recipe.imbalance, self.problem.task, self.formulation_name)
+
+    def class_weights(self, rows: np.ndarray) -> np.ndarray | None:
+        """(n,) chance or weight of each row, so that classes count as asked for; mean 1; or None.
+
+        Raises:
+            ConfigError: as `balance` says.
+        """
+        if self.balance.acts_on not in ("order", "losses"):
             return None
-        if not self.problem.task.one_of_classes:
-            raise ConfigError(
-                f"imbalance: {self.recipe.imbalance} needs one class per sample, which task "
-                f"{self.problem.task.name} does not have",
-                remedy="use imbalance: none",
-            )
-        target = self.problem.target[rows]
-        counts = np.bincount(target, minlength=self.problem.num_classes)
-        weights = 1.0 / counts[target]
-        return np.asarray(weights / weights.mean())
+        return self.balance.row_weights(self.problem.target[rows], self.problem.num_classes)
+
+    def logit_shift(self, rows: np.ndarray) -> np.ndarray | None:
+        """(O,) added to the logits of these rows in training only; None: nothing is."""
+        if self.balance.acts_on != "logits":
+            return None
+        return self.balance.log_ratio(self.problem.target[rows], self.problem.num_classes)
 
     @property
     def corrects_prior(self) -> bool:
-        """Whether a sampler's or weights' class shares are taken out of the logits again.
+        """Whether the balanced class shares are taken out of the logits again.
 
         Only where the metric reads probabilities; decided answers keep the balance asked for.
         """
-        is_balanced = self.recipe.imbalance != "none" and self.formulation.prior
+        is_balanced = self.balance.acts_on != "nothing" and self.formulation.prior
         return is_balanced and self.problem.metric.takes == "scores"
 
     def prior_offset(self, rows: np.ndarray) -> np.ndarray | None:
         """(O,) added to the logits of a network trained on these rows; None: nothing is."""
         if not self.corrects_prior:
             return None
-        counts = np.bincount(self.problem.target[rows], minlength=self.problem.num_classes)
-        seen = counts > 0
-        offset = np.zeros(len(counts))
-        offset[seen] = np.log(counts[seen] / counts.sum() * seen.sum())
-        return offset
+        return self.balance.log_ratio(self.problem.target[rows], self.problem.num_classes)
 
 
 def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:

@@ -16,7 +16,7 @@ from foldwise import seeding
 from foldwise.data.batches import Batch
 from foldwise.engine.checkpoint import Checkpoint, pack_optimizer, unpack_optimizer
 from foldwise.errors import FoldwiseError
-from foldwise.losses.terms import Losses, named, total, weighted
+from foldwise.losses.terms import Loss, named, total, weigh
 from foldwise.models.freezing import set_trainable, train_mode
 from foldwise.models.network import Network
 from foldwise.optim.averaging import Ema, WeightMean
@@ -24,7 +24,6 @@ from foldwise.optim.lookahead import Lookahead
 from foldwise.optim.schedule import Stage, rates
 from foldwise.optim.sharpness import Sharpness, at_sharpest
 
-Loss = Callable[[torch.Tensor, torch.Tensor], Losses]
 Mix = Callable[[torch.Tensor, torch.Tensor, np.random.Generator], tuple[torch.Tensor, torch.Tensor]]
 
 
@@ -82,6 +81,7 @@ class FitPlan:
         target: (N, ...) what the loss takes, on the device.
         row_weights: (N,) float, mean 1, on the device; or None.
         loss: (B, O) logits, (B, ...) target → (B,) losses, or terms by name.
+        logit_shift: (O,) added to the logits before the loss, on the device; or None.
         mix: mixes images and targets of a batch, or None.
         sharpness: where the gradient of a step is taken, or None: at the weights themselves.
         norm: whether batch-norm statistics follow the training images.
@@ -98,6 +98,7 @@ class FitPlan:
     target: torch.Tensor
     loss: Loss
     row_weights: torch.Tensor | None = None
+    logit_shift: torch.Tensor | None = None
     mix: Mix | None = None
     sharpness: Sharpness | None = None
     norm: Literal["train", "frozen"] = "train"
@@ -290,9 +291,11 @@ def _backward(
     for part in torch.arange(len(images)).chunk(plan.accumulate):
         chosen = slice(int(part[0]), int(part[-1]) + 1)
         with state.accelerator.autocast():
-            logits = state.network(images[chosen])
-        found = plan.loss(logits.float(), target[chosen])
-        losses = weighted(found, None if weights is None else weights[chosen])
+            logits = state.network(images[chosen]).float()
+        if plan.logit_shift is not None:
+            logits = logits + plan.logit_shift
+        part_weights = None if weights is None else weights[chosen]
+        losses = weigh(plan.loss, logits, target[chosen], part_weights)
         loss = total(losses).sum() / len(images)
         value = float(loss.detach())
         if not np.isfinite(value):

@@ -73,7 +73,8 @@ def fit_plan(
         fold: the held-out fold; -1: none.
     """
     train = assembly.recipe.train
-    weights = assembly.class_weights(rows) if assembly.recipe.imbalance == "weights" else None
+    weights = assembly.class_weights(rows) if assembly.balance.acts_on == "losses" else None
+    shift = assembly.logit_shift(rows)
     return FitPlan(
         stages=stages,
         num_steps=num_steps(len(rows), train.batch),
@@ -81,6 +82,7 @@ def fit_plan(
         target=assembly.encoded(rows).to(device),
         loss=assembly.loss(),
         row_weights=None if weights is None else torch.from_numpy(weights).float().to(device),
+        logit_shift=None if shift is None else torch.from_numpy(shift).float().to(device),
         mix=assembly.mix(),
         sharpness=assembly.sharpness(),
         norm=train.norm,
@@ -140,4 +142,4 @@ def feature_batches(
 
 
 def _shares(assembly: Assembly, rows: np.ndarray) -> np.ndarray | None:
-    return assembly.class_weights(rows) if assembly.recipe.imbalance == "sampler" else None
+    return assembly.class_weights(rows) if assembly.balance.acts_on == "order" else None

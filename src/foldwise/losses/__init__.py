@@ -1,11 +1,9 @@
 """Losses by name: functions of logits and target that give one number per row, or its terms."""
 
-from collections.abc import Callable
-
 from foldwise.losses import multiclass, multilabel, ordinal, regression
-from foldwise.losses.terms import Losses
+from foldwise.losses.terms import Loss
 
-LOSSES: dict[str, Callable[..., Losses]] = {
+LOSSES: dict[str, Loss] = {
     **multiclass.LOSSES,
     **multilabel.LOSSES,
     **ordinal.LOSSES,

@@ -49,6 +49,28 @@ def smooth_l1(
     return losses.mean(dim=1)
 
 
+def huber(logits: Tensor, target: Tensor, *, delta: Annotated[float, Field(gt=0)] = 1.0) -> Tensor:
+    """Half the squared error near 0, a line of slope `delta` beyond; mean over outputs.
+
+    Args:
+        logits: (N, O) float.
+        target: (N, O) float.
+        delta: error at which the square becomes a line.
+
+    Returns:
+        (N,) float, at least 0.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    Source: Huber (1964), "Robust Estimation of a Location Parameter", Annals of Mathematical
+    Statistics 35(1), 73-101.
+    """
+    check_shapes("huber", logits, target)
+    losses = functional.huber_loss(logits, target.to(logits.dtype), delta=delta, reduction="none")
+    return losses.mean(dim=1)
+
+
 def check_shapes(name: str, logits: Tensor, target: Tensor) -> None:
     """Refuse shapes that would be broadcast against each other.
 
@@ -63,4 +85,4 @@ def check_shapes(name: str, logits: Tensor, target: Tensor) -> None:
         )
 
 
-LOSSES = {"mse": mse, "smooth_l1": smooth_l1}
+LOSSES = {"mse": mse, "smooth_l1": smooth_l1, "huber": huber}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
 #: What a loss gives: (N,) losses, or the name of each term → its (N,) part of them.
 Losses = Tensor | Mapping[str, Tensor]
+
+#: (N, O) logits, (N, ...) target → what a loss gives.
+Loss = Callable[..., Losses]
 
 
 def total(found: Losses) -> Tensor:
@@ -41,3 +45,42 @@ def weighted(found: Losses, weights: Tensor | None) -> Losses:
     if isinstance(found, Tensor):
         return found * weights
     return {name: term * weights for name, term in found.items()}
+
+
+def weigh(loss: Loss, logits: Tensor, target: Tensor, weights: Tensor | None) -> Losses:
+    """What a loss gives for rows of unlike weight.
+
+    Args:
+        loss: as `fit` takes it. One that is a statistic of the batch takes the weights as
+            `row_weights` and gives numbers that have them in already.
+        logits: (N, O).
+        target: (N, ...).
+        weights: (N,), or None for all alike.
+    """
+    if weights is not None and is_of_batch(loss):
+        return loss(logits, target, row_weights=weights)
+    return weighted(loss(logits, target), weights)
+
+
+def is_of_batch(loss: Loss) -> bool:
+    """Whether a row's loss depends on the rows beside it."""
+    return "row_weights" in inspect.signature(loss).parameters
+
+
+def summed(parts: Mapping[str, tuple[Loss, float]]) -> Loss:
+    """A loss whose terms are others, each multiplied by its weight.
+
+    Args:
+        parts: name → loss, weight. Terms of a part that has terms itself are named
+            `part.term`.
+    """
+
+    def loss(logits: Tensor, target: Tensor, row_weights: Tensor | None = None) -> Losses:
+        terms: dict[str, Tensor] = {}
+        for name, (part, weight) in parts.items():
+            found = weigh(part, logits, target, row_weights)
+            each = {"": found} if isinstance(found, Tensor) else found
+            terms |= {".".join(filter(None, (name, k))): weight * v for k, v in each.items()}
+        return terms
+
+    return loss

@@ -1,9 +1,45 @@
-"""Takes the last linear layer off a network, so that what comes before it are its features."""
+"""The linear layer a network ends in: taken off, so that what is before are its features."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+
+
+class SharedHead(nn.Linear):
+    """A linear head whose outputs share their weights: they differ by their biases only.
+
+    Biases start falling from 1 to 1 / O, as do the chances to be above one border after another.
+
+    Args:
+        num_features: D.
+        num_outputs: O.
+
+    Attributes:
+        weight: (1, D).
+        bias: (O,).
+    """
+
+    def __init__(self, num_features: int, num_outputs: int) -> None:
+        super().__init__(num_features, 1)
+        self.out_features = num_outputs
+        self.bias = nn.Parameter(torch.arange(num_outputs, 0, -1) / num_outputs)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(N, D) features → (N, O) logits."""
+        return functional.linear(features, self.weight) + self.bias
+
+
+def stored_head(tensors: Mapping[str, Tensor]) -> nn.Linear:
+    """The head that `weight` and `bias` are of."""
+    (num_weights, num_features), num_outputs = tensors["weight"].shape, len(tensors["bias"])
+    kind = nn.Linear if num_weights == num_outputs else SharedHead
+    head = kind(num_features, num_outputs)
+    head.load_state_dict(tensors)
+    return head
 
 
 def classifier_name(network: nn.Module) -> str | None:

@@ -10,11 +10,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from foldwise.errors import DataError
-from foldwise.models import logistic, ridge
+from foldwise.models import cumulative, logistic, ridge
 from foldwise.models.inner_folds import inner_folds
 from foldwise.models.rotation import rotate
 
-Kind = Literal["softmax", "sigmoid", "linear"]
+Kind = Literal["softmax", "sigmoid", "linear", "shared"]
 _Path = Iterator[tuple[np.ndarray, np.ndarray]]
 
 #: Tried from strong to weak: on the squared weights of standardised features, beside the mean loss.
@@ -36,7 +36,7 @@ class LinearHead:
     """An ordinary linear layer.
 
     Attributes:
-        weight: (O, D) float32, on the features as they are.
+        weight: (O, D) float32, on the features as they are; (1, D) where all outputs share it.
         bias: (O,) float32.
         penalty: on the squared weights of standardised features, beside the mean loss.
         note: how the penalty was chosen.
@@ -65,8 +65,10 @@ def solve_head(
 
     Args:
         features: (N, D) float.
-        target: "softmax": (N,) int classes; "sigmoid": (N, O) 0 or 1; "linear": (N, O) float.
-        kind: multinomial logistic, a logistic per output, or ridge.
+        target: "softmax": (N,) int classes; "sigmoid" and "shared": (N, O) 0 or 1; "linear":
+            (N, O) float.
+        kind: multinomial logistic, a logistic per output, ridge, or logistics that share their
+            weights.
         num_outputs: O; None: as the target has, which misses last classes without rows.
         groups: (N,) rows of one group stay together in the inner folds.
         sample_weight: (N,) at least 0; None: all equal.
@@ -147,13 +149,15 @@ def _path(
 ) -> _Path:
     if kind == "linear":
         return ridge.path(rows, target, row_weights, penalties)
+    if kind == "shared":
+        return cumulative.path(rows, target, row_weights, penalties, tolerance=tolerance)
     return logistic.path(rows, target, row_weights, penalties, link=kind, tolerance=tolerance)
 
 
 def _losses(logits: np.ndarray, target: np.ndarray, kind: Kind) -> np.ndarray:
     if kind == "linear":
         return ridge.losses(logits, target)
-    return logistic.losses(logits, target, link=kind)
+    return logistic.losses(logits, target, link="softmax" if kind == "softmax" else "sigmoid")
 
 
 def _encoded(target: np.ndarray, kind: Kind, num_outputs: int | None) -> np.ndarray:
@@ -170,7 +174,7 @@ def _strata(target: np.ndarray, kind: Kind) -> np.ndarray:
     """(N,) what the inner folds share out: classes, the rarest label of a row, or bins."""
     if kind == "softmax":
         return np.asarray(target.argmax(axis=1))
-    if kind == "sigmoid":
+    if kind in ("sigmoid", "shared"):
         rarity = np.where(target > 0.5, len(target) + 1.0 - target.sum(axis=0), 0.0)
         return np.where(rarity.any(axis=1), rarity.argmax(axis=1) + 1, 0)
     ranks = np.argsort(np.argsort(target[:, 0], kind="stable"), kind="stable")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from foldwise.errors import ConfigError
 from foldwise.models.building import Order, build_own, build_timm
+from foldwise.models.heads import SharedHead
 from foldwise.models.small import NETWORKS
 from foldwise.models.weights import Weights
 
@@ -134,6 +135,7 @@ def build(
     options: Mapping[str, Any] | None = None,
     code: Path | None = None,
     with_offset: bool = False,
+    shares_weights: bool = False,
 ) -> Network:
     """A network by name, with its starting weights; nothing is downloaded.
 
@@ -154,10 +156,11 @@ def build(
         options: further options of the network.
         code: folder of the competition's own code.
         with_offset: whether numbers can be added to the logits later; they start at 0.
+        shares_weights: whether the head has one weight per feature for all outputs.
 
     Raises:
-        ConfigError: unknown name (nearest given) or option, a size the network cannot take, or
-            weights that do not fit.
+        ConfigError: unknown name (nearest given) or option, a size the network cannot take,
+            weights that do not fit, or no head whose weights could be shared.
     """
     order = Order(name, num_outputs, channels, size, drop, drop_path, dict(options or {}), code)
     is_own = name in NETWORKS or ":" in name
@@ -165,9 +168,18 @@ def build(
     mean, std = built.statistics
     if weights is not None and weights.mean is not None and weights.std is not None:
         mean, std = weights.mean, weights.std
+    head = built.head
+    if shares_weights:
+        if head is None:
+            raise ConfigError(
+                f"network {name} ends in something other than one linear layer, so its outputs "
+                "cannot share weights",
+                remedy="use another formulation, or another network",
+            )
+        head = SharedHead(head.in_features, num_outputs)
     return Network(
         built.backbone,
-        built.head,
+        head,
         mean=fit_channels(mean, channels),
         std=fit_channels(std, channels),
         offset=torch.zeros(num_outputs) if with_offset else None,

@@ -199,7 +199,11 @@ def _facts(
         machine=machine,
         num_train=len(train),
         num_test=len(samples) - len(train),
-        formulations=tuple(TASKS[competition.task].formulations),
+        formulations=tuple(
+            name
+            for name, found in TASKS[competition.task].formulations.items()
+            if found.is_proposed
+        ),
         symmetries=measured.harmless,
         pretrained=competition.rules.pretrained == "allowed",
         num_folds=_num_folds(competition, train),

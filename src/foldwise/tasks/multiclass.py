@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
 from foldwise.csv_files import limited
 from foldwise.decide.decision import Decision, Step
@@ -38,6 +38,19 @@ def _target(
 def _one_hot(target: np.ndarray, num_classes: int) -> np.ndarray:
     rows: np.ndarray = np.eye(num_classes)[target]
     return rows
+
+
+def _normalised(raw: np.ndarray, num_classes: int) -> np.ndarray:
+    """Each class's own probability over their sum.
+
+    Trained against all others, each is right by itself where the classes exclude each other, and
+    they sum to about 1. A softmax of the logits, which is the chance of a class given that just
+    one of independent answers is yes, would count that knowledge twice and be too sure.
+    """
+    total = raw.sum(axis=1, keepdims=True)
+    even = np.full_like(raw, 1.0 / num_classes)
+    normalised: np.ndarray = np.divide(raw, total, out=even, where=total > 0)
+    return normalised
 
 
 def _decision(
@@ -121,9 +134,20 @@ TASK = Task(
             raw_columns=tuple,
             to_common=lambda raw, num_classes: raw,
             loss="cross_entropy",
-            losses=("cross_entropy",),
+            losses=("cross_entropy", "focal", "poly1", "symmetric_cross_entropy"),
             solver="softmax",
             prior=True,
+        ),
+        "sigmoid": Formulation(
+            num_outputs=lambda num_classes: num_classes,
+            encode=lambda target, num_classes: _one_hot(target, num_classes).astype(np.float32),
+            activate=expit,
+            raw_columns=tuple,
+            to_common=_normalised,
+            loss="bce",
+            losses=("bce", "binary_focal", "asymmetric"),
+            solver="sigmoid",
+            is_proposed=False,
         ),
     },
     columns=lambda classes, targets: tuple(classes),

@@ -94,7 +94,7 @@ TASK = Task(
             raw_columns=tuple,
             to_common=lambda raw, num_classes: raw,
             loss="bce",
-            losses=("bce",),
+            losses=("bce", "binary_focal", "asymmetric"),
             solver="sigmoid",
             prior=False,
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy.special import expit, softmax
@@ -55,6 +56,27 @@ def _from_borders(raw: np.ndarray, num_classes: int) -> np.ndarray:
     return to_common(raw.sum(axis=1, keepdims=True), shrunk_cuts(num_classes), num_classes)
 
 
+def _from_chances(raw: np.ndarray, num_classes: int) -> np.ndarray:
+    """Chances to be above each border that only fall: their sum is the expected grade."""
+    return to_common(raw.sum(axis=1, keepdims=True), half_cuts(num_classes), num_classes)
+
+
+def _chained(logits: np.ndarray) -> np.ndarray:
+    """Chances given the border before → chances."""
+    chances: np.ndarray = expit(logits).cumprod(axis=1)
+    return chances
+
+
+def _two_steps(logits: np.ndarray) -> np.ndarray:
+    return np.concatenate([expit(logits[:, :1]), softmax(logits[:, 1:], axis=1)], axis=1)
+
+
+def _from_two_steps(raw: np.ndarray, num_classes: int) -> np.ndarray:
+    """The expected grade of both steps: it moves evenly, so views and folds can be averaged."""
+    grade = raw[:, :1] * (raw[:, 1:] @ np.arange(1, num_classes))[:, None]
+    return to_common(grade, half_cuts(num_classes), num_classes)
+
+
 def _recognise(evidence: Evidence) -> Guess | None:
     if len(evidence.targets) != 1 or len(evidence.asked) > 1:
         return None
@@ -81,29 +103,33 @@ def _recognise(evidence: Evidence) -> Guess | None:
     )
 
 
+_PLAIN_LOSSES = ("cross_entropy", "focal", "poly1", "symmetric_cross_entropy")
+_EXPECTATION = Formulation(
+    num_outputs=lambda num_classes: num_classes,
+    encode=lambda target, num_classes: target,
+    activate=lambda logits: softmax(logits, axis=1),
+    raw_columns=lambda classes: tuple(f"grade {name}" for name in classes),
+    to_common=_expectation,
+    loss="expectation",
+    losses=("expectation", *_PLAIN_LOSSES, "squared_emd", "soft_kappa"),
+    solver="softmax",
+)
+_BORDERS = Formulation(
+    num_outputs=lambda num_classes: num_classes - 1,
+    encode=_borders,
+    activate=expit,
+    raw_columns=lambda classes: tuple(f"above {name}" for name in classes[:-1]),
+    to_common=_from_borders,
+    loss="bce",
+    losses=("bce", "binary_focal"),
+    solver="sigmoid",
+)
+
 TASK = Task(
     name="ordinal",
     formulations={
-        "expectation": Formulation(
-            num_outputs=lambda num_classes: num_classes,
-            encode=lambda target, num_classes: target,
-            activate=lambda logits: softmax(logits, axis=1),
-            raw_columns=lambda classes: tuple(f"grade {name}" for name in classes),
-            to_common=_expectation,
-            loss="expectation",
-            losses=("expectation", "cross_entropy"),
-            solver="softmax",
-        ),
-        "borders": Formulation(
-            num_outputs=lambda num_classes: num_classes - 1,
-            encode=_borders,
-            activate=expit,
-            raw_columns=lambda classes: tuple(f"above {name}" for name in classes[:-1]),
-            to_common=_from_borders,
-            loss="bce",
-            losses=("bce",),
-            solver="sigmoid",
-        ),
+        "expectation": _EXPECTATION,
+        "borders": _BORDERS,
         "regression": Formulation(
             num_outputs=lambda num_classes: 1,
             encode=lambda target, num_classes: target.astype(np.float32)[:, None],
@@ -111,8 +137,41 @@ TASK = Task(
             raw_columns=lambda classes: ("grade",),
             to_common=_from_grade,
             loss="mse",
-            losses=("mse", "smooth_l1"),
+            losses=("mse", "smooth_l1", "huber"),
             solver="linear",
+        ),
+        "classes": replace(
+            _EXPECTATION, loss="cross_entropy", losses=_PLAIN_LOSSES, is_proposed=False
+        ),
+        "two_step": Formulation(
+            num_outputs=lambda num_classes: num_classes,
+            encode=lambda target, num_classes: target,
+            activate=_two_steps,
+            raw_columns=lambda classes: (
+                f"above {classes[0]}",
+                *(f"grade {name} if above {classes[0]}" for name in classes[1:]),
+            ),
+            to_common=_from_two_steps,
+            loss="two_step",
+            losses=("two_step",),
+            solver="two_step",
+            is_proposed=False,
+        ),
+        "coral": replace(
+            _BORDERS,
+            to_common=_from_chances,
+            solver="shared",
+            shares_weights=True,
+            is_proposed=False,
+        ),
+        "corn": replace(
+            _BORDERS,
+            activate=_chained,
+            to_common=_from_chances,
+            loss="corn",
+            losses=("corn",),
+            solver="conditional",
+            is_proposed=False,
         ),
     },
     columns=lambda classes, targets: ("grade",),

@@ -59,7 +59,7 @@ TASK = Task(
             raw_columns=lambda classes: ("value",),
             to_common=lambda raw, num_classes: raw,
             loss="mse",
-            losses=("mse", "smooth_l1"),
+            losses=("mse", "smooth_l1", "huber"),
             solver="linear",
         ),
     },

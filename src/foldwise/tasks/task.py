@@ -26,9 +26,11 @@ class Formulation:
         to_common: (N, R) raw outputs, number of classes → (N, C) scores on the common scale.
         loss: default loss by name.
         losses: losses whose logits mean what `activate` expects.
-        solver: how the head is solved on frozen features.
+        solver: how the head is solved on frozen features; see `models.composed_head.Solver`.
         prior: whether a sampler's or weights' class shares can be taken out of the logits.
         mixable: whether targets of two samples may be mixed.
+        shares_weights: whether one weight per feature serves all outputs, each with a bias.
+        is_proposed: whether `init` writes it into a recipe.
     """
 
     num_outputs: Callable[[int], int]
@@ -38,9 +40,16 @@ class Formulation:
     to_common: Callable[[np.ndarray, int], np.ndarray]
     loss: str
     losses: tuple[str, ...]
-    solver: Literal["softmax", "sigmoid", "linear"]
+    solver: Literal["softmax", "sigmoid", "linear", "shared", "conditional", "two_step"]
     prior: bool = False
     mixable: bool = True
+    shares_weights: bool = False
+    is_proposed: bool = True
+
+    @property
+    def has_class_logits(self) -> bool:
+        """Whether there is a logit per class, and a softmax makes probabilities of them."""
+        return self.solver == "softmax"
 
 
 @dataclass(frozen=True)

@@ -32,11 +32,14 @@ def network(*, num_outputs, channels, most, after, message):
 """
 
 
-def hungry(folder, most: int, after: int = 0, message: str = FULL, **train) -> Unit:
+def hungry(
+    folder, most: int, after: int = 0, message: str = FULL, loss: str | None = None, **train
+) -> Unit:
     options = {"most": most, "after": after, "message": message}
     model = {"name": "hungry:network", "options": options}
-    recipe = {**SMALL, "model": model, "train": {**SMALL["train"], **train}}
-    home = ready(folder, recipe)
+    recipe = {**SMALL, "model": model, "loss": loss, "train": {**SMALL["train"], **train}}
+    task = "multiclass" if loss is None else "ordinal"
+    home = ready(folder, recipe, task=task)
     home.code.mkdir(exist_ok=True)
     (home.code / "hungry.py").write_text(HUNGRY)
     return units(home)[0]
@@ -77,3 +80,10 @@ def test_where_one_image_is_too_much_the_error_says_what_would_help(tmp_path):
 def test_other_errors_pass(tmp_path):
     with pytest.raises(RuntimeError, match="misaligned"):
         work(hungry(tmp_path, most=3, message="CUDA error: misaligned address"))
+
+
+def test_a_loss_of_whole_batches_is_not_cut(tmp_path):
+    unit = hungry(tmp_path, most=3, loss="soft_kappa")
+    with pytest.raises(RunError, match="statistic of the whole batch") as caught:
+        work(unit)
+    assert "memory ran out" in caught.value.problems[0]

@@ -53,6 +53,7 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
         attempt("views", f"views.{index}", partial(find, VIEWS, view, what="view"))
     attempt("mix-fit", "mix", assembly.mix)
     attempt("loss-fit", "loss", assembly.loss)
+    balance = attempt("imbalance", "imbalance", lambda: assembly.balance)
     attempt("schedule", "train.schedule", assembly.stages)
     attempt("sharpness", "train.sharpness", assembly.sharpness)
     attempt(
@@ -65,7 +66,7 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
     network = None
     for rule, problems in frozen_problems(recipe).items():
         failures.found += [Failure(rule, p.key, (p.found,), p.remedy) for p in problems]
-    if len(failures.found) == num_before:
+    if len(failures.found) == num_before and balance is not None:
         network = attempt("network", "model", assembly.network)
     attempt("optimizer", "train.optimizer", lambda: _optimizer(assembly, network))
     if network is not None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator
 
+from foldwise.config.weighted import weighted_parts
+from foldwise.errors import ConfigError
 from foldwise.parts import name_of
 from foldwise.stages.examining.cases import RecipeCase
 from foldwise.stages.examining.finding import Fault, error, warning
 from foldwise.tasks import TASKS
+from foldwise.tasks.balancing import bound_balance
 
 #: Batch statistics of fewer images than this are noise.
 _FEWEST_FOR_NORM = 4
@@ -32,13 +35,14 @@ def loss_fit(case: RecipeCase) -> Iterator[Fault]:
     found = case.ground.task.formulations.get(case.formulation)
     if case.recipe.loss is None or found is None:
         return
-    name = name_of(case.recipe.loss)
-    if name not in found.losses and name in _every_loss():
-        yield error(
-            "loss",
-            f"{name} does not fit formulation {case.formulation}",
-            f"losses for it: {', '.join(found.losses)}",
-        )
+    for spec, _ in weighted_parts(case.recipe.loss):
+        name = name_of(spec)
+        if name not in found.losses and name in _every_loss():
+            yield error(
+                "loss",
+                f"{name} does not fit formulation {case.formulation}",
+                f"losses for it: {', '.join(found.losses)}",
+            )
 
 
 def mix_fit(case: RecipeCase) -> Iterator[Fault]:
@@ -53,14 +57,14 @@ def mix_fit(case: RecipeCase) -> Iterator[Fault]:
 
 
 def imbalance(case: RecipeCase) -> Iterator[Fault]:
-    """There are no classes to balance."""
-    if case.recipe.imbalance != "none" and not case.ground.task.one_of_classes:
-        yield error(
-            "imbalance",
-            f"{case.recipe.imbalance} needs one class per sample, which task "
-            f"{case.ground.task.name} does not have",
-            "use imbalance: none",
-        )
+    """Classes cannot be balanced that way, or there are none to balance."""
+    if case.formulation not in case.ground.task.formulations:
+        return
+    try:
+        bound_balance(case.recipe.imbalance, case.ground.task, case.formulation)
+    except ConfigError as problem:
+        for text in problem.problems:
+            yield error("imbalance", text, problem.remedy)
 
 
 def batch_size(case: RecipeCase) -> Iterator[Fault]:

@@ -11,9 +11,9 @@ from foldwise import seeding
 from foldwise.config.recipe import Recipe
 from foldwise.data.batches import Batch
 from foldwise.engine.assemble import Assembly
-from foldwise.engine.fit import Loss, NonFiniteLossError, Step, fit
+from foldwise.engine.fit import NonFiniteLossError, Step, fit
 from foldwise.engine.fitting import fit_plan, fit_state
-from foldwise.losses.terms import total
+from foldwise.losses.terms import Loss, total
 from foldwise.models.network import Network
 from foldwise.optim.schedule import Stage, Trainable
 from foldwise.stages.examining.trial_facts import LEARNED_SHARE, Overfit

@@ -123,7 +123,8 @@ def _main_stage(assembly: Assembly) -> Stage:
 def _chance(assembly: Assembly) -> float | None:
     """Log C where a fresh softmax should start with equal chances."""
     loss = assembly.recipe.loss or assembly.formulation.loss
-    if assembly.weights is not None or name_of(loss) != "cross_entropy":
+    is_plain = not isinstance(loss, tuple) and name_of(loss) == "cross_entropy"
+    if assembly.weights is not None or not is_plain:
         return None
     return math.log(assembly.problem.num_classes)
 

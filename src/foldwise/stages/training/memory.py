@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
-from foldwise.errors import RunError
+from foldwise.engine.assemble import Assembly
+from foldwise.errors import ConfigError, RunError
 from foldwise.models.network import Network
 from foldwise.stages.training.at_work import UnitWork
 from foldwise.stages.training.choices import Choices, amend
@@ -27,7 +28,7 @@ def fit_in_memory(at_work: UnitWork, choices: Choices, network: Network) -> Hist
         network: trained in place.
 
     Raises:
-        RunError: one image at a time is too much.
+        RunError: one image at a time is too much, or the loss takes whole batches.
     """
     unit = at_work.unit
     start = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
@@ -47,6 +48,7 @@ def fit_in_memory(at_work: UnitWork, choices: Choices, network: Network) -> Hist
                 "by side (parallel in plan.yaml)",
             )
         at_work.parts = min(2 * at_work.parts, batch)
+        _check_cut(at_work, problem)
         at_work.notes.append(
             f"memory ran out ({problem}): batches of {batch} are cut into {at_work.parts} parts"
         )
@@ -56,3 +58,14 @@ def fit_in_memory(at_work: UnitWork, choices: Choices, network: Network) -> Hist
         network.load_state_dict(start)
         gc.collect()
         clear_device_cache()
+
+
+def _check_cut(at_work: UnitWork, problem: str) -> None:
+    recipe = at_work.unit.recipe
+    train = recipe.train.model_copy(update={"accumulate": at_work.parts})
+    try:
+        Assembly(at_work.unit.problem, recipe.model_copy(update={"train": train})).loss()
+    except ConfigError as refusal:
+        raise RunError(
+            f"memory ran out: {problem}", *refusal.problems, remedy=refusal.remedy
+        ) from None

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from foldwise import predictions as predictions_file
 from foldwise import seeding
 from foldwise.engine import checkpoint
 from foldwise.errors import RunError
-from foldwise.models.linear_head import solve_head
+from foldwise.models.composed_head import solve
+from foldwise.models.heads import stored_head
 from foldwise.models.network import Network
 from foldwise.publish import publish, publish_json, step
 from foldwise.rundir import read_json
@@ -90,9 +90,7 @@ def score_test(unit: Unit, choices: Choices) -> str:
     test = at_work.score(network, held_out=False)
     if unit.folder.reference_test.exists():
         tensors = load_file(unit.folder.head)
-        head = nn.Linear(*reversed(tensors["weight"].shape))
-        head.load_state_dict(tensors)
-        reference = at_work.score_features(head, held_out=False)
+        reference = at_work.score_features(stored_head(tensors), held_out=False)
         predictions_file.write(unit.folder.reference_test, reference)
     predictions_file.write(unit.folder.test, test)
     publish_json(unit.folder.record, {**record, "test": unit.test_print})
@@ -157,7 +155,7 @@ def _start_head(at_work: UnitWork, network: Network) -> None:
     groups = unit.problem.groups
     weights = assembly.class_weights(rows)
     at_work.report("head", 0, 1)
-    solved = solve_head(
+    solved = solve(
         np.concatenate([found[rows] for found in at_work.features.values()]),
         np.concatenate([target] * num_views),
         assembly.formulation.solver,
@@ -169,9 +167,12 @@ def _start_head(at_work: UnitWork, network: Network) -> None:
     )
     at_work.report("head", 1, 1)
     at_work.head = solved.note
+    # With this shift added, as the loss adds it, these are the solved logits.
+    shift = assembly.logit_shift(rows)
+    bias = solved.bias if shift is None else (solved.bias - shift).astype(np.float32)
     with torch.no_grad():
         network.head.weight.copy_(torch.from_numpy(solved.weight))
-        network.head.bias.copy_(torch.from_numpy(solved.bias))
+        network.head.bias.copy_(torch.from_numpy(bias))
     tensors = {
         "weight": network.head.weight.detach().cpu().contiguous(),
         "bias": network.head.bias.detach().cpu().contiguous(),

@@ -1,0 +1,37 @@
+"""Whether classes can be balanced as a recipe asks, given its task and formulation."""
+
+from __future__ import annotations
+
+from foldwise.data.balance import Balance, bind_balance
+from foldwise.errors import ConfigError
+from foldwise.parts import Spec, name_of
+from foldwise.tasks.task import Task
+
+
+def bound_balance(spec: Spec, task: Task, formulation: str) -> Balance:
+    """A way to balance classes by name.
+
+    Args:
+        spec: name, or name and options.
+        task: of the competition.
+        formulation: of the task, by name.
+
+    Raises:
+        ConfigError: it is unknown or has no such option, the task has no classes to balance, or
+            the formulation no logits of classes to shift.
+    """
+    balance, asked = bind_balance(spec), name_of(spec)
+    if balance.acts_on != "nothing" and not task.one_of_classes:
+        raise ConfigError(
+            f"{asked} needs one class per sample, which task {task.name} does not have",
+            remedy="use imbalance: none",
+        )
+    if balance.acts_on == "logits" and not task.formulations[formulation].has_class_logits:
+        fits = [name for name, found in task.formulations.items() if found.has_class_logits]
+        raise ConfigError(
+            f"{asked} shifts the logits of a softmax over classes, which formulation "
+            f"{formulation} does not have",
+            remedy=f"use formulation: {' or '.join(fits)}; or imbalance: weights, effective_number "
+            "or sampler",
+        )
+    return balance
