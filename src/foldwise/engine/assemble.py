@@ -18,12 +18,16 @@ from foldwise.data.batches import Source
 from foldwise.data.cache import Cache
 from foldwise.data.inputs import cache_spec, open_cache
 from foldwise.data.mix import MIXES
+from foldwise.data.samplers import Sampler
+from foldwise.engine.drawing import bound_sampler, offset_of_shares, standing
 from foldwise.engine.fit import Loss, Mix
 from foldwise.engine.frozen import frozen_problems
 from foldwise.errors import ConfigError
 from foldwise.losses import LOSSES
 from foldwise.models.network import Network, build
+from foldwise.models.sizes import check_sizes
 from foldwise.models.weights import Weights, resolve
+from foldwise.optim.epochs import Epoch, epochs_of
 from foldwise.optim.optimizers import build_optimizer
 from foldwise.optim.schedule import Stage, shorten, staged, warmup_cosine
 from foldwise.own_code import own_code_hash
@@ -96,7 +100,9 @@ class Assembly:
                 *(f"{problem.key}: {problem.found}" for problem in problems),
                 remedy="\n".join(problem.remedy for problem in problems),
             )
-        return self._build(self.weights)
+        network = self._build(self.weights)
+        check_sizes(network, self.recipe.other_sizes)
+        return network
 
     def trained_network(self, tensors: Mapping[str, torch.Tensor]) -> Network:
         """The network with the weights that a unit has stored; needs none to start from."""
@@ -208,12 +214,28 @@ class Assembly:
         stages = _stages(self.recipe.train)
         return stages if epochs is None else shorten(stages, epochs)
 
+    def epochs(self, epochs: int | None = None) -> tuple[Epoch, ...]:
+        """How each epoch reads its images, of the schedule shortened to `epochs` if given."""
+        train = self.recipe.train
+        return epochs_of(self.stages(epochs), train.sizes, self.recipe.input.size)
+
+    @cached_property
+    def sampler(self) -> Sampler | None:
+        """How rows are drawn, or None: each once an epoch, or as `imbalance` says.
+
+        Raises:
+            ConfigError: the sampler is unknown or does not fit task or metric.
+        """
+        return bound_sampler(self.recipe, self.problem)
+
     def class_weights(self, rows: np.ndarray) -> np.ndarray | None:
-        """(n,) chance or weight of each row, so that classes count equally; mean 1; or None.
+        """(n,) chance or weight of each row when training begins; mean 1; None: all alike.
 
         Raises:
             ConfigError: the task has no classes to balance.
         """
+        if self.sampler is not None:
+            return self.sampler(standing(self.problem, rows))
         if self.recipe.imbalance == "none":
             return None
         if not self.problem.task.one_of_classes:
@@ -233,13 +255,17 @@ class Assembly:
 
         Only where the metric reads probabilities; decided answers keep the balance asked for.
         """
-        is_balanced = self.recipe.imbalance != "none" and self.formulation.prior
-        return is_balanced and self.problem.metric.takes == "scores"
+        shifts = self.recipe.imbalance != "none" or self.recipe.train.sampler is not None
+        return shifts and self.formulation.prior and self.problem.metric.takes == "scores"
 
     def prior_offset(self, rows: np.ndarray) -> np.ndarray | None:
         """(O,) added to the logits of a network trained on these rows; None: nothing is."""
         if not self.corrects_prior:
             return None
+        if self.sampler is not None:
+            shares = self.class_weights(rows)
+            assert shares is not None, "only samplers of steady shares are corrected"
+            return offset_of_shares(shares, self.problem.target[rows], self.problem.num_classes)
         counts = np.bincount(self.problem.target[rows], minlength=self.problem.num_classes)
         seen = counts > 0
         offset = np.zeros(len(counts))
@@ -267,7 +293,8 @@ def _stages(train: TrainConfig) -> tuple[Stage, ...]:
     schedule = train.schedule
     if schedule.stages:
         return tuple(
-            Stage(s.epochs, s.trainable, s.start_lr, s.end_lr, s.shape) for s in schedule.stages
+            Stage(s.epochs, s.trainable, s.start_lr, s.end_lr, s.shape, s.size, s.augment)
+            for s in schedule.stages
         )
     if train.epochs == 0:
         return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import nn
 
 from foldwise import seeding
 from foldwise.data.batches import Batch
+from foldwise.data.samplers import RowLosses
 from foldwise.engine.checkpoint import Checkpoint, pack_optimizer, unpack_optimizer
 from foldwise.errors import FoldwiseError
 from foldwise.losses.terms import Losses, named, total, weighted
@@ -118,6 +119,7 @@ class FitState:
         accelerator: precision and device.
         ema: moving average of the weights, or None.
         mean: mean of the weights over the last epochs, or None.
+        row_losses: last loss of each row, for a sampler, or None.
         epoch: epochs done.
         skipped: rows of batches that were skipped.
     """
@@ -127,6 +129,7 @@ class FitState:
     accelerator: Accelerator
     ema: Ema | None = None
     mean: WeightMean | None = None
+    row_losses: RowLosses | None = None
     epoch: int = 0
     skipped: list[int] = field(default_factory=list)
 
@@ -135,9 +138,8 @@ class FitState:
         tensors = {f"network.{k}": v for k, v in self.network.state_dict().items()}
         slots, scalars = pack_optimizer(self.optimizer)
         meta: dict[str, Any] = {"optimizer": scalars, "skipped": self.skipped, "extra": extra}
-        for name, average in (("ema", self.ema), ("mean", self.mean)):
-            if average is not None:
-                tensors |= {f"{name}.{k}": v for k, v in average.state().items()}
+        for name, kept in self._kept():
+            tensors |= {f"{name}.{k}": v for k, v in kept.state().items()}
         if self.accelerator.scaler is not None:
             meta["scaler"] = self.accelerator.scaler.state_dict()
         return Checkpoint(self.epoch, tensors | slots, meta)
@@ -147,14 +149,17 @@ class FitState:
         tensors, meta = checkpoint.tensors, checkpoint.meta
         self.network.load_state_dict(_under("network.", tensors))
         unpack_optimizer(self.optimizer, tensors, meta["optimizer"])
-        for name, average in (("ema", self.ema), ("mean", self.mean)):
-            if average is not None:
-                average.load(_under(f"{name}.", tensors))
+        for name, kept in self._kept():
+            kept.load(_under(f"{name}.", tensors))
         if self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(meta["scaler"])
         self.skipped = list(meta["skipped"])
         self.epoch = checkpoint.epoch
         return dict(meta["extra"])
+
+    def _kept(self) -> list[tuple[str, Ema | WeightMean | RowLosses]]:
+        kept = (("ema", self.ema), ("mean", self.mean), ("row_losses", self.row_losses))
+        return [(name, each) for name, each in kept if each is not None]
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The weights that count: averaged where an average is kept, else the last."""
@@ -180,11 +185,12 @@ def fit(state: FitState, plan: FitPlan) -> Iterator[Step | EpochEnd]:
         if isinstance(state.network, Network):  # Else it is a head alone: all of it trains.
             set_trainable(state.network, stage.trainable)
         train_mode(state.network, plan.norm)
+        staged = plan if stage.augment else replace(plan, mix=None)
         summed, count = 0.0, 0
         terms: dict[str, torch.Tensor] = {}
         for step, batch in enumerate(plan.batches(epoch)):
             lr = float(schedule[epoch * plan.num_steps + step])
-            loss = _step(state, plan, batch, epoch, step, lr, terms)
+            loss = _step(state, staged, batch, epoch, step, lr, terms)
             summed, count = summed + loss * len(batch.rows), count + len(batch.rows)
             yield Step(epoch, step, plan.num_steps, loss, lr, len(batch.rows))
         state.epoch = epoch + 1
@@ -232,6 +238,8 @@ def _step(
             state.skipped.extend(int(row) for row in batch.rows)
             state.network.zero_grad(set_to_none=True)
             return 0.0
+        if state.row_losses is not None:
+            state.row_losses.update(batch.rows[chosen], total(found))
         state.accelerator.backward(loss)
         mean += value
         for name, term in named(losses).items():

@@ -18,6 +18,7 @@ from foldwise.engine.assemble import Assembly, autocast_dtype
 from foldwise.engine.frozen import frozen_problems
 from foldwise.engine.views import VIEWS
 from foldwise.errors import ConfigError, FoldwiseError, OfflineError
+from foldwise.models.freezing import set_trainable
 from foldwise.models.network import Network
 from foldwise.parts import find
 from foldwise.rundir import Home
@@ -53,6 +54,7 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
         attempt("views", f"views.{index}", partial(find, VIEWS, view, what="view"))
     attempt("mix-fit", "mix", assembly.mix)
     attempt("loss-fit", "loss", assembly.loss)
+    attempt("sampler", "train.sampler", lambda: assembly.sampler)
     attempt("schedule", "train.schedule", assembly.stages)
     attempt(
         "precision",
@@ -93,6 +95,8 @@ def _optimizer(assembly: Assembly, network: Network | None) -> object:
 
 
 def _check_head(assembly: Assembly, network: Network) -> None:
+    if any(stage.trainable == "head_norms" for stage in assembly.stages()):
+        set_trainable(network, "head_norms")
     if network.has_features:
         return
     trains_head = any(stage.trainable == "head" for stage in assembly.stages())
