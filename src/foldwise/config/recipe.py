@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from foldwise.config.duration import Duration
 from foldwise.config.section import Part, Section, distinct
+from foldwise.parts import name_of
 
 
 class ModelConfig(Section):
@@ -213,12 +214,14 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _sampler_fits(self) -> Recipe:
         sampler = self.train.sampler
-        if sampler is not None and self.imbalance == "sampler":
+        if sampler is None:
+            return self
+        if self.imbalance != "none":
             raise ValueError(
-                "imbalance: sampler and train.sampler both say how rows are drawn; choose one"
+                f"imbalance: {self.imbalance} and train.sampler are two ways to balance, of which "
+                "only one can be corrected; choose one"
             )
-        name = sampler if sampler is None or isinstance(sampler, str) else sampler["name"]
-        if name == "hard" and self.mix is not None:
+        if name_of(sampler) == "hard" and self.mix is not None:
             raise ValueError(
                 "train.sampler: hard needs the loss of each row, and mix makes one of two rows; "
                 "take one of them out"

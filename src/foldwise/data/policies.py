@@ -11,7 +11,7 @@ import torch
 from pydantic import Field
 from torchvision.transforms.v2 import functional as F
 
-from foldwise.data.colours import on_colours
+from foldwise.data.colours import on_colours, stretched
 from foldwise.data.draws import generator
 
 Operation = Literal[
@@ -235,6 +235,6 @@ _COLOURS: dict[str, Operate] = {
         image, round(reach.bits[0] + level * (reach.bits[1] - reach.bits[0]))
     ),
     "solarize": lambda image, level, reach: F.solarize_image(image, 255.0 * (1 - level)),
-    "autocontrast": lambda image, level, reach: F.autocontrast_image(image),
+    "autocontrast": lambda image, level, reach: stretched(image),
     "equalize": lambda image, level, reach: F.equalize_image(image),
 }

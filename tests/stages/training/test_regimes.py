@@ -107,15 +107,11 @@ def test_epochs_are_read_at_their_sizes_and_with_their_augmentation(home):
     first, last = next(batches(0)), next(batches(2))
     assert first.images.shape[2:] == (8, 8)
     assert last.images.shape[2:] == (16, 16)
-    plain = image_batches(Assembly(unit.problem, _plain(unit.recipe)), unit.train_rows,
-                          seed=0, fold=0)  # fmt: skip
+    without = Assembly(unit.problem, unit.recipe.model_copy(update={"augment": ()}))
+    plain = image_batches(without, unit.train_rows, seed=0, fold=0, epochs=epochs)
     assert torch.equal(next(plain(2)).images, last.images)
-    shortened = [epoch.size for epoch in made.epochs(2)]
-    assert shortened == [8, 16]
-
-
-def _plain(recipe: Recipe) -> Recipe:
-    return recipe.model_copy(update={"augment": ()})
+    assert not torch.equal(next(plain(0)).images, first.images)
+    assert [epoch.size for epoch in made.epochs(2)] == [8, 16]
 
 
 def test_a_hard_row_is_drawn_more_often_in_the_next_epoch(home):
@@ -196,7 +192,8 @@ def test_hard_rows_of_numbers_can_be_drawn(tmp_path):
 @pytest.mark.parametrize(
     ("recipe", "said"),
     [
-        ({"imbalance": "sampler", "train": {"sampler": "hard"}}, "both say how rows are drawn"),
+        ({"imbalance": "sampler", "train": {"sampler": "hard"}}, "imbalance: sampler and train"),
+        ({"imbalance": "weights", "train": {"sampler": "balanced"}}, "two ways to balance"),
         ({"mix": "mixup", "train": {"sampler": "hard"}}, "makes one of two rows"),
         ({"train": {"sizes": [16, 32]}}, "32 px are larger than input.size 16"),
         ({"train": {"sizes": [8], "schedule": {"stages": STAGES}}}, "two plans; choose one"),
