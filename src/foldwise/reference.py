@@ -99,6 +99,7 @@ def _parts() -> Iterator[str]:
     from foldwise.data.augment import AUGMENTS
     from foldwise.data.balance import BALANCES
     from foldwise.data.mix import MIXES
+    from foldwise.data.samplers import SAMPLERS
     from foldwise.data.steps import STEPS
     from foldwise.decide import DECISIONS
     from foldwise.losses import LOSSES
@@ -116,6 +117,7 @@ def _parts() -> Iterator[str]:
     yield from _functions("Class balance", "`imbalance` of a recipe.", balances)
     yield from _functions("Augmentations", "`augment` of a recipe, in order.", AUGMENTS)
     yield from _functions("Mixing", "`mix` of a recipe.", MIXES)
+    yield from _functions("Samplers", "`train.sampler` of a recipe.", SAMPLERS)
     yield from _functions("Steps before the cache", "`input.steps` of a recipe.", STEPS)
     yield from _networks(NETWORKS)
     yield "## Optimisers"

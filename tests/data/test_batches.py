@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from foldwise import parts, seeding
-from foldwise.data.augment import AUGMENTS, NUM_DRAWS, centred, resized
+from foldwise.data.augment import AUGMENTS, centred, resized
 from foldwise.data.batches import (
     Source,
     epoch_order,
@@ -13,6 +13,7 @@ from foldwise.data.batches import (
     num_steps,
     train_batches,
 )
+from foldwise.data.draws import NUM_DRAWS
 from foldwise.data.mix import MIXES, cutmix, mixup
 
 

@@ -59,6 +59,31 @@ def test_the_last_blocks_train_and_earlier_ones_keep_their_statistics() -> None:
     assert any("running_mean" in name for name in changed)
 
 
+@pytest.mark.parametrize("name", ["small_resnet", "test_vit", "test_convnext", "test_efficientnet"])
+def test_head_and_norms_change_and_nothing_else(name: str) -> None:
+    network = _network(name)
+    layers = {
+        key
+        for key, module in network.named_modules()
+        if "norm" in type(module).__name__.lower() and hasattr(module, "weight")
+    }
+    set_trainable(network, "head_norms")
+    trained = _trained(network)
+    assert {key.rpartition(".")[0] for key in trained} == layers | {"head"}
+    changed = _changed(network, _step(network))
+    statistics = {key for key in changed if "running" in key or "num_batches" in key}
+    # Gradients behind a layer scale of 1e-6 are too small to move a weight of 1.
+    assert {"head.weight", "head.bias"} < changed - statistics <= trained
+    assert {key.rpartition(".")[0] for key in statistics} <= layers
+    assert bool(statistics) == (name in ("small_resnet", "test_efficientnet"))
+
+
+def test_a_network_without_norms_cannot_train_them() -> None:
+    own = Network(nn.Flatten(), nn.Linear(12, 2), mean=(0.5,) * 3, std=(0.2,) * 3)
+    with pytest.raises(ConfigError, match="Flatten has no normalisation layers"):
+        set_trainable(own, "head_norms")
+
+
 def test_all_trains_all_and_none_trains_nothing() -> None:
     network = _network()
     set_trainable(network, "all")

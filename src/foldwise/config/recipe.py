@@ -55,14 +55,21 @@ class StageConfig(Section):
 
     epochs: Annotated[int, Field(ge=1, description="Epochs of this stage.")]
     trainable: Annotated[
-        Literal["head", "all"] | dict[Literal["last"], int],
-        Field(description="head, all, or {last: n} blocks and the head."),
+        Literal["head", "head_norms", "all"] | dict[Literal["last"], int],
+        Field(description="head, head_norms (and norm layers), all, or {last: n} blocks and head."),
     ] = "all"
     start_lr: Annotated[float, Field(ge=0, description="Rate at the first step.")]
     end_lr: Annotated[float, Field(ge=0, description="Rate at the last step.")]
     shape: Annotated[
         Literal["linear", "cosine", "constant"], Field(description="Course between the two.")
     ] = "linear"
+    size: Annotated[
+        int | None,
+        Field(ge=8, le=4096, description="Side of the training images; null: input.size."),
+    ] = None
+    augment: Annotated[
+        bool, Field(description="false: whole images as at inference, without augment and mix.")
+    ] = True
 
 
 class ScheduleConfig(Section):
@@ -135,6 +142,20 @@ class TrainConfig(Section):
     lr: Annotated[float, Field(gt=0, description="Peak learning rate.")] = 3e-4
     min_lr: Annotated[float, Field(ge=0, description="Last learning rate.")] = 0.0
     schedule: Annotated[ScheduleConfig, Field(description="Course of the rate.")] = ScheduleConfig()
+    sizes: Annotated[
+        tuple[Annotated[int, Field(ge=8, le=4096)], ...],
+        Field(
+            description="Sides of the training images in equal parts of the epochs, in order; "
+            "empty: input.size throughout."
+        ),
+    ] = ()
+    sampler: Annotated[
+        Part | None,
+        Field(
+            description="How rows are drawn: balanced, square_root, progressive or hard; null: "
+            "each once an epoch."
+        ),
+    ] = None
     trainable: Annotated[
         Literal["head", "all"] | dict[Literal["last"], int],
         Field(description="What trains outside head stages: head, all, or {last: n} blocks."),
@@ -208,6 +229,8 @@ class TrainConfig(Section):
             raise ValueError("ema and average_last are two ways to average; choose one")
         if self.stop != "fixed" and self.average_last:
             raise ValueError("average_last averages the last epochs and needs stop: fixed")
+        if self.sizes and any(stage.size for stage in self.schedule.stages):
+            raise ValueError("sizes and the size of schedule.stages are two plans; choose one")
         return self
 
     @model_validator(mode="after")
@@ -261,7 +284,7 @@ class Recipe(Section):
     augment: Annotated[
         tuple[Part, ...], Field(description="Augmentations per sample, in order.")
     ] = ()
-    mix: Annotated[Part | None, Field(description="mixup or cutmix, per batch.")] = None
+    mix: Annotated[Part | None, Field(description="mixup, cutmix or either, per batch.")] = None
     imbalance: Annotated[
         Part,
         Field(
@@ -286,3 +309,36 @@ class Recipe(Section):
         Literal["none", "all"],
         Field(description="all: one more model on all rows scores the test rows."),
     ] = "none"
+
+    @model_validator(mode="after")
+    def _sampler_fits(self) -> Recipe:
+        sampler = self.train.sampler
+        if sampler is None:
+            return self
+        if self.imbalance != "none":
+            raise ValueError(
+                f"imbalance: {self.imbalance} and train.sampler are two ways to balance, of which "
+                "only one can be corrected; choose one"
+            )
+        if name_of(sampler) == "hard" and self.mix is not None:
+            raise ValueError(
+                "train.sampler: hard needs the loss of each row, and mix makes one of two rows; "
+                "take one of them out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Recipe:
+        largest = max(self.other_sizes, default=0)
+        if largest > self.input.size:
+            raise ValueError(
+                f"training images of {largest} px are larger than input.size {self.input.size}, "
+                "at which images are stored and scored; raise input.size"
+            )
+        return self
+
+    @property
+    def other_sizes(self) -> frozenset[int]:
+        """Sides at which epochs train that are not `input.size`, in pixels."""
+        own = [stage.size for stage in self.train.schedule.stages if stage.size]
+        return frozenset([*self.train.sizes, *own]) - {self.input.size}

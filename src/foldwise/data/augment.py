@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Annotated, Literal
 
+import numpy as np
 import torch
+from pydantic import Field
 from torchvision.transforms.v2 import functional as F
 
-#: Uniform draws in [0, 1) that each augmentation is given.
-NUM_DRAWS = 8
+from foldwise.data.colours import (
+    autocontrast,
+    blur,
+    equalize,
+    jitter,
+    jpeg,
+    noise,
+    posterize,
+    sharpness,
+    solarize,
+)
+from foldwise.data.draws import Share, between, generator
+from foldwise.data.policies import aug_mix, rand_augment, trivial_augment
 
 Augment = Callable[[torch.Tensor, Sequence[float]], torch.Tensor]
 
@@ -35,8 +49,8 @@ def crop(
     Source: Szegedy et al. (2015), "Going deeper with convolutions", CVPR.
     """
     _, height, width = image.shape
-    area = height * width * _between(draws[0], *scale)
-    aspect = math.exp(_between(draws[1], math.log(ratio[0]), math.log(ratio[1])))
+    area = height * width * between(draws[0], *scale)
+    aspect = math.exp(between(draws[1], math.log(ratio[0]), math.log(ratio[1])))
     w = max(1, min(width, round(math.sqrt(area * aspect))))
     h = max(1, min(height, round(math.sqrt(area / aspect))))
     top = int(draws[2] * (height - h + 1))
@@ -48,8 +62,8 @@ def crop(
 def shift(image: torch.Tensor, draws: Sequence[float], *, fraction: float = 0.1) -> torch.Tensor:
     """Moved by up to `fraction` of each side, the edge repeated by reflection."""
     _, height, width = image.shape
-    dy = round(_between(draws[0], -fraction, fraction) * height)
-    dx = round(_between(draws[1], -fraction, fraction) * width)
+    dy = round(between(draws[0], -fraction, fraction) * height)
+    dx = round(between(draws[1], -fraction, fraction) * width)
     pad = [max(dx, 0), max(dy, 0), max(-dx, 0), max(-dy, 0)]
     moved: torch.Tensor = F.pad_image(image, pad, padding_mode="reflect")
     top, left = max(-dy, 0), max(-dx, 0)
@@ -73,27 +87,9 @@ def rot90(image: torch.Tensor, draws: Sequence[float]) -> torch.Tensor:
 
 def rotate(image: torch.Tensor, draws: Sequence[float], *, degrees: float = 15.0) -> torch.Tensor:
     """Turned by up to `degrees` either way, corners black."""
-    angle = _between(draws[0], -degrees, degrees)
+    angle = between(draws[0], -degrees, degrees)
     turned: torch.Tensor = F.rotate_image(image, angle, interpolation=F.InterpolationMode.BILINEAR)
     return turned
-
-
-def jitter(
-    image: torch.Tensor,
-    draws: Sequence[float],
-    *,
-    brightness: float = 0.2,
-    contrast: float = 0.2,
-    saturation: float = 0.2,
-) -> torch.Tensor:
-    """Brightness, contrast and (for three channels) saturation times 1 ± the given range."""
-    pixels = image.float() * (1 + _between(draws[0], -brightness, brightness))
-    mean = pixels.mean()
-    pixels = mean + (pixels - mean) * (1 + _between(draws[1], -contrast, contrast))
-    if image.shape[0] == 3 and saturation:
-        grey = pixels.mean(dim=0, keepdim=True)
-        pixels = grey + (pixels - grey) * (1 + _between(draws[2], -saturation, saturation))
-    return pixels.round_().clamp_(0, 255).to(torch.uint8)
 
 
 def cutout(
@@ -110,8 +106,8 @@ def cutout(
     if draws[0] >= p:
         return image
     _, height, width = image.shape
-    share = _between(draws[1], *area)
-    aspect = math.exp(_between(draws[2], -0.7, 0.7))
+    share = between(draws[1], *area)
+    aspect = math.exp(between(draws[2], -0.7, 0.7))
     h = min(height, max(1, round(math.sqrt(height * width * share / aspect))))
     w = min(width, max(1, round(math.sqrt(height * width * share * aspect))))
     top, left = int(draws[3] * (height - h + 1)), int(draws[4] * (width - w + 1))
@@ -120,16 +116,45 @@ def cutout(
     return image
 
 
-def blur(
-    image: torch.Tensor, draws: Sequence[float], *, p: float = 0.3, sigma: float = 1.5
+def erase(
+    image: torch.Tensor,
+    draws: Sequence[float],
+    *,
+    p: Share = 0.5,
+    area: tuple[Share, Share] = (0.02, 0.33),
+    ratio: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]] = (0.3, 3.3),
+    fill: Literal["black", "mean", "noise"] = "noise",
 ) -> torch.Tensor:
-    """With probability `p` blurred by a Gaussian of 0.1 to `sigma` pixels."""
+    """With probability `p` a rectangle becomes black, the image's mean colour, or noise.
+
+    Args:
+        image: (C, H, W) uint8.
+        draws: uniform in [0, 1).
+        p: probability.
+        area: smallest and largest share of the image, before the rectangle is cut to it.
+        ratio: smallest and largest width over height.
+        fill: noise draws every level of every pixel alike.
+
+    Source: Zhong et al. (2020), "Random erasing data augmentation", AAAI.
+    """
     if draws[0] >= p:
         return image
-    width = _between(draws[1], 0.1, sigma)
-    side = 2 * math.ceil(2 * sigma) + 1
-    blurred: torch.Tensor = F.gaussian_blur_image(image, [side, side], [width, width])
-    return blurred
+    _, height, width = image.shape
+    pixels = height * width * between(draws[1], *area)
+    aspect = math.exp(between(draws[2], math.log(ratio[0]), math.log(ratio[1])))
+    h = min(height, max(1, round(math.sqrt(pixels / aspect))))
+    w = min(width, max(1, round(math.sqrt(pixels * aspect))))
+    top, left = int(draws[3] * (height - h + 1)), int(draws[4] * (width - w + 1))
+    erased = image.clone()
+    part = erased[:, top : top + h, left : left + w]
+    if fill == "noise":
+        levels = generator(draws[5:]).integers(0, 256, (h, w, len(image)), np.uint8)
+        part.copy_(torch.from_numpy(levels).permute(2, 0, 1))
+    elif fill == "mean":
+        part.copy_(image.float().mean(dim=(1, 2), keepdim=True).round_())
+    else:
+        part.zero_()
+    return erased
 
 
 def resized(image: torch.Tensor, size: int) -> torch.Tensor:
@@ -150,10 +175,6 @@ def centred(image: torch.Tensor, size: int) -> torch.Tensor:
     return resized(image, size)
 
 
-def _between(draw: float, low: float, high: float) -> float:
-    return low + draw * (high - low)
-
-
 AUGMENTS: dict[str, Callable[..., torch.Tensor]] = {
     "crop": crop,
     "shift": shift,
@@ -161,7 +182,18 @@ AUGMENTS: dict[str, Callable[..., torch.Tensor]] = {
     "vflip": vflip,
     "rot90": rot90,
     "rotate": rotate,
-    "jitter": jitter,
     "cutout": cutout,
+    "erase": erase,
+    "jitter": jitter,
     "blur": blur,
+    "sharpness": sharpness,
+    "noise": noise,
+    "jpeg": jpeg,
+    "equalize": equalize,
+    "autocontrast": autocontrast,
+    "posterize": posterize,
+    "solarize": solarize,
+    "rand_augment": rand_augment,
+    "trivial_augment": trivial_augment,
+    "aug_mix": aug_mix,
 }

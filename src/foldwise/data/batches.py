@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from foldwise import seeding
-from foldwise.data.augment import NUM_DRAWS, Augment, centred, resized
+from foldwise.data.augment import Augment, centred, resized
+from foldwise.data.draws import NUM_DRAWS
 
 
 @dataclass(frozen=True)

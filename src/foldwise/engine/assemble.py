@@ -20,6 +20,8 @@ from foldwise.data.batches import Source
 from foldwise.data.cache import Cache
 from foldwise.data.inputs import cache_spec, open_cache
 from foldwise.data.mix import MIXES
+from foldwise.data.samplers import Sampler
+from foldwise.engine.drawing import bound_sampler, offset_of_shares, standing
 from foldwise.engine.fit import Mix
 from foldwise.engine.frozen import frozen_problems
 from foldwise.engine.norms import followed_norms
@@ -27,7 +29,9 @@ from foldwise.engine.objective import bound_loss
 from foldwise.errors import ConfigError
 from foldwise.losses.terms import Loss
 from foldwise.models.network import Network, build
+from foldwise.models.sizes import check_sizes
 from foldwise.models.weights import Weights, resolve
+from foldwise.optim.epochs import Epoch, epochs_of
 from foldwise.optim.optimizers import build_optimizer
 from foldwise.optim.presets import PRESETS
 from foldwise.optim.schedule import Stage, shorten
@@ -111,6 +115,7 @@ class Assembly:
         network = self._build(self.weights)
         if self.recipe.train.norm_update and (stages := self.stages()):
             followed_norms(network, stages[-1].trainable)
+        check_sizes(network, self.recipe.other_sizes)
         return network
 
     def trained_network(self, tensors: Mapping[str, torch.Tensor]) -> Network:
@@ -222,6 +227,20 @@ class Assembly:
         stages = _stages(self.recipe.train)
         return stages if epochs is None else shorten(stages, epochs)
 
+    def epochs(self, epochs: int | None = None) -> tuple[Epoch, ...]:
+        """How each epoch reads its images, of the schedule shortened to `epochs` if given."""
+        train = self.recipe.train
+        return epochs_of(self.stages(epochs), train.sizes, self.recipe.input.size)
+
+    @cached_property
+    def sampler(self) -> Sampler | None:
+        """How rows are drawn, or None: each once an epoch, or as `imbalance` says.
+
+        Raises:
+            ConfigError: the sampler is unknown or does not fit task or metric.
+        """
+        return bound_sampler(self.recipe, self.problem)
+
     @cached_property
     def balance(self) -> Balance:
         """How classes are balanced.
@@ -232,11 +251,13 @@ class Assembly:
         return bound_balance(self.recipe.imbalance, self.problem.task, self.formulation_name)
 
     def class_weights(self, rows: np.ndarray) -> np.ndarray | None:
-        """(n,) chance or weight of each row, so that classes count as asked for; mean 1; or None.
+        """(n,) chance or weight of each row when training begins; mean 1; None: all alike.
 
         Raises:
-            ConfigError: as `balance` says.
+            ConfigError: as `sampler` and `balance` say.
         """
+        if self.sampler is not None:
+            return self.sampler(standing(self.problem, rows))
         if self.balance.acts_on not in ("order", "losses"):
             return None
         return self.balance.row_weights(self.problem.target[rows], self.problem.num_classes)
@@ -253,14 +274,19 @@ class Assembly:
 
         Only where the metric reads probabilities; decided answers keep the balance asked for.
         """
-        is_balanced = self.balance.acts_on != "nothing" and self.formulation.prior
-        return is_balanced and self.problem.metric.takes == "scores"
+        shifts = self.balance.acts_on != "nothing" or self.recipe.train.sampler is not None
+        return shifts and self.formulation.prior and self.problem.metric.takes == "scores"
 
     def prior_offset(self, rows: np.ndarray) -> np.ndarray | None:
         """(O,) added to the logits of a network trained on these rows; None: nothing is."""
         if not self.corrects_prior:
             return None
-        return self.balance.log_ratio(self.problem.target[rows], self.problem.num_classes)
+        target, num_classes = self.problem.target[rows], self.problem.num_classes
+        if self.sampler is None:
+            return self.balance.log_ratio(target, num_classes)
+        shares = self.class_weights(rows)
+        assert shares is not None, "only samplers of steady shares are corrected"
+        return offset_of_shares(shares, target, num_classes)
 
 
 def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
@@ -283,7 +309,8 @@ def _stages(train: TrainConfig) -> tuple[Stage, ...]:
     schedule = train.schedule
     if schedule.stages:
         return tuple(
-            Stage(s.epochs, s.trainable, s.start_lr, s.end_lr, s.shape) for s in schedule.stages
+            Stage(s.epochs, s.trainable, s.start_lr, s.end_lr, s.shape, s.size, s.augment)
+            for s in schedule.stages
         )
     if train.epochs == 0:
         return ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from torch import nn
 
 from foldwise import seeding
 from foldwise.data.batches import Batch
+from foldwise.data.samplers import RowLosses
 from foldwise.engine.checkpoint import Checkpoint, pack_optimizer, unpack_optimizer
 from foldwise.errors import FoldwiseError
 from foldwise.losses.terms import Loss, named, total, weigh
@@ -138,6 +139,7 @@ class FitState:
         ema: moving average of the weights, or None.
         mean: mean of the weights over the last epochs, or None.
         lookahead: slow weights, which the network's own are set back to, or None.
+        row_losses: last loss of each row, for a sampler, or None.
         epoch: epochs done.
         step: steps done of the next epoch.
         sums: of that epoch.
@@ -150,6 +152,7 @@ class FitState:
     ema: Ema | None = None
     mean: WeightMean | None = None
     lookahead: Lookahead | None = None
+    row_losses: RowLosses | None = None
     epoch: int = 0
     step: int = 0
     sums: Sums = field(default_factory=Sums)
@@ -165,9 +168,8 @@ class FitState:
             "skipped": self.skipped,
             "extra": extra,
         }
-        for name, average in self._averages():
-            if average is not None:
-                tensors |= {f"{name}.{k}": v for k, v in average.state().items()}
+        for name, kept in self._kept():
+            tensors |= {f"{name}.{k}": v for k, v in kept.state().items()}
         if self.accelerator.scaler is not None:
             meta["scaler"] = self.accelerator.scaler.state_dict()
         return Checkpoint(self.epoch, tensors | slots, meta, self.step)
@@ -177,15 +179,23 @@ class FitState:
         tensors, meta = checkpoint.tensors, checkpoint.meta
         self.network.load_state_dict(_under("network.", tensors))
         unpack_optimizer(self.optimizer, tensors, meta["optimizer"])
-        for name, average in self._averages():
-            if average is not None:
-                average.load(_under(f"{name}.", tensors))
+        for name, kept in self._kept():
+            kept.load(_under(f"{name}.", tensors))
         if self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(meta["scaler"])
         self.skipped = list(meta["skipped"])
         self.sums = Sums(**meta["sums"])
         self.epoch, self.step = checkpoint.epoch, checkpoint.step
         return dict(meta["extra"])
+
+    def _kept(self) -> list[tuple[str, Ema | WeightMean | Lookahead | RowLosses]]:
+        kept = (
+            ("ema", self.ema),
+            ("mean", self.mean),
+            ("lookahead", self.lookahead),
+            ("row_losses", self.row_losses),
+        )
+        return [(name, each) for name, each in kept if each is not None]
 
     def weights(self) -> dict[str, torch.Tensor]:
         """The weights that count: averaged where an average is kept, else the last."""
@@ -194,9 +204,6 @@ class FitState:
         if self.mean is not None and self.mean.count:
             return self.mean.weights()
         return {k: v.detach().clone() for k, v in self.network.state_dict().items()}
-
-    def _averages(self) -> tuple[tuple[str, Ema | WeightMean | Lookahead | None], ...]:
-        return ("ema", self.ema), ("mean", self.mean), ("lookahead", self.lookahead)
 
 
 def fit(state: FitState, plan: FitPlan) -> Iterator[Step | EpochEnd]:
@@ -214,10 +221,11 @@ def fit(state: FitState, plan: FitPlan) -> Iterator[Step | EpochEnd]:
         if isinstance(state.network, Network):  # Else it is a head alone: all of it trains.
             set_trainable(state.network, stage.trainable)
         train_mode(state.network, plan.norm)
+        staged = plan if stage.augment else replace(plan, mix=None)
         sums, first = state.sums, state.step
         for step, batch in enumerate(plan.batches(epoch, first), start=first):
             lr = float(schedule[epoch * plan.num_steps + step])
-            loss = _step(state, plan, batch, epoch, step, lr)
+            loss = _step(state, staged, batch, epoch, step, lr)
             sums.loss += loss * len(batch.rows)
             sums.count += len(batch.rows)
             state.step = step + 1
@@ -249,11 +257,11 @@ def _step(state: FitState, plan: FitPlan, batch: Batch, epoch: int, step: int, l
     backward = partial(_backward, state, plan, images, target, weights)
     state.network.zero_grad(set_to_none=True)
     try:
-        mean = backward(state.sums.terms)
+        mean = backward(state.sums.terms, batch.rows)
         if plan.sharpness is not None:
             with at_sharpest(state.network, plan.sharpness):
                 _seed_torch(key, state.accelerator.device)  # The same units are dropped out.
-                backward({})
+                backward({}, None)
     except _NotFiniteError:
         if plan.on_nonfinite == "stop":
             raise NonFiniteLossError(epoch, step, batch.rows) from None
@@ -281,8 +289,11 @@ def _backward(
     target: torch.Tensor,
     weights: torch.Tensor | None,
     terms: dict[str, float],
+    rows: np.ndarray | None,
 ) -> float:
     """Add the gradient of the whole batch, part by part; returns its mean loss.
+
+    The sums of its terms are added to `terms`, and its losses are noted as those of `rows`.
 
     Raises:
         _NotFiniteError: the loss of a part is not finite.
@@ -300,6 +311,8 @@ def _backward(
         value = float(loss.detach())
         if not np.isfinite(value):
             raise _NotFiniteError
+        if rows is not None and state.row_losses is not None:
+            state.row_losses.update(rows[chosen], total(losses))
         state.accelerator.backward(loss)
         mean += value
         for name, term in named(losses).items():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,11 +12,15 @@ from torch import nn
 
 from foldwise import seeding
 from foldwise.data.batches import Batch, epoch_order, num_steps, train_batches
+from foldwise.data.samplers import BY_LOSS, RowLosses
 from foldwise.engine.assemble import Assembly, autocast_dtype
+from foldwise.engine.drawing import standing
 from foldwise.engine.fit import FitPlan, FitState
 from foldwise.optim.averaging import Ema, WeightMean
+from foldwise.optim.epochs import Epoch
 from foldwise.optim.lookahead import Lookahead
 from foldwise.optim.schedule import Stage
+from foldwise.parts import name_of
 
 #: Epoch, steps of it that are done → its other batches.
 Batches = Callable[[int, int], Iterator[Batch]]
@@ -23,15 +28,20 @@ Batches = Callable[[int, int], Iterator[Batch]]
 _PRECISION = {None: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
-def fit_state(assembly: Assembly, module: nn.Module, device: torch.device) -> FitState:
+def fit_state(
+    assembly: Assembly, module: nn.Module, device: torch.device, *, num_rows: int | None = None
+) -> FitState:
     """A fresh state to train a network, or its head alone.
 
     Args:
         assembly: of the recipe.
         module: trained in place; moved to the device.
         device: where to compute.
+        num_rows: rows to fit on, whose losses are kept if the sampler draws by them; None: they
+            are not kept.
     """
     train = assembly.recipe.train
+    by_loss = train.sampler is not None and name_of(train.sampler) in BY_LOSS
     precision = _PRECISION[autocast_dtype(train.precision, device)]
     accelerator = Accelerator(mixed_precision=precision, cpu=device.type == "cpu")
     module.to(device)
@@ -48,6 +58,7 @@ def fit_state(assembly: Assembly, module: nn.Module, device: torch.device) -> Fi
         lookahead=None
         if train.lookahead is None
         else Lookahead(module, k=train.lookahead.k, alpha=train.lookahead.alpha),
+        row_losses=None if num_rows is None or not by_loss else RowLosses(num_rows),
     )
 
 
@@ -94,19 +105,37 @@ def fit_plan(
     )
 
 
-def image_batches(assembly: Assembly, rows: np.ndarray, *, seed: int, fold: int) -> Batches:
-    """Augmented images of train rows, epoch by epoch."""
+def image_batches(
+    assembly: Assembly,
+    rows: np.ndarray,
+    *,
+    seed: int,
+    fold: int,
+    epochs: Sequence[Epoch] = (),
+    losses: RowLosses | None = None,
+) -> Batches:
+    """Augmented images of train rows, epoch by epoch.
+
+    Args:
+        assembly: of the recipe.
+        rows: positions of the train rows.
+        seed: of the run.
+        fold: the held-out fold; -1: none.
+        epochs: of the schedule; empty: each as the first one at `input.size`, as in a trial.
+        losses: last loss of each row, for a sampler that draws by them.
+    """
     train = assembly.recipe.train
     source = assembly.source(assembly.problem.train.take(rows))
     augments = assembly.augments()
-    shares = _shares(assembly, rows)
+    shares = _shares(assembly, rows, epochs, losses)
 
     def batches(epoch: int, first: int) -> Iterator[Batch]:
+        now = epochs[epoch] if epochs else Epoch(source.size)
         return train_batches(
-            source,
-            epoch_order(len(rows), seeding.key("order", seed, fold, epoch), shares),
+            replace(source, size=now.size),
+            epoch_order(len(rows), seeding.key("order", seed, fold, epoch), shares(epoch)),
             batch=train.batch,
-            augments=augments,
+            augments=augments if now.augment else (),
             key=seeding.key("augment", seed, fold, epoch),
             first=first,
             workers=train.workers,
@@ -116,7 +145,14 @@ def image_batches(assembly: Assembly, rows: np.ndarray, *, seed: int, fold: int)
 
 
 def feature_batches(
-    assembly: Assembly, rows: np.ndarray, features: np.ndarray, *, seed: int, fold: int
+    assembly: Assembly,
+    rows: np.ndarray,
+    features: np.ndarray,
+    *,
+    seed: int,
+    fold: int,
+    epochs: Sequence[Epoch] = (),
+    losses: RowLosses | None = None,
 ) -> Batches:
     """Cached features of train rows, a view drawn for each, epoch by epoch.
 
@@ -126,12 +162,14 @@ def feature_batches(
         features: (V, N, D) float32 of all views and train rows.
         seed: of the run.
         fold: the held-out fold; -1: none.
+        epochs: of the schedule; empty: each as the first one at `input.size`, as in a trial.
+        losses: last loss of each row, for a sampler that draws by them.
     """
     counters = assembly.problem.train.take(rows).counters
-    shares = _shares(assembly, rows)
+    shares = _shares(assembly, rows, epochs, losses)
 
     def batches(epoch: int, first: int) -> Iterator[Batch]:
-        order = epoch_order(len(rows), seeding.key("order", seed, fold, epoch), shares)
+        order = epoch_order(len(rows), seeding.key("order", seed, fold, epoch), shares(epoch))
         draws = seeding.uniforms(seeding.key("view", seed, fold, epoch), counters, 1)[:, 0]
         views = (draws * len(features)).astype(int)
         groups = np.array_split(order, num_steps(len(order), assembly.recipe.train.batch))
@@ -141,5 +179,18 @@ def feature_batches(
     return batches
 
 
-def _shares(assembly: Assembly, rows: np.ndarray) -> np.ndarray | None:
-    return assembly.class_weights(rows) if assembly.balance.acts_on == "order" else None
+def _shares(
+    assembly: Assembly, rows: np.ndarray, epochs: Sequence[Epoch], losses: RowLosses | None
+) -> Callable[[int], np.ndarray | None]:
+    """Epoch → (n,) chance of each row, mean 1; None: each row once."""
+    sampler = assembly.sampler
+    if sampler is None:
+        fixed = assembly.class_weights(rows) if assembly.balance.acts_on == "order" else None
+        return lambda epoch: fixed
+
+    def shares(epoch: int) -> np.ndarray | None:
+        progress = epochs[epoch].progress if epochs else 0.0
+        known = None if losses is None else losses.at_start(epoch)
+        return sampler(standing(assembly.problem, rows, progress, known))
+
+    return shares

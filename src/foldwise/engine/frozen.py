@@ -50,6 +50,15 @@ def unused_parts(recipe: Recipe) -> Iterator[Problem]:
             f"{name_of(recipe.mix)} cannot be honoured: freeze: backbone computes features once",
             "take it out, or use freeze: none",
         )
+    stages = recipe.train.schedule.stages
+    keys = ["train.sizes"] if recipe.train.sizes else []
+    keys += [f"train.schedule.stages.{i}.size" for i, stage in enumerate(stages) if stage.size]
+    for key in keys:
+        yield Problem(
+            key,
+            "cannot be honoured: freeze: backbone computes features once, at input.size",
+            "take it out, or use freeze: none",
+        )
 
 
 def unused_training(recipe: Recipe) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
+from timm.layers import RmsNorm
 from timm.models._manipulate import group_with_matcher  # timm does not export it elsewhere.
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -12,7 +13,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from foldwise.errors import ConfigError
 from foldwise.models.network import Network
 
-Trainable = Literal["head", "all", "none"] | Mapping[Literal["last"], int]
+Trainable = Literal["head", "head_norms", "all", "none"] | Mapping[Literal["last"], int]
+
+_NORMS = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.InstanceNorm2d, RmsNorm)
 
 
 def set_trainable(network: Network, what: Trainable) -> None:
@@ -20,16 +23,21 @@ def set_trainable(network: Network, what: Trainable) -> None:
 
     Args:
         network: changed in place.
-        what: "head", "all", "none", or {"last": n}: the last n blocks and the head.
+        what: "head", "head_norms" (the head and every normalisation layer), "all", "none", or
+            {"last": n}: the last n blocks and the head.
 
     Raises:
-        ConfigError: the network has no head that can be told apart, or not so many blocks.
+        ConfigError: the network has no head that can be told apart, not so many blocks, or no
+            normalisation layers.
     """
     network.requires_grad_(what == "all")
     if what in ("all", "none"):
         return
     for parameter in _head(network):
         parameter.requires_grad_(True)
+    if what == "head_norms":
+        for parameter in _norms(network):
+            parameter.requires_grad_(True)
     if isinstance(what, Mapping):
         named = dict(network.backbone.named_parameters())
         for name in _last_blocks(network, what["last"]):
@@ -76,6 +84,18 @@ def _last_blocks(network: Network, num: int) -> list[str]:
             remedy=f"give a number from 1 to {len(found)}, or head or all",
         )
     return [name for block in found[-num:] for name in block]
+
+
+def _norms(network: Network) -> list[nn.Parameter]:
+    layers = [module for module in network.modules() if isinstance(module, _NORMS)]
+    parameters = [p for layer in layers for p in layer.parameters(recurse=False)]
+    if not parameters:
+        raise ConfigError(
+            f"trainable: head_norms: {type(network.backbone).__name__} has no normalisation layers "
+            "with weights",
+            remedy="use head, {last: n} or all",
+        )
+    return parameters
 
 
 def _head(network: Network) -> list[nn.Parameter]:

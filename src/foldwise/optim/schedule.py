@@ -11,7 +11,7 @@ import numpy as np
 from foldwise import parts
 from foldwise.optim.shapes import SHAPES
 
-Trainable = Literal["head", "all"] | Mapping[Literal["last"], int]
+Trainable = Literal["head", "head_norms", "all"] | Mapping[Literal["last"], int]
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,12 @@ class Stage:
 
     Attributes:
         epochs: at least 1.
-        trainable: "head", "all" or {"last": number of blocks}.
+        trainable: "head", "head_norms", "all" or {"last": number of blocks}.
         start_lr: rate at the first step.
         end_lr: rate at the last step; "constant" stays at `start_lr`.
         shape: course between the two, of `SHAPES`.
+        size: side of the training images in pixels; None: that of the network's input.
+        augment: whether images are augmented and mixed.
     """
 
     epochs: int
@@ -31,6 +33,8 @@ class Stage:
     start_lr: float
     end_lr: float
     shape: parts.Spec = "linear"
+    size: int | None = None
+    augment: bool = True
 
     @property
     def peak_lr(self) -> float:

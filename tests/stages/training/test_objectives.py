@@ -143,7 +143,7 @@ def test_logits_are_shifted_in_the_training_loss_only(tmp_path):
     assembly = Assembly(unit.problem, unit.recipe)
     plan = fit_plan(
         assembly, unit.train_rows, torch.device("cpu"),
-        batches=lambda epoch: iter(()), stages=assembly.stages(), seed=0, fold=0,
+        batches=lambda epoch, first: iter(()), stages=assembly.stages(), seed=0, fold=0,
     )  # fmt: skip
     counts = np.bincount(unit.problem.target[unit.train_rows])
     shift = plan.logit_shift.numpy()

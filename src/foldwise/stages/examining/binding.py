@@ -18,6 +18,7 @@ from foldwise.engine.assemble import Assembly, autocast_dtype
 from foldwise.engine.frozen import frozen_problems
 from foldwise.engine.views import VIEWS
 from foldwise.errors import ConfigError, FoldwiseError, OfflineError
+from foldwise.models.freezing import set_trainable
 from foldwise.models.network import Network
 from foldwise.parts import find
 from foldwise.rundir import Home
@@ -54,7 +55,8 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
     attempt("mix-fit", "mix", assembly.mix)
     attempt("loss-fit", "loss", assembly.loss)
     balance = attempt("imbalance", "imbalance", lambda: assembly.balance)
-    attempt("schedule", "train.schedule", assembly.stages)
+    attempt("sampler", "train.sampler", lambda: assembly.sampler)
+    stages = attempt("schedule", "train.schedule", assembly.stages)
     attempt("sharpness", "train.sharpness", assembly.sharpness)
     attempt(
         "precision",
@@ -66,7 +68,7 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
     network = None
     for rule, problems in frozen_problems(recipe).items():
         failures.found += [Failure(rule, p.key, (p.found,), p.remedy) for p in problems]
-    if len(failures.found) == num_before and balance is not None:
+    if len(failures.found) == num_before and None not in (balance, stages):
         network = attempt("network", "model", assembly.network)
     attempt("optimizer", "train.optimizer", lambda: _optimizer(assembly, network))
     if network is not None:
@@ -95,6 +97,8 @@ def _optimizer(assembly: Assembly, network: Network | None) -> object:
 
 
 def _check_head(assembly: Assembly, network: Network) -> None:
+    if any(stage.trainable == "head_norms" for stage in assembly.stages()):
+        set_trainable(network, "head_norms")
     if network.has_features:
         return
     trains_head = any(stage.trainable == "head" for stage in assembly.stages())

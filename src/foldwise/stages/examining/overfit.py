@@ -103,7 +103,14 @@ def blind_loss(loss: Loss, target: torch.Tensor, num_outputs: int) -> float:
 
 def _plain(recipe: Recipe) -> Recipe:
     model = recipe.model.model_copy(update={"drop": 0.0, "drop_path": 0.0})
-    plain = {"ema": None, "average_last": 0, "accumulate": 1, "sharpness": None, "lookahead": None}
+    plain = {
+        "ema": None,
+        "average_last": 0,
+        "accumulate": 1,
+        "sharpness": None,
+        "lookahead": None,
+        "sampler": None,
+    }
     train = recipe.train.model_copy(update=plain)
     return recipe.model_copy(
         update={"model": model, "train": train, "augment": (), "mix": None, "imbalance": "none"}

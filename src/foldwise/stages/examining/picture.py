@@ -68,7 +68,7 @@ def caption(problem: Problem, row: int) -> str:
 def _fed(assembly: Assembly) -> Batch:
     """The first batch as it reaches the network, mixing included."""
     rows = np.arange(len(assembly.problem.train))
-    batch = next(image_batches(assembly, rows, seed=0, fold=-1)(0, 0))
+    batch = next(image_batches(assembly, rows, seed=0, fold=-1, epochs=assembly.epochs())(0, 0))
     mix = assembly.mix()
     if mix is None:
         return batch

@@ -52,7 +52,8 @@ def fed_batch(problem: Problem, record: dict[str, Any]) -> Fed:
         return Fed((), (), "", f"cannot be shown: {error}")
     pictures = tuple(encoded(_for_eyes(image)) for image in images)
     labels = in_words(problem.target[rows[chosen]], problem.competition.classes)
-    return Fed(pictures, tuple(labels), _sentence(recipe, fold, record["seeds"][0]))
+    sentence = _sentence(recipe, images.shape[1], fold, record["seeds"][0])
+    return Fed(pictures, tuple(labels), sentence)
 
 
 def _first_batch(
@@ -70,13 +71,14 @@ def _first_batch(
         source = assembly.source(problem.train.take(rows[:_NUM_SHOWN]))
         batch = next(iter(eval_batches(source, batch=len(source), workers=0)))
     else:
-        batch = next(iter(image_batches(assembly, rows, seed=seed, fold=fold)(0, 0)))
+        made = image_batches(assembly, rows, seed=seed, fold=fold, epochs=assembly.epochs())
+        batch = next(iter(made(0, 0)))
     shown = batch.images[:_NUM_SHOWN].permute(0, 2, 3, 1).numpy()
     return shown, batch.rows[:_NUM_SHOWN]
 
 
-def _sentence(recipe: Recipe, fold: int, seed: int) -> str:
-    size = f"{recipe.input.size} × {recipe.input.size} px"
+def _sentence(recipe: Recipe, side: int, fold: int, seed: int) -> str:
+    size = f"{side} × {side} px"
     if recipe.freeze == "backbone":
         return (
             f"The backbone is frozen: whole images at {size}, no augmentation; views whose "

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from foldwise.data.samplers import RowLosses
 from foldwise.engine import checkpoint
 from foldwise.engine.checkpoint import Checkpoint
 from foldwise.engine.fit import EpochEnd, FitPlan, FitState, NonFiniteLossError, Step, fit
@@ -58,9 +59,9 @@ def fit_unit(at_work: UnitWork, network: Network) -> History:
     """
     rows, chosen_on = _rows(at_work)
     module: nn.Module = network.head if at_work.is_frozen else network
-    state = fit_state(at_work.assembly, module, at_work.device)
+    state = fit_state(at_work.assembly, module, at_work.device, num_rows=len(rows))
     course = _resume(at_work, state)
-    plan = _plan(at_work, rows)
+    plan = _plan(at_work, rows, state.row_losses)
     saver = Saver(at_work.unit.folder, at_work.unit.recipe.train.checkpoint)
     started, first = time.monotonic(), state.epoch * plan.num_steps + state.step
     try:
@@ -94,13 +95,16 @@ def _rows(at_work: UnitWork) -> tuple[np.ndarray, np.ndarray]:
     return unit.train_rows[~held], unit.train_rows[held]
 
 
-def _plan(at_work: UnitWork, rows: np.ndarray) -> FitPlan:
+def _plan(at_work: UnitWork, rows: np.ndarray, losses: RowLosses | None) -> FitPlan:
     assembly, (seed, fold) = at_work.assembly, at_work.key
+    epochs = assembly.epochs(at_work.unit.epochs)
     if at_work.is_frozen:
         found = np.stack(list(at_work.features.values()))
-        batches = feature_batches(assembly, rows, found, seed=seed, fold=fold)
+        batches = feature_batches(
+            assembly, rows, found, seed=seed, fold=fold, epochs=epochs, losses=losses
+        )
     else:
-        batches = image_batches(assembly, rows, seed=seed, fold=fold)
+        batches = image_batches(assembly, rows, seed=seed, fold=fold, epochs=epochs, losses=losses)
     plan = fit_plan(
         assembly,
         rows,
