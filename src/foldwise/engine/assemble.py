@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +20,11 @@ from foldwise.data.cache import Cache
 from foldwise.data.inputs import cache_spec, open_cache
 from foldwise.data.mix import MIXES
 from foldwise.engine.fit import Loss, Mix
-from foldwise.engine.frozen import frozen_problems
+from foldwise.engine.frozen import frozen_problems, unmixed_keys
 from foldwise.errors import ConfigError
 from foldwise.losses import LOSSES
+from foldwise.models.additions import Additions
+from foldwise.models.columns import ColumnEncoder
 from foldwise.models.network import Network, build
 from foldwise.models.weights import Weights, resolve
 from foldwise.optim.optimizers import build_optimizer
@@ -29,6 +32,8 @@ from foldwise.optim.schedule import Stage, shorten, staged, warmup_cosine
 from foldwise.own_code import own_code_hash
 from foldwise.parts import name_of, options_of
 from foldwise.samples import Samples
+from foldwise.tasks.auxiliary import Auxiliary, read_auxiliary
+from foldwise.tasks.columns import Column, column_values, read_columns
 from foldwise.tasks.problem import Problem, data_folder
 from foldwise.tasks.task import Formulation
 
@@ -84,8 +89,46 @@ class Assembly:
         start = self.recipe.train.head_start or self.recipe.freeze == "backbone"
         return self.weights is not None and start
 
-    def network(self) -> Network:
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The table columns that join the features.
+
+        Raises:
+            ConfigError: one cannot be an input.
+        """
+        return read_columns(self.problem, self.recipe.model.columns)
+
+    @cached_property
+    def auxiliary(self) -> tuple[Auxiliary, ...]:
+        """The further labels to learn.
+
+        Raises:
+            ConfigError: one is no label of the train rows.
+            DataError: one has cells that are none.
+        """
+        return read_auxiliary(self.problem, self.recipe.auxiliary)
+
+    def column_values(self, samples: Samples) -> np.ndarray | None:
+        """(N, K, 2) values of the columns of train or of test rows; None: the recipe names none.
+
+        Raises:
+            DataError: a cell of a column of numbers is none.
+        """
+        return column_values(self.columns, samples) if self.columns else None
+
+    def column_encoder(self, rows: np.ndarray | None = None) -> ColumnEncoder | None:
+        """Makes features of the columns, by the statistics of these train rows; None: all."""
+        train = self.problem.train
+        values = self.column_values(train if rows is None else train.take(rows))
+        if values is None:
+            return None
+        return ColumnEncoder.fit([column.kind for column in self.columns], values)
+
+    def network(self, rows: np.ndarray | None = None) -> Network:
         """A fresh network with its starting weights.
+
+        Args:
+            rows: positions of the train rows that table columns are standardised by; None: all.
 
         Raises:
             ConfigError: it cannot be built, or cannot be frozen as the recipe asks.
@@ -96,16 +139,39 @@ class Assembly:
                 *(f"{problem.key}: {problem.found}" for problem in problems),
                 remedy="\n".join(problem.remedy for problem in problems),
             )
-        return self._build(self.weights)
+        outputs = [label.num_outputs for label in self.auxiliary]
+        return self._build(self.weights, self.column_encoder(rows), outputs)
 
     def trained_network(self, tensors: Mapping[str, torch.Tensor]) -> Network:
         """The network with the weights that a unit has stored; needs none to start from."""
-        network = self._build(None)
+        inner = {
+            name.removeprefix("columns."): value
+            for name, value in tensors.items()
+            if name.startswith("columns.")
+        }
+        kinds = [column.kind for column in self.columns]
+        heads = range(len(self.recipe.auxiliary))
+        network = self._build(
+            None,
+            ColumnEncoder(kinds, inner) if inner else None,
+            [len(tensors[f"auxiliary.{place}.bias"]) for place in heads],
+        )
         network.load_state_dict(tensors)
         return network
 
-    def _build(self, weights: Weights | None) -> Network:
+    def _build(
+        self, weights: Weights | None, columns: ColumnEncoder | None, auxiliary: Sequence[int]
+    ) -> Network:
         config = self.recipe.model
+        several, shallow = config.multi_sample_dropout, config.shallow
+        additions = Additions(
+            pool=config.pool,
+            multi_sample=None if several is None else (several.samples, several.p),
+            branch=config.branch is not None,
+            shallow=None if shallow is None else (shallow.width, shallow.depth),
+            columns=columns,
+            auxiliary=auxiliary,
+        )
         return build(
             name=config.name,
             num_outputs=self.formulation.num_outputs(self.problem.num_classes),
@@ -117,6 +183,7 @@ class Assembly:
             weights=weights,
             code=self.problem.home.code,
             with_offset=self.corrects_prior,
+            additions=additions,
         )
 
     def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
@@ -135,7 +202,11 @@ class Assembly:
         config = self.recipe.model
         weights = None if self.weights is None else self.weights.fingerprint
         own = own_code_hash(self.problem.home.code, config.name, config.options)
-        return fingerprint([config.name, config.options, self.recipe.input.channels, weights, own])
+        looked: list[Any] = [config.name, config.options, self.recipe.input.channels, weights, own]
+        # Only where there is something: what is kept from before such keys stays good.
+        if config.pool is not None or config.branch is not None:
+            looked += [config.pool, config.branch is not None]
+        return fingerprint(looked)
 
     def pixels_print(self) -> str:
         """What the pixels the network is fed depend on."""
@@ -152,7 +223,13 @@ class Assembly:
 
     def source(self, samples: Samples) -> Source:
         """The images of these samples, as the network takes them."""
-        return Source(self.cache.get, samples.hashes, samples.counters, self.recipe.input.size)
+        return Source(
+            self.cache.get,
+            samples.hashes,
+            samples.counters,
+            self.recipe.input.size,
+            self.column_values(samples),
+        )
 
     def augments(self) -> list[Augment]:
         """Bound augmentations in order."""
@@ -167,10 +244,17 @@ class Assembly:
         """Bound mixing, or None.
 
         Raises:
-            ConfigError: the formulation's targets cannot be mixed.
+            ConfigError: the formulation's targets cannot be mixed, or there are table columns or
+                further labels, which are not.
         """
         if self.recipe.mix is None:
             return None
+        if unmixed := unmixed_keys(self.recipe):
+            raise ConfigError(
+                f"mix: {name_of(self.recipe.mix)} mixes images and their labels, but not "
+                f"{' and '.join(unmixed)}",
+                remedy=f"take out mix, or {' and '.join(unmixed)}",
+            )
         if not self.formulation.mixable:
             raise ConfigError(
                 f"mix: {name_of(self.recipe.mix)} cannot mix the targets of "

@@ -14,6 +14,7 @@ from torch import nn
 from foldwise import seeding
 from foldwise.data.batches import Batch
 from foldwise.engine.checkpoint import Checkpoint, pack_optimizer, unpack_optimizer
+from foldwise.engine.sides import Side, with_sides
 from foldwise.errors import FoldwiseError
 from foldwise.losses.terms import Losses, named, total, weighted
 from foldwise.models.freezing import set_trainable, train_mode
@@ -79,6 +80,7 @@ class FitPlan:
         target: (N, ...) what the loss takes, on the device.
         row_weights: (N,) float, mean 1, on the device; or None.
         loss: (B, O) logits, (B, ...) target → (B,) losses, or terms by name.
+        sides: further terms of the loss, on outputs of the network for training alone.
         mix: mixes images and targets of a batch, or None.
         norm: whether batch-norm statistics follow the training images.
         accumulate: parts a batch is cut into.
@@ -94,6 +96,7 @@ class FitPlan:
     target: torch.Tensor
     loss: Loss
     row_weights: torch.Tensor | None = None
+    sides: tuple[Side, ...] = ()
     mix: Mix | None = None
     norm: Literal["train", "frozen"] = "train"
     accumulate: int = 1
@@ -210,7 +213,7 @@ def _step(
     # run draws the same.
     key = seeding.key("step", plan.seed, plan.fold, epoch, step)
     _seed_torch(key, state.accelerator.device)
-    images = batch.images.to(state.accelerator.device, non_blocking=True)
+    images, *others = batch.inputs(state.accelerator.device)
     rows = torch.from_numpy(batch.rows).to(images.device)
     target = plan.target[rows]
     weights = None if plan.row_weights is None else plan.row_weights[rows]
@@ -221,9 +224,11 @@ def _step(
     for part in torch.arange(len(images)).chunk(plan.accumulate):
         chosen = slice(int(part[0]), int(part[-1]) + 1)
         with state.accelerator.autocast():
-            logits = state.network(images[chosen])
+            inputs = (images[chosen], *(part[chosen] for part in others))
+            logits, side_logits = _outputs(state.network, plan, inputs)
         found = plan.loss(logits.float(), target[chosen])
         losses = weighted(found, None if weights is None else weights[chosen])
+        losses = with_sides(losses, plan.sides, side_logits, rows[chosen], target[chosen])
         loss = total(losses).sum() / len(images)
         value = float(loss.detach())
         if not np.isfinite(value):
@@ -242,6 +247,16 @@ def _step(
     if state.ema is not None:
         state.ema.update(state.network)
     return mean
+
+
+def _outputs(
+    network: nn.Module, plan: FitPlan, inputs: tuple[torch.Tensor, ...]
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """The logits, and the outputs that the plan's sides look at."""
+    if not plan.sides:
+        return network(*inputs), []
+    assert isinstance(network, Network)
+    return network.all_outputs(*inputs)
 
 
 def _seed_torch(key: int, device: torch.device) -> None:

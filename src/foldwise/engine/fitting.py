@@ -13,6 +13,7 @@ from foldwise import seeding
 from foldwise.data.batches import Batch, epoch_order, num_steps, train_batches
 from foldwise.engine.assemble import Assembly, autocast_dtype
 from foldwise.engine.fit import FitPlan, FitState
+from foldwise.engine.sides import Side, branch_side, label_side
 from foldwise.optim.averaging import Ema, WeightMean
 from foldwise.optim.schedule import Stage
 
@@ -69,13 +70,15 @@ def fit_plan(
     """
     train = assembly.recipe.train
     weights = assembly.class_weights(rows) if assembly.recipe.imbalance == "weights" else None
+    row_weights = None if weights is None else torch.from_numpy(weights).float().to(device)
     return FitPlan(
         stages=stages,
         num_steps=num_steps(len(rows), train.batch),
         batches=batches,
         target=assembly.encoded(rows).to(device),
         loss=assembly.loss(),
-        row_weights=None if weights is None else torch.from_numpy(weights).float().to(device),
+        row_weights=row_weights,
+        sides=_sides(assembly, rows, device, row_weights),
         mix=assembly.mix(),
         norm=train.norm,
         accumulate=train.accumulate,
@@ -129,6 +132,15 @@ def feature_batches(
             yield Batch(torch.from_numpy(features[views[part], rows[part]]), part)
 
     return batches
+
+
+def _sides(
+    assembly: Assembly, rows: np.ndarray, device: torch.device, row_weights: torch.Tensor | None
+) -> tuple[Side, ...]:
+    """In the order of the network's outputs: its branch, then its auxiliary heads."""
+    branch = assembly.recipe.model.branch
+    found = [] if branch is None else [branch_side(branch.weight, assembly.loss(), row_weights)]
+    return (*found, *(label_side(label, rows, device) for label in assembly.auxiliary))
 
 
 def _shares(assembly: Assembly, rows: np.ndarray) -> np.ndarray | None:

@@ -51,6 +51,11 @@ def random_features(case: RecipeCase) -> Iterator[Fault]:
         )
 
 
+def untrained_parts(case: RecipeCase) -> Iterator[Fault]:
+    """A part is added to the network that never trains."""
+    yield from starmap(error, frozen.untrained_parts(case.recipe))
+
+
 def rules_pretrained(case: RecipeCase) -> Iterator[Fault]:
     """The competition forbids weights trained on other data."""
     if case.is_pretrained and case.ground.competition.rules.pretrained == "forbidden":
