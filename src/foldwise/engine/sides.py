@@ -79,7 +79,8 @@ def label_side(label: Auxiliary, rows: np.ndarray, device: torch.device) -> Side
             found = (logits[:, 0] - target[rows]).square()
         return found * share[rows]
 
-    return Side(label.column, label.weight, losses)
+    # Told apart from the label, the branch and the terms of a loss, whatever the column is called.
+    return Side(f"auxiliary_{label.column}", label.weight, losses)
 
 
 def with_sides(

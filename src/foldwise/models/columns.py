@@ -124,7 +124,7 @@ def category_values(cells: Sequence[str], is_missing: np.ndarray) -> np.ndarray:
 def _spread(numbers: np.ndarray) -> float:
     """Standard deviation; 1 where all are equal but for rounding."""
     spread = float(numbers.std()) if len(numbers) else 0.0
-    return spread if spread > 1e-9 * float(np.abs(numbers).max(initial=0.0)) else 1.0
+    return spread if spread > 1e-12 * float(np.abs(numbers).max(initial=0.0)) else 1.0
 
 
 def _split(numbers: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from foldwise.errors import ConfigError
 from foldwise.models.additions import Additions, widened
 from foldwise.models.attention_branch import AttentionBranch, attention_branch
-from foldwise.models.building import Order, build_own, build_timm
+from foldwise.models.building import Built, Order, build_own, build_timm
 from foldwise.models.columns import ColumnEncoder
 from foldwise.models.multi_sample import MultiSampleLinear
 from foldwise.models.shallow import Shallow
@@ -271,23 +271,35 @@ def build(
         mean, std = weights.mean, weights.std
     mean, std = fit_channels(mean, channels), fit_channels(std, channels)
     offset = torch.zeros(num_outputs) if with_offset else None
-    if not (needed := added.need_features):
+    if not added.need_features:
         return Network(built.backbone, built.head, mean=mean, std=std, offset=offset)
+    return _with_additions(built, added, order, mean=mean, std=std, offset=offset)
+
+
+def _with_additions(
+    built: Built,
+    added: Additions,
+    order: Order,
+    *,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    offset: Tensor | None,
+) -> Network:
+    """The network with what joins its features, or stands around its head."""
     if built.head is None:
         raise ConfigError(
-            f"{', '.join(needed)}: {type(built.backbone).__name__} ends in something other than "
-            "one linear layer, so there are no features that could be added to or dropped",
+            f"{', '.join(added.need_features)}: {type(built.backbone).__name__} ends in something "
+            "other than one linear layer, so there are no features to join, drop or share",
             remedy="take it out, or choose another network",
         )
-    branch = None
+    branch = shallow = None
     if added.branch:
-        built.backbone.eval()
-        branch = attention_branch(built.backbone, num_outputs, order.grey)
-        built.backbone.train()
-    shallow = None
+        training = built.backbone.training
+        branch = attention_branch(built.backbone.eval(), order.num_outputs, order.grey)
+        built.backbone.train(training)
     if added.shallow is not None:
         width, depth = added.shallow
-        shallow = Shallow(channels, width=width, depth=depth)
+        shallow = Shallow(order.channels, width=width, depth=depth)
     joined = [part.num_features for part in (added.columns, shallow) if part is not None]
     head = widened(built.head, sum(joined))
     if added.multi_sample is not None:

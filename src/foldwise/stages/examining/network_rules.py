@@ -160,6 +160,7 @@ def _has_statistics(path: Path) -> bool:
 RULES: dict[str, Callable[[RecipeCase], Iterator[Fault]]] = {
     "head-size": head_size,
     "random-features": random_features,
+    "untrained-parts": untrained_parts,
     "rules-pretrained": rules_pretrained,
     "weights-offline": weights_offline,
     "weights-file": weights_file,
