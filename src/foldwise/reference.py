@@ -103,6 +103,7 @@ def _parts() -> Iterator[str]:
     from foldwise.data.steps import STEPS
     from foldwise.decide import DECISIONS
     from foldwise.losses import LOSSES
+    from foldwise.models.pooling import POOLS
     from foldwise.models.small import NETWORKS
     from foldwise.optim.optimizers import build_optimizer
     from foldwise.optim.presets import PRESETS
@@ -120,6 +121,7 @@ def _parts() -> Iterator[str]:
     yield from _functions("Samplers", "`train.sampler` of a recipe.", SAMPLERS)
     yield from _functions("Steps before the cache", "`input.steps` of a recipe.", STEPS)
     yield from _networks(NETWORKS)
+    yield from _functions("Pools", "`model.pool` of a recipe.", POOLS)
     yield "## Optimisers"
     yield "`train.optimizer` of a recipe. Every optimiser of timm by name, with its own options."
     yield f"`layer_decay`: {_argument(build_optimizer, 'options').partition('`layer_decay`: ')[2]}"

@@ -66,6 +66,12 @@ class Samples:
             self, frame=self.frame[rows] if rows.dtype == bool else self.frame.iloc[rows]
         )
 
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the tables; a row of a table that lacks one has an empty cell in it."""
+        names = map(str, self.frame.columns)
+        return [name.removeprefix("cell:") for name in names if name.startswith("cell:")]
+
     def cells(self, column: str) -> list[str]:
         """The cells of a table's column, as text."""
         return [str(cell) for cell in self.frame[f"cell:{column}"]]

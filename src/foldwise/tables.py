@@ -170,7 +170,7 @@ def floats(table: Table, column: str, *, allow_missing: bool = False) -> np.ndar
     values = np.where(is_number, cells, "nan").astype(np.float64)
     wrong = ~np.isfinite(values)
     if allow_missing:
-        wrong &= ~_missing(cells)
+        wrong &= ~is_missing(cells)
     refuse(table, column, wrong, "a finite number", number_hint)
     return values
 
@@ -263,7 +263,8 @@ def _is_one_line(cell: str) -> bool:
     return cell.isprintable() or not re.search("[\0-\x1f\x7f-\x9f\u2028\u2029]", cell)
 
 
-def _missing(cells: np.ndarray) -> np.ndarray:
+def is_missing(cells: np.ndarray) -> np.ndarray:
+    """(N,) bool, cells that say there is no value: empty, NA, NaN, null and none."""
     return np.fromiter((cell.strip().lower() in _MISSING for cell in cells), bool, len(cells))
 
 

@@ -61,6 +61,7 @@ RECIPE_MISTAKES = [
     ("head-size", "error", ["model.options={num_outputs: 5}"]),
     ("random-features", "error", ["freeze=backbone", "augment=[]"]),
     ("random-features", "warning", ["train.trainable=head"]),
+    ("untrained-parts", "error", ["train.epochs=0", "model.pool=attention"]),
     ("weights-file", "error", ["model.pretrained=nowhere.safetensors"]),
     ("weights-file", "error", ["model.pretrained=package:no-such-package"]),
     ("precision", "error", ["train.precision=fp16"]),

@@ -13,6 +13,46 @@ from foldwise.config.weighted import WeightedParts
 from foldwise.parts import name_of, options_of
 
 
+class MultiSampleConfig(Section):
+    """Multi-sample dropout before the head."""
+
+    samples: Annotated[int, Field(ge=2, le=64, description="Dropped copies of the features.")] = 5
+    p: Annotated[float, Field(gt=0, lt=1, description="Share left out of each copy.")] = 0.5
+
+
+class BranchConfig(Section):
+    """A branch of the network."""
+
+    name: Annotated[
+        Literal["attention"],
+        Field(description="attention: a side classifier whose map weighs the network's last one."),
+    ] = "attention"
+    weight: Annotated[
+        float, Field(gt=0, description="Weight of the branch's own loss beside the network's.")
+    ] = 1.0
+
+
+class ShallowConfig(Section):
+    """A stream at full resolution beside the network."""
+
+    width: Annotated[
+        int, Field(ge=4, le=512, description="Channels, and features it adds to the network's.")
+    ] = 16
+    depth: Annotated[int, Field(ge=1, le=8, description="Convolutions.")] = 2
+
+
+class AuxiliaryConfig(Section):
+    """A further label that helps to learn the one asked for."""
+
+    column: Annotated[str, Field(description="Column of the train table; test need not have it.")]
+    task: Annotated[
+        Literal["classes", "number"], Field(description="What the column holds, one for each row.")
+    ]
+    weight: Annotated[
+        float, Field(gt=0, description="Weight of its loss beside the one of the label.")
+    ] = 0.3
+
+
 class ModelConfig(Section):
     """The network."""
 
@@ -27,6 +67,31 @@ class ModelConfig(Section):
     drop: Annotated[float, Field(ge=0, lt=1, description="Dropout before the head.")] = 0.0
     drop_path: Annotated[float, Field(ge=0, lt=1, description="Stochastic depth.")] = 0.0
     options: Annotated[dict[str, Any], Field(description="Further options of the network.")] = {}
+    pool: Annotated[
+        Part | None,
+        Field(
+            description="How the last map becomes features: avg, max, avgmax, gem, attention; "
+            "null: as the network does it."
+        ),
+    ] = None
+    multi_sample_dropout: Annotated[
+        MultiSampleConfig | None,
+        Field(description="The head trains on several dropped copies of the features."),
+    ] = None
+    branch: Annotated[
+        BranchConfig | None, Field(description="A branch that looks at the last map.")
+    ] = None
+    shallow: Annotated[
+        ShallowConfig | None,
+        Field(description="A shallow stream whose features join the network's before the head."),
+    ] = None
+    columns: Annotated[
+        tuple[Part, ...],
+        Field(
+            description="Columns of train and test whose values join the features: `age`, or "
+            "{name: site, kind: category}; kind: auto, number or category."
+        ),
+    ] = ()
 
 
 class InputConfig(Section):
@@ -281,6 +346,10 @@ class Recipe(Section):
             "with its `weight`: [cross_entropy, {name: squared_emd, weight: 0.3}]."
         ),
     ] = None
+    auxiliary: Annotated[
+        tuple[AuxiliaryConfig, ...],
+        Field(description="Further label columns of train, each learned by a head of its own."),
+    ] = ()
     augment: Annotated[
         tuple[Part, ...], Field(description="Augmentations per sample, in order.")
     ] = ()

@@ -24,19 +24,24 @@ class Source:
         hashes: (N,) content hashes.
         counters: (N,) int64, what a sample's random draws are keyed with.
         size: side of the network's input, pixels.
+        columns: (N, K, 2) float32 values of table columns that go with the images, or None.
     """
 
     get: Callable[[str], np.ndarray]
     hashes: np.ndarray
     counters: np.ndarray
     size: int
+    columns: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.hashes)
 
     def take(self, rows: np.ndarray) -> Source:
         """The rows given by position or mask."""
-        return replace(self, hashes=self.hashes[rows], counters=self.counters[rows])
+        columns = None if self.columns is None else self.columns[rows]
+        return replace(
+            self, hashes=self.hashes[rows], counters=self.counters[rows], columns=columns
+        )
 
 
 @dataclass(frozen=True)
@@ -46,10 +51,17 @@ class Batch:
     Attributes:
         images: (B, C, S, S) uint8.
         rows: (B,) int64; shorter than `images` where the last batch was padded.
+        columns: (B, K, 2) float32 of the images' rows, or None.
     """
 
     images: torch.Tensor
     rows: np.ndarray
+    columns: torch.Tensor | None = None
+
+    def inputs(self, device: torch.device) -> tuple[torch.Tensor, ...]:
+        """What a network takes, on a device: the images, and the columns if there are any."""
+        given = (self.images,) if self.columns is None else (self.images, self.columns)
+        return tuple(part.to(device, non_blocking=True) for part in given)
 
 
 def epoch_order(num: int, key: int, shares: np.ndarray | None = None) -> np.ndarray:
@@ -98,7 +110,7 @@ def train_batches(
     def make(rows: np.ndarray) -> Batch:
         draws = seeding.uniforms(key, source.counters[rows], max(1, len(augments)) * NUM_DRAWS)
         images = [_augmented(source, row, augments, draws[index]) for index, row in enumerate(rows)]
-        return Batch(_stacked(images), rows)
+        return Batch(_stacked(images), rows, _columns(source, rows))
 
     return _ahead(make, groups, workers)
 
@@ -110,8 +122,9 @@ def eval_batches(source: Source, *, batch: int, workers: int) -> Iterator[Batch]
 
     def make(rows: np.ndarray) -> Batch:
         images = [centred(_pixels(source, row), source.size) for row in rows]
+        padded = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows))])
         images += [images[-1]] * (batch - len(images))
-        return Batch(_stacked(images), rows)
+        return Batch(_stacked(images), rows, _columns(source, padded))
 
     return _ahead(make, groups, workers)
 
@@ -119,6 +132,10 @@ def eval_batches(source: Source, *, batch: int, workers: int) -> Iterator[Batch]
 def _stacked(images: Sequence[torch.Tensor]) -> torch.Tensor:
     """(B, C, S, S) with the channels last in memory, as the cache has them."""
     return torch.stack([image.permute(1, 2, 0) for image in images]).permute(0, 3, 1, 2)
+
+
+def _columns(source: Source, rows: np.ndarray) -> torch.Tensor | None:
+    return None if source.columns is None else torch.from_numpy(source.columns[rows])
 
 
 def _pixels(source: Source, row: int) -> torch.Tensor:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,11 +24,13 @@ from foldwise.data.mix import MIXES
 from foldwise.data.samplers import Sampler
 from foldwise.engine.drawing import bound_sampler, offset_of_shares, standing
 from foldwise.engine.fit import Mix
-from foldwise.engine.frozen import frozen_problems
+from foldwise.engine.frozen import frozen_problems, unmixed_keys
 from foldwise.engine.norms import followed_norms
 from foldwise.engine.objective import bound_loss
 from foldwise.errors import ConfigError
 from foldwise.losses.terms import Loss
+from foldwise.models.additions import Additions
+from foldwise.models.columns import ColumnEncoder
 from foldwise.models.network import Network, build
 from foldwise.models.sizes import check_sizes
 from foldwise.models.weights import Weights, resolve
@@ -39,7 +42,9 @@ from foldwise.optim.sharpness import SHARPNESS, Sharpness
 from foldwise.own_code import own_code_hash
 from foldwise.parts import name_of, options_of
 from foldwise.samples import Samples
+from foldwise.tasks.auxiliary import Auxiliary, read_auxiliary
 from foldwise.tasks.balancing import bound_balance
+from foldwise.tasks.columns import Column, column_values, read_columns
 from foldwise.tasks.problem import Problem, data_folder
 from foldwise.tasks.task import Formulation
 
@@ -100,8 +105,46 @@ class Assembly:
         start = self.recipe.train.head_start or self.recipe.freeze == "backbone"
         return self.weights is not None and start
 
-    def network(self) -> Network:
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The table columns that join the features.
+
+        Raises:
+            ConfigError: one cannot be an input.
+        """
+        return read_columns(self.problem, self.recipe.model.columns)
+
+    @cached_property
+    def auxiliary(self) -> tuple[Auxiliary, ...]:
+        """The further labels to learn.
+
+        Raises:
+            ConfigError: one is no label of the train rows.
+            DataError: one has cells that are none.
+        """
+        return read_auxiliary(self.problem, self.recipe.auxiliary)
+
+    def column_values(self, samples: Samples) -> np.ndarray | None:
+        """(N, K, 2) values of the columns of train or of test rows; None: the recipe names none.
+
+        Raises:
+            DataError: a cell of a column of numbers is none.
+        """
+        return column_values(self.columns, samples) if self.columns else None
+
+    def column_encoder(self, rows: np.ndarray | None = None) -> ColumnEncoder | None:
+        """Makes features of the columns, by the statistics of these train rows; None: all."""
+        train = self.problem.train
+        values = self.column_values(train if rows is None else train.take(rows))
+        if values is None:
+            return None
+        return ColumnEncoder.fit([column.kind for column in self.columns], values)
+
+    def network(self, rows: np.ndarray | None = None) -> Network:
         """A fresh network with its starting weights.
+
+        Args:
+            rows: positions of the train rows that table columns are standardised by; None: all.
 
         Raises:
             ConfigError: it cannot be built, or not be frozen or updated as the recipe asks.
@@ -112,7 +155,8 @@ class Assembly:
                 *(f"{problem.key}: {problem.found}" for problem in problems),
                 remedy="\n".join(problem.remedy for problem in problems),
             )
-        network = self._build(self.weights)
+        outputs = [label.num_outputs for label in self.auxiliary]
+        network = self._build(self.weights, self.column_encoder(rows), outputs)
         if self.recipe.train.norm_update and (stages := self.stages()):
             followed_norms(network, stages[-1].trainable)
         check_sizes(network, self.recipe.other_sizes)
@@ -120,12 +164,34 @@ class Assembly:
 
     def trained_network(self, tensors: Mapping[str, torch.Tensor]) -> Network:
         """The network with the weights that a unit has stored; needs none to start from."""
-        network = self._build(None)
+        inner = {
+            name.removeprefix("columns."): value
+            for name, value in tensors.items()
+            if name.startswith("columns.")
+        }
+        kinds = [column.kind for column in self.columns]
+        heads = range(len(self.recipe.auxiliary))
+        network = self._build(
+            None,
+            ColumnEncoder(kinds, inner) if inner else None,
+            [len(tensors[f"auxiliary.{place}.bias"]) for place in heads],
+        )
         network.load_state_dict(tensors)
         return network
 
-    def _build(self, weights: Weights | None) -> Network:
+    def _build(
+        self, weights: Weights | None, columns: ColumnEncoder | None, auxiliary: Sequence[int]
+    ) -> Network:
         config = self.recipe.model
+        several, shallow = config.multi_sample_dropout, config.shallow
+        additions = Additions(
+            pool=config.pool,
+            multi_sample=None if several is None else (several.samples, several.p),
+            branch=config.branch is not None,
+            shallow=None if shallow is None else (shallow.width, shallow.depth),
+            columns=columns,
+            auxiliary=auxiliary,
+        )
         return build(
             name=config.name,
             num_outputs=self.formulation.num_outputs(self.problem.num_classes),
@@ -138,6 +204,7 @@ class Assembly:
             code=self.code,
             with_offset=self.corrects_prior,
             shares_weights=self.formulation.shares_weights,
+            additions=additions,
         )
 
     def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
@@ -161,7 +228,11 @@ class Assembly:
         config = self.recipe.model
         weights = None if self.weights is None else self.weights.fingerprint
         own = own_code_hash(self.problem.home.code, config.name, config.options)
-        return fingerprint([config.name, config.options, self.recipe.input.channels, weights, own])
+        looked: list[Any] = [config.name, config.options, self.recipe.input.channels, weights, own]
+        # Only where there is something: what is kept from before such keys stays good.
+        if config.pool is not None or config.branch is not None:
+            looked += [config.pool, config.branch is not None]
+        return fingerprint(looked)
 
     def pixels_print(self) -> str:
         """What the pixels the network is fed depend on."""
@@ -178,7 +249,13 @@ class Assembly:
 
     def source(self, samples: Samples) -> Source:
         """The images of these samples, as the network takes them."""
-        return Source(self.cache.get, samples.hashes, samples.counters, self.recipe.input.size)
+        return Source(
+            self.cache.get,
+            samples.hashes,
+            samples.counters,
+            self.recipe.input.size,
+            self.column_values(samples),
+        )
 
     def augments(self) -> list[Augment]:
         """Bound augmentations in order."""
@@ -193,10 +270,17 @@ class Assembly:
         """Bound mixing, or None.
 
         Raises:
-            ConfigError: the formulation's targets cannot be mixed.
+            ConfigError: the formulation's targets cannot be mixed, or there are table columns or
+                further labels, which are not.
         """
         if self.recipe.mix is None:
             return None
+        if unmixed := unmixed_keys(self.recipe):
+            raise ConfigError(
+                f"mix: {name_of(self.recipe.mix)} mixes images and their labels, but not "
+                f"{' and '.join(unmixed)}",
+                remedy=f"take out mix, or {' and '.join(unmixed)}",
+            )
         if not self.formulation.mixable:
             raise ConfigError(
                 f"mix: {name_of(self.recipe.mix)} cannot mix the targets of "

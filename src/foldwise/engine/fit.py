@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -16,6 +15,7 @@ from foldwise import seeding
 from foldwise.data.batches import Batch
 from foldwise.data.samplers import RowLosses
 from foldwise.engine.checkpoint import Checkpoint, pack_optimizer, unpack_optimizer
+from foldwise.engine.sides import Side, with_sides
 from foldwise.errors import FoldwiseError
 from foldwise.losses.terms import Loss, named, total, weigh
 from foldwise.models.freezing import set_trainable, train_mode
@@ -83,6 +83,7 @@ class FitPlan:
         row_weights: (N,) float, mean 1, on the device; or None.
         loss: (B, O) logits, (B, ...) target → (B,) losses, or terms by name.
         logit_shift: (O,) added to the logits before the loss, on the device; or None.
+        sides: further terms of the loss, on outputs of the network for training alone.
         mix: mixes images and targets of a batch, or None.
         sharpness: where the gradient of a step is taken, or None: at the weights themselves.
         norm: whether batch-norm statistics follow the training images.
@@ -100,6 +101,7 @@ class FitPlan:
     loss: Loss
     row_weights: torch.Tensor | None = None
     logit_shift: torch.Tensor | None = None
+    sides: tuple[Side, ...] = ()
     mix: Mix | None = None
     sharpness: Sharpness | None = None
     norm: Literal["train", "frozen"] = "train"
@@ -248,20 +250,20 @@ def _step(state: FitState, plan: FitPlan, batch: Batch, epoch: int, step: int, l
     # run draws the same.
     key = seeding.key("step", plan.seed, plan.fold, epoch, step)
     _seed_torch(key, state.accelerator.device)
-    images = batch.images.to(state.accelerator.device, non_blocking=True)
+    images, *others = batch.inputs(state.accelerator.device)
     rows = torch.from_numpy(batch.rows).to(images.device)
     target = plan.target[rows]
     weights = None if plan.row_weights is None else plan.row_weights[rows]
     if plan.mix is not None:
         images, target = plan.mix(images, target, np.random.default_rng(key))
-    backward = partial(_backward, state, plan, images, target, weights)
+    shown = _Shown((images, *others), target, weights, rows)
     state.network.zero_grad(set_to_none=True)
     try:
-        mean = backward(state.sums.terms, batch.rows)
+        mean = _backward(state, plan, shown, is_first=True)
         if plan.sharpness is not None:
             with at_sharpest(state.network, plan.sharpness):
                 _seed_torch(key, state.accelerator.device)  # The same units are dropped out.
-                backward({}, None)
+                _backward(state, plan, shown, is_first=False)
     except _NotFiniteError:
         if plan.on_nonfinite == "stop":
             raise NonFiniteLossError(epoch, step, batch.rows) from None
@@ -278,46 +280,62 @@ def _step(state: FitState, plan: FitPlan, batch: Batch, epoch: int, step: int, l
     return mean
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """A batch on the device, mixed, with what belongs to its rows."""
+
+    inputs: tuple[torch.Tensor, ...]
+    target: torch.Tensor
+    weights: torch.Tensor | None
+    rows: torch.Tensor
+
+
 class _NotFiniteError(Exception):
     """A part of a batch has a loss that is infinite or NaN."""
 
 
-def _backward(
-    state: FitState,
-    plan: FitPlan,
-    images: torch.Tensor,
-    target: torch.Tensor,
-    weights: torch.Tensor | None,
-    terms: dict[str, float],
-    rows: np.ndarray | None,
-) -> float:
+def _backward(state: FitState, plan: FitPlan, shown: _Shown, *, is_first: bool) -> float:
     """Add the gradient of the whole batch, part by part; returns its mean loss.
 
-    The sums of its terms are added to `terms`, and its losses are noted as those of `rows`.
+    The step's first pass adds its terms to the epoch's sums and notes the losses of its rows.
 
     Raises:
         _NotFiniteError: the loss of a part is not finite.
     """
-    mean = 0.0
-    for part in torch.arange(len(images)).chunk(plan.accumulate):
+    mean, terms, num = 0.0, state.sums.terms, len(shown.rows)
+    for part in torch.arange(num).chunk(plan.accumulate):
         chosen = slice(int(part[0]), int(part[-1]) + 1)
         with state.accelerator.autocast():
-            logits = state.network(images[chosen]).float()
+            inputs = tuple(part[chosen] for part in shown.inputs)
+            logits, side_logits = _outputs(state.network, plan, inputs)
+        logits = logits.float()
         if plan.logit_shift is not None:
             logits = logits + plan.logit_shift
-        part_weights = None if weights is None else weights[chosen]
-        losses = weigh(plan.loss, logits, target[chosen], part_weights)
-        loss = total(losses).sum() / len(images)
+        rows, target = shown.rows[chosen], shown.target[chosen]
+        weights = None if shown.weights is None else shown.weights[chosen]
+        own = weigh(plan.loss, logits, target, weights)
+        losses = with_sides(own, plan.sides, side_logits, rows, target)
+        loss = total(losses).sum() / num
         value = float(loss.detach())
         if not np.isfinite(value):
             raise _NotFiniteError
-        if rows is not None and state.row_losses is not None:
-            state.row_losses.update(rows[chosen], total(losses))
+        if is_first and state.row_losses is not None:
+            state.row_losses.update(rows.cpu().numpy(), total(own))
         state.accelerator.backward(loss)
         mean += value
-        for name, term in named(losses).items():
+        for name, term in named(losses).items() if is_first else ():
             terms[name] = terms.get(name, 0.0) + float(term.detach().sum())
     return mean
+
+
+def _outputs(
+    network: nn.Module, plan: FitPlan, inputs: tuple[torch.Tensor, ...]
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """The logits, and the outputs that the plan's sides look at."""
+    if not plan.sides:
+        return network(*inputs), []
+    assert isinstance(network, Network)
+    return network.all_outputs(*inputs)
 
 
 def _seed_torch(key: int, device: torch.device) -> None:

@@ -16,6 +16,7 @@ from foldwise.data.samplers import BY_LOSS, RowLosses
 from foldwise.engine.assemble import Assembly, autocast_dtype
 from foldwise.engine.drawing import standing
 from foldwise.engine.fit import FitPlan, FitState
+from foldwise.engine.sides import Side, branch_side, label_side
 from foldwise.optim.averaging import Ema, WeightMean
 from foldwise.optim.epochs import Epoch
 from foldwise.optim.lookahead import Lookahead
@@ -86,14 +87,16 @@ def fit_plan(
     train = assembly.recipe.train
     weights = assembly.class_weights(rows) if assembly.balance.acts_on == "losses" else None
     shift = assembly.logit_shift(rows)
+    row_weights = None if weights is None else torch.from_numpy(weights).float().to(device)
     return FitPlan(
         stages=stages,
         num_steps=num_steps(len(rows), train.batch),
         batches=batches,
         target=assembly.encoded(rows).to(device),
         loss=assembly.loss(),
-        row_weights=None if weights is None else torch.from_numpy(weights).float().to(device),
+        row_weights=row_weights,
         logit_shift=None if shift is None else torch.from_numpy(shift).float().to(device),
+        sides=_sides(assembly, rows, device, row_weights),
         mix=assembly.mix(),
         sharpness=assembly.sharpness(),
         norm=train.norm,
@@ -177,6 +180,15 @@ def feature_batches(
             yield Batch(torch.from_numpy(features[views[part], rows[part]]), part)
 
     return batches
+
+
+def _sides(
+    assembly: Assembly, rows: np.ndarray, device: torch.device, row_weights: torch.Tensor | None
+) -> tuple[Side, ...]:
+    """In the order of the network's outputs: its branch, then its auxiliary heads."""
+    branch = assembly.recipe.model.branch
+    found = [] if branch is None else [branch_side(branch.weight, assembly.loss(), row_weights)]
+    return (*found, *(label_side(label, rows, device) for label in assembly.auxiliary))
 
 
 def _shares(

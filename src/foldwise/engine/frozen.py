@@ -79,11 +79,42 @@ def unused_training(recipe: Recipe) -> Iterator[Problem]:
         )
 
 
+def untrained_parts(recipe: Recipe) -> Iterator[Problem]:
+    """What is added to a network must train; only the head does."""
+    stages, train = recipe.train.schedule.stages, recipe.train
+    is_frozen = recipe.freeze == "backbone"
+    if not is_frozen and (stages or train.epochs):
+        return
+    why = "freeze: backbone trains the head alone" if is_frozen else "epochs: 0 trains nothing"
+    model = recipe.model
+    pool = None if model.pool is None else name_of(model.pool)
+    asked = {
+        "model.pool": pool == "attention",
+        "model.branch": model.branch is not None,
+        "model.shallow": model.shallow is not None,
+        "auxiliary": bool(recipe.auxiliary),
+    }
+    for key in (key for key, is_asked in asked.items() if is_asked):
+        what = f"{pool}: " if key == "model.pool" else ""
+        yield Problem(
+            key,
+            f"{what}it would stay as it starts: {why}",
+            "take it out, or use freeze: none and epochs",
+        )
+
+
+def unmixed_keys(recipe: Recipe) -> list[str]:
+    """Keys of what belongs to single images and cannot be mixed with them."""
+    asked = {"model.columns": recipe.model.columns, "auxiliary": recipe.auxiliary}
+    return [key for key, given in asked.items() if given]
+
+
 #: Rule of the doctor → what finds it.
 FROZEN_RULES = {
     "random-features": random_features,
     "frozen-augment": unused_parts,
     "frozen-training": unused_training,
+    "untrained-parts": untrained_parts,
 }
 
 

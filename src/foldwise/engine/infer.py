@@ -12,7 +12,7 @@ from foldwise.engine.views import VIEWS
 
 
 def infer(
-    forward: Callable[[torch.Tensor], torch.Tensor],
+    forward: Callable[..., torch.Tensor],
     source: Source,
     *,
     views: Sequence[str],
@@ -28,7 +28,8 @@ def infer(
     shape, so a row's result does not depend on how many rows there are.
 
     Args:
-        forward: (B, C, S, S) uint8 → (B, O); a module is put into eval mode by the caller.
+        forward: (B, C, S, S) uint8, and what else the source has for its samples → (B, O); a
+            module is put into eval mode by the caller.
         source: the samples.
         views: names from `VIEWS`.
         batch: images per pass.
@@ -47,9 +48,9 @@ def infer(
         torch.autocast(device.type, dtype=autocast or torch.bfloat16, enabled=autocast is not None),
     ):
         for item in eval_batches(source, batch=batch, workers=workers):
-            images = item.images.to(device, non_blocking=True)
+            images, *others = item.inputs(device)
             for view in views:
-                outputs = forward(VIEWS[view](images))[: len(item.rows)]
+                outputs = forward(VIEWS[view](images), *others)[: len(item.rows)]
                 parts[view].append(outputs.double().cpu().numpy())
             done += len(item.rows)
             progress(done)

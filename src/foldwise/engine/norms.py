@@ -61,10 +61,10 @@ def update_norms(state: FitState, plan: FitPlan) -> None:
         norm.momentum = None  # The plain mean of all batches.
         norm.train()
     for batch in plan.batches(plan.num_epochs - 1, 0):
-        images = batch.images.to(state.accelerator.device, non_blocking=True)
-        for part in images.chunk(plan.accumulate):
+        inputs = batch.inputs(state.accelerator.device)
+        for part in zip(*(each.chunk(plan.accumulate) for each in inputs), strict=True):
             with state.accelerator.autocast():
-                state.network(part)
+                state.network(*part)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
         norm.eval()

@@ -21,6 +21,7 @@ from foldwise.models.heads import classifier_name, split_head, take_head
 from foldwise.models.loading import as_saved_elsewhere, load_own, mismatch, timm_overlay
 from foldwise.models.names import check_name
 from foldwise.models.packages import Channels
+from foldwise.models.pooling import set_pool
 from foldwise.models.small import NETWORKS
 from foldwise.models.weights import Weights
 
@@ -56,6 +57,7 @@ class Order:
         drop_path: stochastic depth.
         options: further options.
         code: folder of the competition's own code.
+        pool: by name, in the place of the network's own; None: its own.
     """
 
     name: str
@@ -66,11 +68,17 @@ class Order:
     drop_path: float
     options: Mapping[str, Any]
     code: Path | None
+    pool: parts.Spec | None = None
 
     @property
     def image(self) -> Tensor:
         """(1, C, S, S) zeros, on the current default device."""
         return torch.zeros(1, self.channels, self.size, self.size)
+
+    @property
+    def grey(self) -> Tensor:
+        """(1, C, S, S) from -1 to 1, dark to light, on the current default device."""
+        return torch.linspace(-1.0, 1.0, self.size).expand(1, self.channels, self.size, self.size)
 
 
 @dataclass(frozen=True)
@@ -97,16 +105,20 @@ def build_timm(order: Order, weights: Weights | None) -> Built:
     with torch.device("meta"):
         sketch = _create(order, keywords).eval()
         _try(order, sketch)
+        _set_pool(order, sketch)
         classifier = classifier_name(sketch)
         splits = split_head(sketch, order.image) is not None
     statistics = (tuple(config.mean), tuple(config.std))
+    of_pool: dict[str, Tensor] = {}
     if weights is None:
         network = _create(order, keywords)
     else:
         tensors, own_statistics = as_saved_elsewhere(weights.read(), classifier)
+        tensors, of_pool = _without_pool(order, tensors)
         statistics = own_statistics or statistics
         overlay = timm_overlay(tensors, config, sketch, classifier)
         network = _load(order, keywords, overlay, weights.source)
+    _set_pool(order, network, of_pool, weights)
     return Built(network, take_head(network) if splits else None, statistics)
 
 
@@ -118,19 +130,51 @@ def build_own(order: Order, weights: Weights | None) -> Built:
     _try(order, network)
     classifier = classifier_name(network)
     statistics = _PLAIN
+    of_pool: dict[str, Tensor] = {}
     if weights is not None:
         tensors, own_statistics = as_saved_elsewhere(weights.read(), classifier)
+        tensors, of_pool = _without_pool(order, tensors)
         statistics = own_statistics or statistics
         load_own(network, tensors, classifier, weights.source)
+    _set_pool(order, network, of_pool, weights)
     head = split_head(network, order.image)
     return Built(network.train(training), head, statistics)
 
 
+def _set_pool(
+    order: Order,
+    network: nn.Module,
+    tensors: Mapping[str, Tensor] | None = None,
+    weights: Weights | None = None,
+) -> None:
+    """Put the pool asked for in its place, with its weights if a file has any."""
+    if order.pool is None:
+        return
+    training = network.training
+    set_pool(network.eval(), order.pool, order.image)
+    network.train(training)
+    if tensors and weights is not None:
+        try:
+            network.load_state_dict({**network.state_dict(), **tensors})
+        except RuntimeError as error:
+            raise mismatch(weights.source, error) from error
+
+
+def _without_pool(
+    order: Order, tensors: dict[str, Tensor]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Tensors without and of the pool that is put in once the rest is loaded."""
+    names = {name for name in tensors if order.pool is not None and "global_pool.pool." in name}
+    rest = {name: value for name, value in tensors.items() if name not in names}
+    return rest, {name: tensors[name] for name in names}
+
+
 def _timm_keywords(order: Order, config: PretrainedCfg) -> dict[str, Any]:
+    elsewhere = _ELSEWHERE if order.pool is None else {**_ELSEWHERE, "global_pool": "model.pool"}
     twice = [
-        f"model.options.{key}: is set by {_ELSEWHERE[key]}"
+        f"model.options.{key}: is set by {elsewhere[key]}"
         for key in order.options
-        if key in _ELSEWHERE
+        if key in elsewhere
     ]
     if twice:
         raise ConfigError(*twice)

@@ -12,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from foldwise.errors import ConfigError
 from foldwise.models.network import Network
+from foldwise.models.pooling import pool_parameters
 
 Trainable = Literal["head", "head_norms", "all", "none"] | Mapping[Literal["last"], int]
 
@@ -24,7 +25,8 @@ def set_trainable(network: Network, what: Trainable) -> None:
     Args:
         network: changed in place.
         what: "head", "head_norms" (the head and every normalisation layer), "all", "none", or
-            {"last": n}: the last n blocks and the head.
+            {"last": n}: the last n blocks and the head. What a recipe adds to a network goes with
+            the head: no pretrained weights are lost in it.
 
     Raises:
         ConfigError: the network has no head that can be told apart, not so many blocks, or no
@@ -33,7 +35,7 @@ def set_trainable(network: Network, what: Trainable) -> None:
     network.requires_grad_(what == "all")
     if what in ("all", "none"):
         return
-    for parameter in _head(network):
+    for parameter in [*_head(network), *_added(network)]:
         parameter.requires_grad_(True)
     if what == "head_norms":
         for parameter in _norms(network):
@@ -61,8 +63,8 @@ def train_mode(network: nn.Module, norm: Literal["train", "frozen"] = "train") -
 
 def blocks(network: Network) -> list[list[str]]:
     """Names of the backbone's weights, without the head, block by block from the input on."""
-    head = {id(parameter) for parameter in _head(network)}
-    names = [name for name, p in network.backbone.named_parameters() if id(p) not in head]
+    ends = {id(parameter) for parameter in [*_head(network), *_added(network)]}
+    names = [name for name, p in network.backbone.named_parameters() if id(p) not in ends]
     matcher = getattr(network.backbone, "group_matcher", None)
     place: dict[str, int] | dict[str, str]
     if matcher is None:
@@ -111,6 +113,13 @@ def _head(network: Network) -> list[nn.Parameter]:
             remedy="use trainable: all, or give the network an attribute `head`",
         )
     return parameters
+
+
+def _added(network: Network) -> list[nn.Parameter]:
+    """Weights of what a recipe adds to a network."""
+    parts = [network.shallow, network.branch, network.auxiliary]
+    found = [p for part in parts if part is not None for p in part.parameters()]
+    return found + pool_parameters(network.backbone)
 
 
 def _places(names: list[str], matcher: object) -> dict[str, int]:

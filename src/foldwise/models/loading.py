@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from foldwise.errors import ConfigError
 from foldwise.models.packages import Channels
 
+_ADDED = ("columns.", "shallow.", "branch.", "auxiliary.")
 _HEAD_WORDS = re.compile(r"(head|fc|classifier|logits).*bias$")
 
 
@@ -25,13 +26,17 @@ def as_saved_elsewhere(
         classifier: name of the last layer inside the backbone.
 
     Returns:
-        Tensors by the backbone's own names, and (mean, std) if a `Network` wrote the file.
+        Tensors by the backbone's own names, and (mean, std) if a `Network` wrote the file. What a
+        recipe had added to that one is left out, with a head that took its features: both are new.
     """
     plain: dict[str, Tensor] = clean_state_dict(dict(tensors))
     if not {"mean", "std"} <= plain.keys() or not all(map(_is_ours, plain)):
         return plain, None
     statistics = (tuple(plain.pop("mean").tolist()), tuple(plain.pop("std").tolist()))
     plain.pop("offset", None)  # It belongs to the class shares of the old training rows.
+    if any(key.startswith(("columns.", "shallow.")) for key in plain):
+        plain = {key: value for key, value in plain.items() if not key.startswith("head.")}
+    plain = {key: value for key, value in plain.items() if not key.startswith(_ADDED)}
     inner = {
         f"{classifier}.{key[5:]}" if key.startswith("head.") else key.removeprefix("backbone."): v
         for key, v in plain.items()
@@ -99,7 +104,7 @@ def mismatch(source: str, error: Exception) -> ConfigError:
 
 
 def _is_ours(key: str) -> bool:
-    return key in ("mean", "std", "offset") or key.startswith(("backbone.", "head."))
+    return key in ("mean", "std", "offset") or key.startswith(("backbone.", "head.", *_ADDED))
 
 
 def _num_classes(tensors: Mapping[str, Tensor], config: Any, classifier: str | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,8 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from foldwise.errors import ConfigError
-from foldwise.models.building import Order, build_own, build_timm
+from foldwise.models.additions import Additions, widened
+from foldwise.models.attention_branch import AttentionBranch, attention_branch
+from foldwise.models.building import Built, Order, build_own, build_timm
+from foldwise.models.columns import ColumnEncoder
 from foldwise.models.heads import SharedHead
+from foldwise.models.multi_sample import MultiSampleLinear
+from foldwise.models.shallow import Shallow
 from foldwise.models.small import NETWORKS
 from foldwise.models.weights import Weights
 
@@ -33,10 +38,18 @@ class Network(nn.Module):
         mean: of the images, channels in 0..1.
         std: the same.
         offset: (O,) added to the logits, saved with the weights; None: there is none.
+        columns: values of table columns → features that join the backbone's.
+        shallow: normalised images → features that join these.
+        branch: looks at the last map, and weighs it for the head.
+        auxiliary: further heads on the same features, for training alone.
 
     Attributes:
         backbone: as given.
         head: as given.
+        columns: as given, or None.
+        shallow: as given, or None.
+        branch: as given, or None.
+        auxiliary: as given.
         mean: (C,) float buffer.
         std: (C,) float buffer.
         offset: (O,) float buffer, or None.
@@ -47,6 +60,9 @@ class Network(nn.Module):
     std: Tensor
     offset: Tensor | None
     head: nn.Linear
+    columns: ColumnEncoder | None
+    shallow: Shallow | None
+    branch: AttentionBranch | None
     layout: Layout
 
     def __init__(
@@ -57,10 +73,18 @@ class Network(nn.Module):
         mean: tuple[float, ...],
         std: tuple[float, ...],
         offset: Tensor | None = None,
+        columns: ColumnEncoder | None = None,
+        shallow: Shallow | None = None,
+        branch: AttentionBranch | None = None,
+        auxiliary: Sequence[nn.Linear] = (),
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.register_module("head", head)
+        self.register_module("columns", columns)
+        self.register_module("shallow", shallow)
+        self.register_module("branch", branch)
+        self.auxiliary = nn.ModuleList(auxiliary)
         self.register_buffer("mean", torch.tensor(mean))
         self.register_buffer("std", torch.tensor(std))
         self.register_buffer("offset", offset)
@@ -92,11 +116,12 @@ class Network(nn.Module):
         self.layout = layout
         self.to(memory_format=_FORMATS[layout])
 
-    def features(self, images: Tensor) -> Tensor:
-        """What the head sees.
+    def features(self, images: Tensor, columns: Tensor | None = None) -> Tensor:
+        """What the head sees: features of the backbone, the columns and the shallow stream.
 
         Args:
             images: (N, C, H, W) in 0..255, uint8 or float.
+            columns: (N, K, 2) values of the table columns, if the network takes any.
 
         Returns:
             (N, D) float.
@@ -105,12 +130,86 @@ class Network(nn.Module):
             ConfigError: the network's end is not one linear layer.
         """
         self._need_features()
-        features: Tensor = self.backbone(self.normalize(images))
-        return features
+        return self._looked(images, columns)[0]
 
-    def forward(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) in 0..255, uint8 or float → (N, O) logits."""
-        outputs: Tensor = self.backbone(self.normalize(images))
+    def image_features(self, images: Tensor) -> Tensor:
+        """(N, D) features of the backbone alone; raises as `features`."""
+        self._need_features()
+        return self._deep(self.normalize(images))[0]
+
+    def forward(self, images: Tensor, columns: Tensor | None = None) -> Tensor:
+        """(N, C, H, W) in 0..255, uint8 or float, and (N, K, 2) if it takes any → (N, O) logits."""
+        outputs = self._looked(images, columns)[0]
+        return self._logits(outputs)
+
+    def all_outputs(
+        self, images: Tensor, columns: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """The logits, and what only training looks at.
+
+        Returns:
+            (N, O) logits; then those of the attention branch, if there is one, and of each
+            auxiliary head.
+        """
+        outputs, branched = self._looked(images, columns)
+        others = [] if branched is None else [branched]
+        return self._logits(outputs), others + [head(outputs) for head in self.auxiliary]
+
+    def attention_maps(self, images: Tensor) -> Tensor:
+        """Where the attention branch looks.
+
+        Args:
+            images: (N, C, H, W) in 0..255, uint8 or float.
+
+        Returns:
+            (N, h, w) in [0, 1], as coarse as the backbone's last map.
+
+        Raises:
+            ConfigError: there is no attention branch.
+        """
+        if self.branch is None:
+            raise ConfigError(
+                "the network has no attention branch, so no maps of it",
+                remedy="set model.branch: {name: attention}",
+            )
+        attention, _ = self.branch(self._maps(self.normalize(images)))
+        found: Tensor = attention[:, 0]
+        return found
+
+    def unknown_columns(self, num: int) -> tuple[Tensor, ...]:
+        """What `forward` takes beside images where nothing is known: (num, K, 2), or nothing."""
+        if self.columns is None:
+            return ()
+        kinds = len(self.columns.kinds)
+        return (torch.full((num, kinds, 2), torch.nan, device=self.mean.device),)
+
+    def _looked(self, images: Tensor, columns: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """What the head is given, and the logits of the attention branch."""
+        pixels = self.normalize(images)
+        outputs, branched = self._deep(pixels)
+        parts = [outputs]
+        if self.columns is not None:
+            assert columns is not None, "the network takes table columns"
+            parts.append(self.columns(columns))
+        if self.shallow is not None:
+            parts.append(self.shallow(pixels))
+        return (torch.cat(parts, dim=1) if len(parts) > 1 else outputs), branched
+
+    def _deep(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
+        outputs: Tensor
+        if self.branch is None:
+            outputs = self.backbone(pixels)
+            return outputs, None
+        maps = self._maps(pixels)
+        attention, branched = self.branch(maps)
+        outputs = self.backbone.forward_head(maps * (1.0 + attention))  # type: ignore[operator]
+        return outputs, branched
+
+    def _maps(self, pixels: Tensor) -> Tensor:
+        maps: Tensor = self.backbone.forward_features(pixels)  # type: ignore[operator]
+        return maps
+
+    def _logits(self, outputs: Tensor) -> Tensor:
         logits: Tensor = self.head(outputs) if self.has_features else outputs
         return logits if self.offset is None else logits + self.offset
 
@@ -136,6 +235,7 @@ def build(
     code: Path | None = None,
     with_offset: bool = False,
     shares_weights: bool = False,
+    additions: Additions | None = None,
 ) -> Network:
     """A network by name, with its starting weights; nothing is downloaded.
 
@@ -157,32 +257,85 @@ def build(
         code: folder of the competition's own code.
         with_offset: whether numbers can be added to the logits later; they start at 0.
         shares_weights: whether the head has one weight per feature for all outputs.
+        additions: what is added to the network of that name.
 
     Raises:
         ConfigError: unknown name (nearest given) or option, a size the network cannot take,
-            weights that do not fit, or no head whose weights could be shared.
+            weights that do not fit, no head whose weights could be shared, or a network that
+            cannot take an addition.
     """
-    order = Order(name, num_outputs, channels, size, drop, drop_path, dict(options or {}), code)
+    added = additions or Additions()
+    order = Order(
+        name, num_outputs, channels, size, drop, drop_path, dict(options or {}), code, added.pool
+    )
     is_own = name in NETWORKS or ":" in name
     built = build_own(order, weights) if is_own else build_timm(order, weights)
     mean, std = built.statistics
     if weights is not None and weights.mean is not None and weights.std is not None:
         mean, std = weights.mean, weights.std
-    head = built.head
+    mean, std = fit_channels(mean, channels), fit_channels(std, channels)
+    offset = torch.zeros(num_outputs) if with_offset else None
+    if not added.need_features:
+        head = _shared(built.head, order) if shares_weights else built.head
+        return Network(built.backbone, head, mean=mean, std=std, offset=offset)
     if shares_weights:
-        if head is None:
-            raise ConfigError(
-                f"network {name} ends in something other than one linear layer, so its outputs "
-                "cannot share weights",
-                remedy="use another formulation, or another network",
-            )
-        head = SharedHead(head.in_features, num_outputs)
+        raise ConfigError(
+            f"{', '.join(added.need_features)}: the formulation's outputs share one set of "
+            "weights, which nothing can join or stand around",
+            remedy="take it out, or use another formulation (ordinal: corn, borders)",
+        )
+    return _with_additions(built, added, order, mean=mean, std=std, offset=offset)
+
+
+def _shared(head: nn.Linear | None, order: Order) -> SharedHead:
+    if head is None:
+        raise ConfigError(
+            f"network {order.name} ends in something other than one linear layer, so its outputs "
+            "cannot share weights",
+            remedy="use another formulation, or another network",
+        )
+    return SharedHead(head.in_features, order.num_outputs)
+
+
+def _with_additions(
+    built: Built,
+    added: Additions,
+    order: Order,
+    *,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    offset: Tensor | None,
+) -> Network:
+    """The network with what joins its features, or stands around its head."""
+    if built.head is None:
+        raise ConfigError(
+            f"{', '.join(added.need_features)}: {type(built.backbone).__name__} ends in something "
+            "other than one linear layer, so there are no features to join, drop or share",
+            remedy="take it out, or choose another network",
+        )
+    branch = shallow = None
+    if added.branch:
+        training = built.backbone.training
+        branch = attention_branch(built.backbone.eval(), order.num_outputs, order.grey)
+        built.backbone.train(training)
+    if added.shallow is not None:
+        width, depth = added.shallow
+        shallow = Shallow(order.channels, width=width, depth=depth)
+    joined = [part.num_features for part in (added.columns, shallow) if part is not None]
+    head = widened(built.head, sum(joined))
+    if added.multi_sample is not None:
+        samples, p = added.multi_sample
+        head = MultiSampleLinear(head, samples=samples, p=p)
     return Network(
         built.backbone,
         head,
-        mean=fit_channels(mean, channels),
-        std=fit_channels(std, channels),
-        offset=torch.zeros(num_outputs) if with_offset else None,
+        mean=mean,
+        std=std,
+        offset=offset,
+        columns=added.columns,
+        shallow=shallow,
+        branch=branch,
+        auxiliary=[nn.Linear(head.in_features, num) for num in added.auxiliary],
     )
 
 

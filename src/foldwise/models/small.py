@@ -10,6 +10,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from foldwise.models.pooling import Mean
+
 Norm = Literal["batch", "group"]
 Widths = Annotated[tuple[Annotated[int, Field(ge=8, multiple_of=8)], ...], Field(min_length=1)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
@@ -25,12 +27,21 @@ class _Stack(nn.Module):
         super().__init__()
         self.stem = stem
         self.stages = stages
+        self.global_pool = Mean()
         self.drop = nn.Dropout(drop)
         self.head = nn.Linear(width, num_outputs)
 
     def forward(self, images: Tensor) -> Tensor:
-        maps = self.stages(self.stem(images))
-        logits: Tensor = self.head(self.drop(maps.mean(dim=(2, 3))))
+        return self.forward_head(self.forward_features(images))
+
+    def forward_features(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) → the last map, (N, width, h, w); named as timm does."""
+        maps: Tensor = self.stages(self.stem(images))
+        return maps
+
+    def forward_head(self, maps: Tensor) -> Tensor:
+        """The last map → (N, O) logits."""
+        logits: Tensor = self.head(self.drop(self.global_pool(maps)))
         return logits
 
     def group_matcher(self, coarse: bool = False) -> dict[str, str]:

@@ -65,6 +65,8 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
     )
     num_before = len(failures.found)
     attempt("weights-file", "model.pretrained", lambda: assembly.weights)
+    attempt("columns", "model.columns", partial(_read_columns, assembly))
+    attempt("auxiliary", "auxiliary", lambda: assembly.auxiliary)
     network = None
     for rule, problems in frozen_problems(recipe).items():
         failures.found += [Failure(rule, p.key, (p.found,), p.remedy) for p in problems]
@@ -89,6 +91,11 @@ class _Failures:
             rule = "weights-offline" if isinstance(problem, OfflineError) else rule
             self.found.append(Failure(rule, key, problem.problems, problem.remedy))
             return None
+
+
+def _read_columns(assembly: Assembly) -> None:
+    for samples in (assembly.problem.train, assembly.problem.test):
+        assembly.column_values(samples)
 
 
 def _optimizer(assembly: Assembly, network: Network | None) -> object:

@@ -52,7 +52,12 @@ def cost_of_step(home: str, recipe: str, batch: int, size: int) -> Cost:
     rows = np.arange(len(problem.train))
     shown = np.resize(rows, batch)
     images = torch.randint(0, 256, (batch, size, size, resolved.input.channels))
-    noise = Batch(images.to(torch.uint8).permute(0, 3, 1, 2), shown)
+    columns = assembly.column_values(problem.train)
+    noise = Batch(
+        images.to(torch.uint8).permute(0, 3, 1, 2),
+        shown,
+        None if columns is None else torch.from_numpy(columns[shown]).float(),
+    )
 
     def batches(epoch: int, first: int) -> Iterator[Batch]:
         for _ in range(first, 1 + _MOST_STEPS):

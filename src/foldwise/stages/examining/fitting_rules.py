@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Iterator
 
 from foldwise.config.weighted import weighted_parts
+from foldwise.engine.frozen import unmixed_keys
 from foldwise.errors import ConfigError
 from foldwise.parts import name_of
 from foldwise.stages.examining.cases import RecipeCase
@@ -46,8 +47,16 @@ def loss_fit(case: RecipeCase) -> Iterator[Fault]:
 
 
 def mix_fit(case: RecipeCase) -> Iterator[Fault]:
-    """The formulation's targets cannot be mixed."""
+    """The formulation's targets cannot be mixed, or what goes with the images is not."""
     found = case.ground.task.formulations.get(case.formulation)
+    if case.recipe.mix is not None and (unmixed := unmixed_keys(case.recipe)):
+        yield error(
+            "mix",
+            f"{name_of(case.recipe.mix)} mixes images and their labels, but not "
+            f"{' and '.join(unmixed)}",
+            f"take out mix, or {' and '.join(unmixed)}",
+        )
+        return
     if case.recipe.mix is not None and found is not None and not found.mixable:
         yield error(
             "mix",

@@ -52,6 +52,11 @@ def random_features(case: RecipeCase) -> Iterator[Fault]:
         )
 
 
+def untrained_parts(case: RecipeCase) -> Iterator[Fault]:
+    """A part is added to the network that never trains."""
+    yield from starmap(error, frozen.untrained_parts(case.recipe))
+
+
 def rules_pretrained(case: RecipeCase) -> Iterator[Fault]:
     """The competition forbids weights trained on other data."""
     if case.is_pretrained and case.ground.competition.rules.pretrained == "forbidden":
@@ -156,6 +161,7 @@ def _has_statistics(path: Path) -> bool:
 RULES: dict[str, Callable[[RecipeCase], Iterator[Fault]]] = {
     "head-size": head_size,
     "random-features": random_features,
+    "untrained-parts": untrained_parts,
     "rules-pretrained": rules_pretrained,
     "weights-offline": weights_offline,
     "weights-file": weights_file,

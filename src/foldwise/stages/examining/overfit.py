@@ -46,7 +46,9 @@ def learn_by_heart(
     torch.manual_seed(seeding.key("weights", 0, -1))
     network = plain.network()
     state = fit_state(plain, network, device)
-    batch = Batch(images, np.arange(len(rows)))
+    columns = plain.column_values(plain.problem.train.take(rows))
+    given = None if columns is None else torch.from_numpy(columns)
+    batch = Batch(images, np.arange(len(rows)), given)
     plan = fit_plan(
         plain,
         rows,
@@ -102,7 +104,9 @@ def blind_loss(loss: Loss, target: torch.Tensor, num_outputs: int) -> float:
 
 
 def _plain(recipe: Recipe) -> Recipe:
-    model = recipe.model.model_copy(update={"drop": 0.0, "drop_path": 0.0})
+    model = recipe.model.model_copy(
+        update={"drop": 0.0, "drop_path": 0.0, "multi_sample_dropout": None, "branch": None}
+    )
     plain = {
         "ema": None,
         "average_last": 0,
@@ -113,7 +117,14 @@ def _plain(recipe: Recipe) -> Recipe:
     }
     train = recipe.train.model_copy(update=plain)
     return recipe.model_copy(
-        update={"model": model, "train": train, "augment": (), "mix": None, "imbalance": "none"}
+        update={
+            "model": model,
+            "train": train,
+            "augment": (),
+            "mix": None,
+            "imbalance": "none",
+            "auxiliary": (),
+        }
     )
 
 

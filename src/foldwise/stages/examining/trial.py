@@ -72,13 +72,15 @@ def _measure(assembly: Assembly) -> TrialFacts:
     is_small = assembly.recipe.input.size <= _SMALL_PX
     rows = spread_rows(assembly.problem, _MANY if is_small else _FEW)
     source = assembly.source(assembly.problem.train.take(rows))
-    images = next(eval_batches(source, batch=len(rows), workers=0)).images
+    batch = next(eval_batches(source, batch=len(rows), workers=0))
+    images = batch.images
     torch.manual_seed(seeding.key("weights", 0, -1))
     network = assembly.network().to(device).eval()
     with torch.inference_mode():
         pixels = network.normalize(images.to(device))
-        features = network.features(images.to(device)) if network.has_features else None
-        outputs = network(images.to(device)) if features is None else network.head(features)
+        inputs = batch.inputs(device)
+        features = network.features(*inputs) if network.has_features else None
+        outputs = network(*inputs) if features is None else network.head(features)
     step_s: float | None = None
     attempts: tuple[Overfit, ...] = ()
     if trains := assembly.recipe.freeze == "none" and bool(assembly.stages()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import numpy as np
@@ -70,8 +70,16 @@ class UnitWork:
 
     @cached_property
     def features(self) -> dict[str, np.ndarray]:
-        """View → (N, D) features of all train rows, then all test rows."""
-        return backbone_features(self.assembly, self.device, self.report)
+        """View → (N, D) features of all train rows, then all test rows: backbone's, columns'."""
+        found = backbone_features(self.assembly, self.device, self.report)
+        encoder = self.assembly.column_encoder(self.unit.train_rows)
+        if encoder is None:
+            return found
+        problem = self.unit.problem
+        values = [self.assembly.column_values(part) for part in (problem.train, problem.test)]
+        known = np.concatenate([part for part in values if part is not None])
+        columns = encoder(torch.from_numpy(known)).numpy()
+        return {view: np.concatenate([rows, columns], axis=1) for view, rows in found.items()}
 
     def corrected(self, logits: np.ndarray) -> np.ndarray:
         """(N, O) logits with the prior correction, which a network at the end of training has."""
@@ -165,7 +173,7 @@ def backbone_features(
             features(
                 folder,
                 lambda: _FeaturesOf(assembly.network()),
-                assembly.source(samples),
+                replace(assembly.source(samples), columns=None),
                 views=assembly.recipe.views,
                 batch=EVAL_BATCH,
                 device=device,
@@ -190,4 +198,4 @@ class _FeaturesOf(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(B, C, S, S) uint8 → (B, D)."""
-        return self.network.features(images)
+        return self.network.image_features(images)

@@ -71,8 +71,11 @@ def _key(assembly: Assembly, device: torch.device) -> str:
     """What the trial's outcome depends on."""
     recipe, train = assembly.recipe, assembly.recipe.train
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    model = recipe.model
+    added = [model.pool, model.branch, model.shallow]
     return fingerprint(
         [
+            *([repr(added)] if any(part is not None for part in added) else []),
             *(recipe.model.name, recipe.model.options, recipe.input.size, recipe.input.channels),
             *(train.batch, train.accumulate, train.precision, train.trainable),
             *(device.type, where, machine.num_cores(), torch.get_num_threads(), torch.__version__),

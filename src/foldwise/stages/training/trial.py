@@ -26,7 +26,7 @@ def infer_rate(assembly: Assembly, network: Network, *, num_batches: int) -> flo
     marks = []
     with torch.inference_mode():
         for item in islice(items, num_batches + 1):
-            network(item.images.to(device)).cpu()
+            network(*item.inputs(device)).cpu()
             marks.append(time.monotonic())
     if len(marks) < 2:
         return float(_BATCH)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,9 @@ import numpy as np
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import fingerprint
 from foldwise.own_code import own_code_hash
+from foldwise.parts import name_of
 from foldwise.rundir import RunDir, UnitDir, read_json
+from foldwise.samples import Samples
 from foldwise.tasks.problem import Problem
 
 #: Raised whenever the same inputs would give another unit than before, as with another default.
@@ -85,7 +88,8 @@ class Unit:
     def test_print(self) -> str:
         """Hash of what its test scores are made from beside its weights."""
         test = self.problem.test
-        return _hash([*test.ids, *test.hashes, *self.recipe.views])
+        cells = _cells(test, _input_columns(self.recipe))
+        return _hash([*test.ids, *test.hashes, *self.recipe.views, *cells])
 
     def is_done(self) -> bool:
         """Whether its network and held-out scores are there, of these inputs or of more epochs."""
@@ -138,7 +142,20 @@ class Unit:
         begins: dict[str, int] = {}
         together = [] if groups is None else [begins.setdefault(g, n) for n, g in enumerate(groups)]
         held = [str(together[row]) for row in rows] if together else []
-        return _hash([*train.ids[rows], *train.hashes[rows], target.tobytes().hex(), *held])
+        labels = [label.column for label in self.recipe.auxiliary]
+        cells = _cells(train.take(rows), [*_input_columns(self.recipe), *labels])
+        target_bytes = target.tobytes().hex()
+        return _hash([*train.ids[rows], *train.hashes[rows], target_bytes, *held, *cells])
+
+
+def _input_columns(recipe: Recipe) -> list[str]:
+    return [name_of(spec) for spec in recipe.model.columns]
+
+
+def _cells(samples: Samples, columns: Sequence[str]) -> list[str]:
+    """The cells of the columns that there are; others are refused before anything trains."""
+    known = set(samples.columns)
+    return [cell for name in columns if name in known for cell in samples.cells(name)]
 
 
 def identity(recipe: Recipe) -> dict[str, Any]:

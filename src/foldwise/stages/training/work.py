@@ -40,7 +40,7 @@ def work(unit: Unit, choices: Choices) -> str:
     at_work = open_work(unit, choices)
     assembly = at_work.assembly
     torch.manual_seed(seeding.key("weights", *at_work.key))
-    network = assembly.network()
+    network = assembly.network(unit.train_rows)
     _check(at_work, network)
     layout = choices.layout or decide_layout(assembly, network, at_work.device, epochs=unit.epochs)
     choices = replace(choices, layout=layout)
@@ -63,7 +63,7 @@ def finish_pending(unit: Unit, choices: Choices) -> str:
     at_work = open_work(unit, choices)
     pending: dict[str, Any] = read_json(unit.folder.pending)
     epoch, at_work.head = pending["epoch"], pending["head"]
-    network = _laid_out(at_work.assembly.network(), choices)
+    network = _laid_out(at_work.assembly.network(unit.train_rows), choices)
     module = network.head if at_work.is_frozen else network
     module.load_state_dict(load_file(unit.folder.epoch_weights(epoch)))
     at_work.notes.append(f"epoch {epoch + 1} was chosen on the other folds' curves")
@@ -169,19 +169,22 @@ def _start_head(at_work: UnitWork, network: Network) -> None:
     at_work.head = solved.note
     # With this shift added, as the loss adds it, these are the solved logits.
     shift = assembly.logit_shift(rows)
-    bias = solved.bias if shift is None else (solved.bias - shift).astype(np.float32)
-    with torch.no_grad():
-        network.head.weight.copy_(torch.from_numpy(solved.weight))
-        network.head.bias.copy_(torch.from_numpy(bias))
+    bias = solved.bias if shift is None else solved.bias - shift
     tensors = {
-        "weight": network.head.weight.detach().cpu().contiguous(),
-        "bias": network.head.bias.detach().cpu().contiguous(),
+        "weight": torch.from_numpy(solved.weight).float().contiguous(),
+        "bias": torch.from_numpy(bias).float().contiguous(),
     }
+    head = stored_head(tensors)
+    with torch.no_grad():
+        # What a shallow stream adds has not been trained, and counts for nothing at first.
+        network.head.weight.zero_()
+        network.head.weight[:, : head.in_features] = head.weight
+        network.head.bias.copy_(head.bias)
     publish(unit.folder.head, lambda part: save_file(tensors, part))
     if at_work.is_frozen:
         return
     if unit.fold is not None:
-        held_out = at_work.score_features(network.head, held_out=True)
+        held_out = at_work.score_features(head, held_out=True)
         predictions_file.write(unit.folder.reference_valid, held_out)
-    test = at_work.score_features(network.head, held_out=False)
+    test = at_work.score_features(head, held_out=False)
     predictions_file.write(unit.folder.reference_test, test)
