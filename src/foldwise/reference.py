@@ -101,6 +101,7 @@ def _parts() -> Iterator[str]:
     from foldwise.data.steps import STEPS
     from foldwise.decide import DECISIONS
     from foldwise.losses import LOSSES
+    from foldwise.models.second_level import HEADS
     from foldwise.models.small import NETWORKS
     from foldwise.optim.optimizers import build_optimizer
 
@@ -110,6 +111,11 @@ def _parts() -> Iterator[str]:
     yield from _metrics()
     yield from _functions("Losses", "`loss` of a recipe; or your own.", LOSSES)
     yield from _functions("Augmentations", "`augment` of a recipe, in order.", AUGMENTS)
+    yield from _functions(
+        "Heads on features",
+        "`head` of a second-level recipe.",
+        {name: head.fit for name, head in HEADS.items()},
+    )
     yield from _functions("Mixing", "`mix` of a recipe.", MIXES)
     yield from _functions("Steps before the cache", "`input.steps` of a recipe.", STEPS)
     yield from _networks(NETWORKS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -130,14 +131,21 @@ class UnitWork:
         return merge([self.predictions(samples, rows, held_out) for rows in outputs.values()])
 
 
-def open_work(unit: Unit, choices: Choices) -> UnitWork:
-    """A unit at work, as the choices say; nothing has been removed or recorded yet."""
+def open_work(unit: Unit, choices: Choices, *, timing: Path | None = None) -> UnitWork:
+    """A unit at work, as the choices say; nothing has been removed or recorded yet.
+
+    Args:
+        unit: what it is.
+        choices: threads, device and layout.
+        timing: file for progress; None: the unit's.
+    """
     machine.keep_freed_memory()
     torch.set_num_threads(choices.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     assembly = Assembly(unit.problem, unit.recipe)
     device = torch.device(choices.device)
-    return UnitWork(unit, assembly, device, Reporter(unit.folder.timing), list(choices.notes))
+    report = Reporter(timing or unit.folder.timing)
+    return UnitWork(unit, assembly, device, report, list(choices.notes))
 
 
 def backbone_features(
@@ -155,7 +163,7 @@ def backbone_features(
         parts.append(
             features(
                 folder,
-                lambda: _FeaturesOf(assembly.network()),
+                lambda: FeaturesOf(assembly.network()),
                 assembly.source(samples),
                 views=assembly.recipe.views,
                 batch=EVAL_BATCH,
@@ -172,7 +180,7 @@ def _report_features(report: Reporter, before: int, total: int, done: int) -> No
     report("features", before + done, total)
 
 
-class _FeaturesOf(nn.Module):
+class FeaturesOf(nn.Module):
     """A network that stops before its head."""
 
     def __init__(self, network: Network) -> None:

@@ -14,11 +14,14 @@ from foldwise.config.recipe import Recipe
 from foldwise.config.writing import fingerprint
 from foldwise.own_code import own_code_hash
 from foldwise.rundir import RunDir, UnitDir, read_json
+from foldwise.samples import Samples
 from foldwise.tasks.problem import Problem
 
 #: Raised whenever the same inputs would give another unit than before, as with another default.
 _VERSION = 3
 _WAYS_TO_TRAIN = ("workers", "limit", "checkpoint_every")
+#: What the features of a frozen backbone depend on.
+_BACKBONE_KEYS = {"model", "input"}
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,38 @@ class Unit:
         return np.flatnonzero(self.problem.folds == self.fold)
 
     @cached_property
+    def sources(self) -> tuple[Unit | None, ...]:
+        """Units of the same fold and seed whose features it is fitted on; None: no such run."""
+        found: list[Unit | None] = []
+        for name in self.recipe.sources:
+            run = RunDir(self.problem.home.runs / name)
+            record = read_json(run.record)
+            if record is None or record["kind"] != "recipe":
+                found.append(None)
+                continue
+            recipe = Recipe.model_validate(record["recipe"])
+            found.append(Unit(self.problem, recipe, run, self.fold, self.seed, record["epochs"]))
+        return tuple(found)
+
+    @property
+    def features_print(self) -> str | None:
+        """Hash of what its network's features are made from beside the rows; None: not trained."""
+        record = read_json(self.folder.record)
+        if record is None or not self.is_done():
+            return None
+        if self.recipe.freeze != "backbone":
+            made = record["inputs"]
+            return fingerprint([record["weights_sha256"], made["recipe"], made["code"]])
+        # The head is no part of them: all folds and seeds of a frozen backbone share one space.
+        kept = self.recipe.model_dump(mode="json", exclude_defaults=True, include=_BACKBONE_KEYS)
+        code = own_code_hash(self.problem.home.code, kept)
+        return fingerprint([record["pretrained_sha256"], kept, code])
+
+    @cached_property
     def inputs(self) -> dict[str, Any]:
         """Hashes of what it is made from; another value means that it must be trained again."""
         return {
+            **({"features": self._fed} if self.recipe.is_second_level else {}),
             "version": _VERSION,
             "recipe": recipe_print(self.recipe),
             "task": fingerprint(self._task),
@@ -85,7 +117,7 @@ class Unit:
     def test_print(self) -> str:
         """Hash of what its test scores are made from beside its weights."""
         test = self.problem.test
-        return _hash([*test.ids, *test.hashes, *self.recipe.views])
+        return _hash([*test.ids, *test.hashes, *self.recipe.views, *self._cells(test)])
 
     def is_done(self) -> bool:
         """Whether its network and held-out scores are there, of these inputs or of more epochs."""
@@ -99,6 +131,10 @@ class Unit:
     def is_pending(self) -> bool:
         """Whether it is trained and waits for its epoch to be chosen."""
         return not self.is_done() and self._covers(self.folder.pending)
+
+    def again(self) -> Unit:
+        """The same unit, to be asked anew: what it is made from may have changed by now."""
+        return replace(self)
 
     def as_trained(self) -> Unit:
         """The pending unit with the epochs that it was trained for, which may be more."""
@@ -129,6 +165,17 @@ class Unit:
             code = own_code_hash(problem.home.code, competition.metric)
             found += [competition.metric, code, competition.test_prior]
         return found
+
+    @property
+    def _fed(self) -> list[str | None]:
+        """What a second-level model is fitted on: features by run, then cells of the tables."""
+        prints = [None if unit is None else unit.features_print for unit in self.sources]
+        return [*prints, _hash(self._cells(self.problem.train))]
+
+    def _cells(self, samples: Samples) -> list[str]:
+        names = [column.name for column in self.recipe.table_columns]
+        there = [name for name in names if f"cell:{name}" in samples.frame.columns]
+        return [cell for name in there for cell in samples.cells(name)]
 
     def _rows_hash(self, rows: np.ndarray) -> str:
         train = self.problem.train
