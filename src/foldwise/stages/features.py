@@ -185,7 +185,8 @@ def _write_all(
     """Write one file after the other, each with all cores; unit → why it was not."""
     need = sum(num_bytes(unit) for unit in units)
     free = shutil.disk_usage(run.path).free
-    said = f"features of {run.name}: {len(units)} files need {_size(need)}, {_size(free)} are free"
+    files = "1 file needs" if len(units) == 1 else f"{len(units)} files need"
+    said = f"features of {run.name}: {files} {_size(need)}, {_size(free)} are free"
     if need > _MAX_SHARE * free:
         raise BudgetError(
             f"{said}, and they may take {_MAX_SHARE:.0%} of it",
