@@ -37,10 +37,12 @@ def test_a_word_among_numbers_is_refused_with_the_remedy():
         encode(column, ["old"])
 
 
-def test_a_constant_column_is_left_at_zero():
+def test_a_constant_column_is_0_also_in_new_rows_and_a_rare_one_is_never_far_off():
     rows = np.array([[0.1, 1.0], [0.1, 3.0], [0.1, 5.0]])
     found = scaled(rows, *scaling(rows))
-    np.testing.assert_allclose(found[:, 0], 0.0, atol=1e-9)
+    np.testing.assert_array_equal(found[:, 0], 0.0)
+    new = scaled(np.array([[9.0, 1e6], [0.1, -1e6]]), *scaling(rows))
+    np.testing.assert_array_equal(new, [[0.0, 5.0], [0.0, -5.0]])
     np.testing.assert_allclose(found[:, 1], [-1.2247449, 0.0, 1.2247449], rtol=1e-6)
 
 
