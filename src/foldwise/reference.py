@@ -104,6 +104,7 @@ def _parts() -> Iterator[str]:
     from foldwise.decide import DECISIONS
     from foldwise.losses import LOSSES
     from foldwise.models.pooling import POOLS
+    from foldwise.models.second_level import HEADS
     from foldwise.models.small import NETWORKS
     from foldwise.optim.optimizers import build_optimizer
     from foldwise.optim.presets import PRESETS
@@ -117,6 +118,11 @@ def _parts() -> Iterator[str]:
     balances = {name: found.mass for name, found in BALANCES.items()}
     yield from _functions("Class balance", "`imbalance` of a recipe.", balances)
     yield from _functions("Augmentations", "`augment` of a recipe, in order.", AUGMENTS)
+    yield from _functions(
+        "Heads on features",
+        "`head` of a second-level recipe.",
+        {name: head.fit for name, head in HEADS.items()},
+    )
     yield from _functions("Mixing", "`mix` of a recipe.", MIXES)
     yield from _functions("Samplers", "`train.sampler` of a recipe.", SAMPLERS)
     yield from _functions("Steps before the cache", "`input.steps` of a recipe.", STEPS)

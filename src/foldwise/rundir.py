@@ -200,6 +200,10 @@ class RunDir:
         """The files of `without` that are there."""
         return sorted(self.path.glob("without-fold*.parquet"))
 
+    def features(self, unit: str) -> Path:
+        """Features of all rows by one unit's network."""
+        return self.path / "features" / f"{unit}.parquet"
+
     @property
     def reference(self) -> RunDir:
         """The run's own frozen head: what fine-tuning is judged against."""
@@ -271,7 +275,7 @@ class UnitDir:
 
     @property
     def weights(self) -> Path:
-        """The final network."""
+        """The final network, or what a second-level model has fitted."""
         return self.path / "weights.safetensors"
 
     @property

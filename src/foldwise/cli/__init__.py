@@ -205,6 +205,17 @@ def train(
         raise FoldwiseError(*(f"{name}: {why}" for name, why in done.failed.items()))
 
 
+@app.command(help=STAGES["features"])
+def features(
+    run: Annotated[str, typer.Argument(help="A run of a recipe with a network.")],
+    directory: Directory = Path(),
+    quiet: Quiet = False,
+) -> None:
+    from foldwise.stages.features import features as stage
+
+    stage(find_home(directory), run, display=shown(quiet))
+
+
 @app.command(help=STAGES["predict"])
 def predict(
     run: Annotated[str, typer.Argument(help="A run of a recipe.")],

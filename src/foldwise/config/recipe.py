@@ -8,7 +8,7 @@ from annotated_types import Ge
 from pydantic import AfterValidator, Field, model_validator
 
 from foldwise.config.duration import Duration
-from foldwise.config.section import Part, Section, distinct
+from foldwise.config.section import Name, Part, Section, distinct
 from foldwise.config.weighted import WeightedParts
 from foldwise.parts import name_of, options_of
 
@@ -331,10 +331,50 @@ class TrainConfig(Section):
         return self
 
 
-class Recipe(Section):
-    """The whole of a recipe file."""
+class ColumnConfig(Section):
+    """A column of the tables beside the features."""
 
-    model: Annotated[ModelConfig, Field(description="The network.")]
+    name: Annotated[str, Field(description="Column of train and of test.")]
+    kind: Annotated[
+        Literal["auto", "number", "category"],
+        Field(description="auto: a number where all cells in train are, else a category."),
+    ] = "auto"
+
+
+#: What a second-level recipe has in a network's place; no network is called so.
+NO_NETWORK = ModelConfig(name="none")
+_SECOND_LEVEL_KEYS = (
+    "features",
+    "head",
+    "columns",
+    "formulation",
+    "imbalance",
+    "folds",
+    "refit",
+)
+
+
+class Recipe(Section):
+    """The whole of a recipe file: a network or, with `features`, a second-level model."""
+
+    model: Annotated[
+        ModelConfig, Field(description="The network; needed unless there are features.")
+    ] = NO_NETWORK
+    features: Annotated[
+        Name | tuple[Name, ...],
+        Field(
+            description="Runs whose networks' features, side by side, a second-level model is "
+            "fitted on; such a recipe takes head, columns, formulation, imbalance, folds and "
+            "refit, and no key of a network."
+        ),
+    ] = ()
+    head: Annotated[
+        Part | None, Field(description="What is fitted on the features: svr, logistic, boosting...")
+    ] = None
+    columns: Annotated[
+        tuple[str | ColumnConfig, ...],
+        Field(description="Columns of train and test that go with the features."),
+    ] = ()
     input: Annotated[InputConfig, Field(description="What the network is fed.")] = InputConfig()
     formulation: Annotated[
         str | None, Field(description="How the task is put to the network; null: its default.")
@@ -411,3 +451,61 @@ class Recipe(Section):
         """Sides at which epochs train that are not `input.size`, in pixels."""
         own = [stage.size for stage in self.train.schedule.stages if stage.size]
         return frozenset([*self.train.sizes, *own]) - {self.input.size}
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Runs whose features a second-level model is fitted on; empty: it is a network."""
+        return (self.features,) if isinstance(self.features, str) else self.features
+
+    @property
+    def is_second_level(self) -> bool:
+        """Whether a head is fitted on features of other runs, and no network is trained."""
+        return bool(self.sources)
+
+    @property
+    def table_columns(self) -> tuple[ColumnConfig, ...]:
+        """The columns that go with the features."""
+        return tuple(
+            ColumnConfig(name=column) if isinstance(column, str) else column
+            for column in self.columns
+        )
+
+    @model_validator(mode="after")
+    def _of_one_kind(self) -> Recipe:
+        if self.is_second_level:
+            self._check_second_level()
+        elif self.model == NO_NETWORK:
+            raise ValueError(
+                f"model: missing; wanted keys ({', '.join(ModelConfig.model_fields)}), or "
+                "features: RUN and head: NAME for a second-level recipe"
+            )
+        elif self.head is not None or self.columns:
+            given = "head" if self.head is not None else "columns"
+            raise ValueError(
+                f"{given} goes with features: RUN only; take out {given}, or take out model and "
+                "name the run whose features it reads"
+            )
+        return self
+
+    def _check_second_level(self) -> None:
+        unused = [
+            name
+            for name, field in type(self).model_fields.items()
+            if name not in _SECOND_LEVEL_KEYS and getattr(self, name) != field.default
+        ]
+        if unused:
+            raise ValueError(
+                f"{', '.join(unused)}: a second-level recipe (features: ...) has no network that "
+                f"this could change; take it out, what counts is {', '.join(_SECOND_LEVEL_KEYS)}"
+            )
+        if self.head is None:
+            raise ValueError(
+                "head: missing; a second-level recipe (features: ...) needs one, such as logistic"
+            )
+        if self.imbalance not in ("none", "weights"):
+            raise ValueError(
+                f"imbalance: {name_of(self.imbalance)} goes with batches and logits, which a "
+                "second-level recipe has not; use weights"
+            )
+        distinct(self.sources)
+        distinct(tuple(column.name for column in self.table_columns))

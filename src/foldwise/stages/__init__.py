@@ -8,6 +8,7 @@ STAGES = {
     "split": "Put train rows into folds; rows that have a fold keep it.",
     "doctor": "Check recipes before money is spent on them.",
     "train": "Train the units of a recipe that are not done.",
+    "features": "Write what a run's networks see in each image, before the head.",
     "predict": "Merge a run's units into out-of-fold and test predictions.",
     "evaluate": "Score a run with intervals and show its errors.",
     "blend": "Blend runs and score files into a run.",

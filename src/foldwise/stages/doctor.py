@@ -18,6 +18,7 @@ from foldwise.stages.examining import (
     network_rules,
     plan_rules,
     schedule_rules,
+    second_level_rules,
     trial_rules,
 )
 from foldwise.stages.examining.cases import Ground, PlanCase, RecipeCase
@@ -52,6 +53,7 @@ RULES: dict[str, Mapping[str, Callable[..., Iterable[Fault]]]] = {
     "Competition": competition_rules.RULES,
     "Plan": plan_rules.RULES,
     "Recipes": RECIPE_RULES,
+    "Second-level recipes": second_level_rules.RULES,
     "Recipes, by a short trial": trial_rules.RULES,
 }
 
@@ -95,11 +97,14 @@ def doctor(
         case = _case(home, name, overrides, None if recipe else plan, ground, found)
         if case is not None:
             cases.append(case)
-            found += apply_rules(RECIPE_RULES, case, places=case.places, recipe=case.name)
+            is_second = case.recipe.is_second_level
+            rules = second_level_rules.RULES if is_second else RECIPE_RULES
+            found += apply_rules(rules, case, places=case.places, recipe=case.name)
     if recipe is None and plan is not None and ground is not None:
         found += apply_rules(plan_rules.RULES, PlanCase(ground, plan), places=plan_places(home))
-    if trial and cases:
-        found += _try_all(home, cases, found, show)
+    networks = [case for case in cases if not case.recipe.is_second_level]
+    if trial and networks:
+        found += _try_all(home, networks, found, show)
     ordered = sorted(found, key=lambda finding: (finding.level != "error", finding.recipe))
     _tell(show, ordered, len(names))
     for case in cases:

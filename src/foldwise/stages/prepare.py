@@ -30,7 +30,7 @@ from foldwise.samples import Samples, collect
 from foldwise.stages.display import Display
 from foldwise.stages.preparing.caches import caches_stand, choose_stores, verify_caches
 from foldwise.stages.progress import duration
-from foldwise.stages.recipes import planned_recipes
+from foldwise.stages.recipes import network_inputs, planned_recipes
 from foldwise.tasks.problem import data_folder, load_competition, read_target
 
 _MAX_LISTED = 20
@@ -78,7 +78,7 @@ def prepare(
     competition, task = load_competition(home)
     data = data_folder(home, competition)
     if inputs is None:
-        inputs = [recipe.input for recipe in planned_recipes(home).values()]
+        inputs = network_inputs(planned_recipes(home).values())
     found = collect(competition, data)
     read_target(competition, task, found.part("train"))  # Wrong labels must stop it here.
     wanted = {spec.key: (spec, config) for config in inputs for spec in [wanted_spec(config)]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from foldwise.config.loading import branches, load, origins
 from foldwise.config.nodes import Node
 from foldwise.config.plan import Plan
 from foldwise.config.reading import shown
-from foldwise.config.recipe import Recipe
+from foldwise.config.recipe import InputConfig, Recipe
 from foldwise.errors import ConfigError, FoldwiseError
 from foldwise.rundir import Home
 
@@ -131,6 +131,11 @@ def planned_recipes(home: Home, overrides: Sequence[str] = ()) -> dict[str, Reci
     if problems:
         raise joined(problems)
     return recipes
+
+
+def network_inputs(recipes: Iterable[Recipe]) -> list[InputConfig]:
+    """What networks are fed; second-level models are fed features instead of images."""
+    return [recipe.input for recipe in recipes if not recipe.is_second_level]
 
 
 def planned_places(home: Home, overrides: Sequence[str] = ()) -> dict[str, Places]:

@@ -14,12 +14,14 @@ from foldwise.rundir import Home
 from foldwise.stages.audit import audit
 from foldwise.stages.display import Display
 from foldwise.stages.examining.bound import check_blends, check_metrics, check_steps, unbound
+from foldwise.stages.features import feed
 from foldwise.stages.prepare import prepare
 from foldwise.stages.progress import duration
 from foldwise.stages.recipes import (
     Places,
     joined,
     load_plan,
+    network_inputs,
     plan_places,
     planned_places,
     planned_recipes,
@@ -31,6 +33,7 @@ from foldwise.stages.scheduling.floor import hand_in_floor, stands_on_floor
 from foldwise.stages.scheduling.schedule import Schedule
 from foldwise.stages.split import split
 from foldwise.stages.train import held_units, record_run, run_units
+from foldwise.stages.training.fed_by import check_sources
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem
 
@@ -67,10 +70,11 @@ def run(
     plan = load_plan(home, overrides)
     recipes, places = planned_recipes(home, overrides), planned_places(home, overrides)
     _check_steps(recipes, places)
+    _check_sources(home, recipes, places)
     check_blends(home, plan, plan_places(home, overrides))
     with locked(home.stamp("run").with_suffix(".lock"), doing="foldwise run"):
         with kept(stop_at, "preparing, auditing and splitting the data"):
-            prepare(home, inputs=[recipe.input for recipe in recipes.values()], display=show)
+            prepare(home, inputs=network_inputs(recipes.values()), display=show)
             problem = open_problem(home)
             check_metrics(problem)
             for sentence in problem.competition.undecided:
@@ -113,6 +117,19 @@ def _check_steps(recipes: Mapping[str, Recipe], places: Mapping[str, Places]) ->
         raise joined(problems)
 
 
+def _check_sources(home: Home, recipes: Mapping[str, Recipe], places: Mapping[str, Places]) -> None:
+    """Check that what second-level recipes read is there or in the plan."""
+    planned = [name for name, recipe in recipes.items() if not recipe.is_second_level]
+    problems = []
+    for name, recipe in recipes.items():
+        try:
+            check_sources(home, recipe, places[name], planned=planned)
+        except ConfigError as problem:
+            problems.append(problem)
+    if problems:
+        raise joined(problems)
+
+
 def _without_broken(
     schedule: Schedule, places: Mapping[str, Places], show: Display, done: Done
 ) -> Schedule:
@@ -144,7 +161,14 @@ def _train(schedule: Schedule, allotment: Allotment, conclusion: Conclusion) -> 
         show.warn(f"{name}: {who}")
     free = [unit for unit in units if unit.name not in held]
     free.sort(key=lambda unit: (allotment.seeds.index(unit.seed), unit.fold is None))
-    for some, until in _batches(schedule, free):
+    for batch, until in _batches(schedule, free):
+        some, refused = feed(batch, stop_at=until, display=show)
+        for name, why in refused.items():
+            show.warn(f"{name}: {why}")
+            if schedule.stop_at is None:
+                done.failed[name] = why
+            else:  # There was no time for what it reads.
+                done.notes.append(f"{name}: {why}")
         outcomes = run_units(
             some,
             stop_at=until,
@@ -159,7 +183,7 @@ def _train(schedule: Schedule, allotment: Allotment, conclusion: Conclusion) -> 
                 done.failed[outcome.job.name] = outcome.error
             else:
                 name = outcome.job.name.partition("/")[0]
-                are_done = [unit.is_done() for unit in free if unit.run.name == name]
+                are_done = [unit.again().is_done() for unit in free if unit.run.name == name]
                 if all(are_done) or (any(are_done) and stands_on_floor(conclusion.home)):
                     conclusion.settle(name)
 
@@ -168,7 +192,8 @@ def _recorded(allotment: Allotment, conclusion: Conclusion) -> Iterator[Unit]:
     """The units to train, the records of their runs written; without those that are refused."""
     refused: set[str] = set()
     known: set[str] = set()
-    for unit in allotment.units:
+    # Networks first: the record of a second-level run says what it reads of theirs.
+    for unit in sorted(allotment.units, key=lambda unit: unit.recipe.is_second_level):
         name = unit.run.name
         if name not in known | refused:
             try:
@@ -185,8 +210,13 @@ def _recorded(allotment: Allotment, conclusion: Conclusion) -> Iterator[Unit]:
 def _batches(
     schedule: Schedule, units: Sequence[Unit]
 ) -> Iterator[tuple[list[Unit], float | None]]:
-    """Units side by side and when they are stopped: each run with a limit of its own by itself."""
+    """Units side by side and when they are stopped: each run with a limit of its own by itself.
+
+    Second-level units come when all networks are trained.
+    """
     until = schedule.train_until
+    second_level = [unit for unit in units if unit.recipe.is_second_level]
+    units = [unit for unit in units if not unit.recipe.is_second_level]
     alone = {unit.run.name: unit.recipe.train.limit for unit in units}
     free = [unit for unit in units if alone[unit.run.name] is None]
     if free:
@@ -196,3 +226,5 @@ def _batches(
             own = machine.monotonic() + seconds(limit)
             some = [unit for unit in units if unit.run.name == name]
             yield some, own if until is None else min(own, until)
+    if second_level:
+        yield second_level, until

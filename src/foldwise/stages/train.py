@@ -20,12 +20,14 @@ from foldwise.rundir import Home, RunDir, read_json
 from foldwise.stages.commit import commit_of
 from foldwise.stages.display import Display
 from foldwise.stages.examining.bound import check_metrics, check_steps, unbound
+from foldwise.stages.features import feed
 from foldwise.stages.prepare import prepare
 from foldwise.stages.progress import TimeLeft
-from foldwise.stages.recipes import load_recipe, recipe_path, recipe_places
+from foldwise.stages.recipes import load_recipe, network_inputs, recipe_path, recipe_places
 from foldwise.stages.scheduling.lanes import side_by_side
 from foldwise.stages.scheduling.limit import shortened
 from foldwise.stages.training.cross_stop import choose_epochs
+from foldwise.stages.training.fed_by import check_sources, second_level_facts
 from foldwise.stages.training.starting import feature_jobs, unit_job
 from foldwise.stages.training.unit import Unit, code_hash, data_hash, identity, recipe_print
 from foldwise.tasks.problem import Problem, open_problem
@@ -80,8 +82,9 @@ def train(
     places = recipe_places(home, recipe, overrides=overrides)
     run = home.new_run(as_name or recipe_path(home, recipe).stem)
     check_steps(resolved, places)
-    prepare(home, inputs=[resolved.input], display=show)
+    prepare(home, inputs=network_inputs([resolved]), display=show)
     problem = open_problem(home)
+    check_sources(home, resolved, places)
     units = units_of(problem, resolved, run, folds=folds, seeds=seeds)
     held = held_units(units)
     if held and len(held) == len([unit for unit in units if not unit.is_done()]):
@@ -92,12 +95,16 @@ def train(
         for error in unbound(problem, one, {run.name: places}, stop_at=stop_at).values():
             raise error
     own_stop = _earliest(stop_at, resolved.train.limit)
-    if own_stop is not None:
+    if own_stop is not None and not resolved.is_second_level:
         every = partial(_every_unit, problem, resolved, run, folds, seeds)
         units = shortened(units, every, own_stop - machine.monotonic(), show)
     record_run(units[0], seeds)
     failed = dict(held)
     free = [unit for unit in units if unit.name not in held]
+    if resolved.is_second_level:
+        units, refused = feed(units, stop_at=own_stop, display=show)
+        free = [unit for unit in units if unit.name not in held]
+        failed |= refused
     for outcome in run_units(free, stop_at=own_stop, display=show):
         if outcome.error is not None:
             failed[outcome.job.name] = outcome.error
@@ -255,6 +262,7 @@ def record_run(unit: Unit, seeds: Sequence[int]) -> dict[str, Any]:
             "code": code_hash(problem),
             "machine": machine.describe(),
             "commit": commit_of(problem.home.path),
+            **second_level_facts(unit),
             "created": (stored or {}).get("created") or time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         }
         if record != stored:

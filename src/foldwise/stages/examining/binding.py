@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 from torch import nn
 
 from foldwise import device as machine
@@ -16,6 +17,7 @@ from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
 from foldwise.engine.assemble import Assembly, autocast_dtype
 from foldwise.engine.frozen import frozen_problems
+from foldwise.engine.second_level import bound_head, chosen_formulation, column_kinds
 from foldwise.engine.views import VIEWS
 from foldwise.errors import ConfigError, FoldwiseError, OfflineError
 from foldwise.models.freezing import set_trainable
@@ -23,7 +25,7 @@ from foldwise.models.network import Network
 from foldwise.parts import find
 from foldwise.rundir import Home
 from foldwise.stages.examining.bound import Failure
-from foldwise.tasks.problem import open_problem
+from foldwise.tasks.problem import Problem, open_problem
 
 T = TypeVar("T")
 
@@ -37,7 +39,10 @@ def bind_recipe(home: str, recipe: str, name: str) -> list[Failure]:
         name: of the recipe.
     """
     resolved = from_values(json.loads(recipe), Recipe, source=f"recipe {name}")
-    return bind_parts(Assembly(open_problem(Home(Path(home))), resolved))
+    problem = open_problem(Home(Path(home)))
+    if resolved.is_second_level:
+        return bind_second_level(problem, resolved)
+    return bind_parts(Assembly(problem, resolved))
 
 
 def bind_parts(assembly: Assembly) -> list[Failure]:
@@ -75,6 +80,21 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
     attempt("optimizer", "train.optimizer", lambda: _optimizer(assembly, network))
     if network is not None:
         attempt("head", "model", lambda: _check_head(assembly, network))
+    return failures.found
+
+
+def bind_second_level(problem: Problem, recipe: Recipe) -> list[Failure]:
+    """Each part of a second-level recipe that cannot be bound."""
+    failures = _Failures()
+    failures.attempt("head", "head", lambda: bound_head(recipe))
+    if not failures.found:
+        key = "head" if recipe.formulation is None else "formulation"
+        failures.attempt("formulation", key, lambda: chosen_formulation(problem.task, recipe))
+    rows = problem.competition, problem.train, problem.test
+    failures.attempt("columns", "columns", lambda: column_kinds(recipe, *rows))
+    failures.attempt(
+        "imbalance", "imbalance", lambda: Assembly(problem, recipe).class_weights(np.arange(1))
+    )
     return failures.found
 
 

@@ -24,6 +24,7 @@ from foldwise.stages.scoring.held_out import (
     run_label,
 )
 from foldwise.stages.scoring.how_got import how_got
+from foldwise.stages.training.records import formulation_and_network
 from foldwise.tasks.problem import Problem
 
 
@@ -122,11 +123,8 @@ def _make(problem: Problem, record: Mapping[str, Any]) -> dict[str, str | None]:
     """Formulation and backbone of a recipe's run; a blend or a reference has none of its own."""
     if record["kind"] != "recipe":
         return {"formulation": None, "backbone": None}
-    recipe = record["recipe"]
-    return {
-        "formulation": recipe["formulation"] or problem.task.default_formulation,
-        "backbone": recipe["model"]["name"],
-    }
+    formulation, network = formulation_and_network(problem.task, record)
+    return {"formulation": formulation, "backbone": network}
 
 
 def _made_of(record: Mapping[str, Any]) -> list[str]:

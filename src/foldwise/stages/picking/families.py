@@ -9,6 +9,7 @@ from typing import Any
 
 from foldwise.rundir import Home, RunDir, UnitDir, read_json
 from foldwise.stages.scoring.held_out import run_label
+from foldwise.stages.training.records import formulation_and_network
 from foldwise.tasks.task import Task
 
 #: Weights that sum to less of their sizes than this nearly cancel: shares go by size then.
@@ -47,8 +48,8 @@ def make_up(home: Home, task: Task, run: RunDir) -> MakeUp:
         return MakeUp({f"reference {label}": 1.0}, {label: 1.0}, record.get("commit") is not None)
     if record["kind"] == "outside":
         return MakeUp({label: 1.0}, {label: 1.0}, is_reproducible=False)
-    recipe = record["recipe"]
-    family = f"{recipe['model']['name']}, {recipe['formulation'] or task.default_formulation}"
+    formulation, network = formulation_and_network(task, record)
+    family = f"{network}, {formulation}"
     is_reproducible = record.get("commit") is not None and _has_weights(run)
     return MakeUp({family: 1.0}, {label: 1.0}, is_reproducible)
 

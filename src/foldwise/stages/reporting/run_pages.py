@@ -76,6 +76,7 @@ def changed_keys(record: dict[str, Any]) -> str:
 def _page(material: Material, run: Run) -> dict[str, Any]:
     scores = run.scores
     is_recipe = run.kind == "recipe" and "recipe" in run.record
+    is_fed = is_recipe and "second_level" not in run.record  # A head is fed no images.
     problem = material.problem
     return {
         "label": run.label,
@@ -89,7 +90,7 @@ def _page(material: Material, run: Run) -> dict[str, Any]:
         "scatter": _of(scores, scatter_view),
         "groups": _of(scores, groups_view),
         "samples": None if scores is None else samples_view(material, scores),
-        "fed": fed_batch(problem, run.record) if is_recipe and problem is not None else None,
+        "fed": fed_batch(problem, run.record) if is_fed and problem is not None else None,
         "recipe": _recipe_text(run) if is_recipe else None,
         "units": run.units,
         "facts": _facts(run),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import time
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,8 @@ from foldwise.cluster.local import Job, run_jobs
 from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import fingerprint
+from foldwise.models.second_level import HEADS
+from foldwise.parts import name_of
 from foldwise.publish import publish_json
 from foldwise.rundir import Home, read_json
 from foldwise.stages.scheduling.lanes import needs_features, side_by_side
@@ -75,8 +78,9 @@ def measure(
     """
     stored = read_json(home.stamp("rates")) or {}
     at_once, threads = side_by_side(parallel)
-    keys = {name: rates_key(recipe, parallel) for name, recipe in recipes.items()}
-    untried = {name: recipe for name, recipe in recipes.items() if keys[name] not in stored}
+    networks = {name: recipe for name, recipe in recipes.items() if not recipe.is_second_level}
+    keys = {name: rates_key(recipe, parallel) for name, recipe in networks.items()}
+    untried = {name: recipe for name, recipe in networks.items() if keys[name] not in stored}
     spans = _TRIAL_S if seconds is None else seconds * at_once / max(len(untried), 1) / 4
     jobs = [
         Job(
@@ -102,12 +106,34 @@ def measure(
             failed[outcome.job.name] = outcome.error
     if jobs:
         publish_json(home.stamp("rates"), stored)
-    rates = {
-        name: Rates(**stored[key]) if key in stored else UNKNOWN
-        for name, key in keys.items()
-        if name not in failed
+    found = {name: Rates(**stored[key]) if key in stored else UNKNOWN for name, key in keys.items()}
+    found |= {
+        name: _of_second_level(home, recipe, networks, stored, parallel)
+        for name, recipe in recipes.items()
+        if recipe.is_second_level
     }
-    return rates, failed
+    return {name: found[name] for name in recipes if name not in failed}, failed
+
+
+def _of_second_level(
+    home: Home,
+    recipe: Recipe,
+    networks: Mapping[str, Recipe],
+    stored: Mapping[str, Any],
+    parallel: int | None,
+) -> Rates:
+    """Rates of a head: its images are those that the networks of its sources must pass."""
+    seconds = 0.0
+    for name in recipe.sources:
+        source = networks.get(name)
+        if source is None:
+            record = read_json(home.run(name).record) or {}
+            source = Recipe.model_validate(record["recipe"]) if "recipe" in record else None
+        if source is None or source.freeze == "backbone":
+            continue  # Features of a frozen backbone are there since it was trained.
+        rates = stored.get(rates_key(source, parallel))
+        seconds += 1.0 / (UNKNOWN.infer if rates is None else rates["infer"])
+    return Rates(start_s=0.0, train=0.0, infer=1.0 / seconds if seconds else float("inf"))
 
 
 def rates_key(recipe: Recipe, parallel: int | None) -> str:
@@ -145,6 +171,10 @@ def unit_seconds(unit: Unit, rates: Rates, epochs: int) -> float:
     """
     num_train, num_valid = len(unit.train_rows), len(unit.valid_rows)
     num_test, num_views = len(unit.problem.test), len(unit.recipe.views)
+    if unit.recipe.head is not None:
+        head = HEADS[name_of(unit.recipe.head)].seconds(num_train)
+        images = num_train + num_valid + num_test
+        return (_UNIT_S + images / rates.infer + head) * MARGIN
     if unit.recipe.freeze == "backbone":
         return _UNIT_S + epochs * num_train * 1e-4
     each = num_train / rates.train + num_valid / rates.infer if rates.train else 0.0
@@ -195,6 +225,8 @@ def epochs_within(
 
 
 def num_epochs(recipe: Recipe) -> int:
-    """Epochs of the recipe's schedule."""
+    """Epochs of the recipe's schedule; a second-level model has none."""
+    if recipe.is_second_level:
+        return 0
     stages = recipe.train.schedule.stages
     return sum(stage.epochs for stage in stages) if stages else recipe.train.epochs

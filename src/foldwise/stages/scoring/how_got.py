@@ -8,6 +8,7 @@ from typing import Any
 from foldwise.blending.methods import is_fixed
 from foldwise.decide.decision import Decision
 from foldwise.errors import RunError
+from foldwise.parts import name_of
 from foldwise.rundir import RunDir, read_json
 
 _STOPS = {
@@ -63,12 +64,15 @@ def how_got(
 
 def _recipe(run: RunDir, record: Mapping[str, Any], said: str) -> dict[str, Any]:
     train = record["recipe"]["train"]
+    second_level = record.get("second_level")
     refit = ""
     merged = read_json(run.path / "merged.json") or {}
     if any(unit.startswith("all-") for unit in merged):
         refit = (
             "; test scores come from a refit on all rows, which has no out-of-fold score of its own"
         )
+    if second_level is not None:
+        return _second_level(record["recipe"], second_level["sources"], f"{said}{refit}")
     if train["stop"] == "validation":
         return _said(
             "optimistic",
@@ -80,6 +84,22 @@ def _recipe(run: RunDir, record: Mapping[str, Any], said: str) -> dict[str, Any]
     has_stages = bool(train["schedule"]["stages"])
     what = _STOPS[train["stop"]] if epochs or has_stages else "head solved on frozen features"
     return _said("cross-fitted", f"{what}, {said}{refit}")
+
+
+def _second_level(
+    recipe: Mapping[str, Any], sources: Mapping[str, Mapping[str, Any]], said: str
+) -> dict[str, Any]:
+    peeked = [name for name, source in sources.items() if source["stop"] == "validation"]
+    if peeked:
+        return _said(
+            "optimistic",
+            f"the epoch of {', '.join(peeked)}, whose features it reads, was chosen on the "
+            f"held-out fold itself (stop: validation); {said}",
+        )
+    is_frozen = all(source["freeze"] == "backbone" for source in sources.values())
+    seen = "frozen features" if is_frozen else "features of the network that left the fold out"
+    head = name_of(recipe["head"])
+    return _said("cross-fitted", f"{head} fitted on {seen} ({', '.join(sources)}), {said}")
 
 
 def _blend(record: Mapping[str, Any], said: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -140,8 +141,14 @@ class UnitWork:
         return merge([self.predictions(samples, rows, held_out) for rows in outputs.values()])
 
 
-def open_work(unit: Unit, choices: Choices) -> UnitWork:
-    """A unit at work, as the choices say; nothing has been removed or recorded yet."""
+def open_work(unit: Unit, choices: Choices, *, timing: Path | None = None) -> UnitWork:
+    """A unit at work, as the choices say; nothing has been removed or recorded yet.
+
+    Args:
+        unit: what it is.
+        choices: threads, device and layout.
+        timing: file for progress; None: the unit's.
+    """
     machine.keep_freed_memory()
     torch.set_num_threads(choices.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -151,7 +158,7 @@ def open_work(unit: Unit, choices: Choices) -> UnitWork:
         unit,
         assembly,
         device,
-        Reporter(unit.folder.timing),
+        Reporter(timing or unit.folder.timing),
         choices.parts or unit.recipe.train.accumulate,
         list(choices.notes),
     )
@@ -172,7 +179,7 @@ def backbone_features(
         parts.append(
             features(
                 folder,
-                lambda: _FeaturesOf(assembly.network()),
+                lambda: FeaturesOf(assembly.network()),
                 replace(assembly.source(samples), columns=None),
                 views=assembly.recipe.views,
                 batch=EVAL_BATCH,
@@ -189,7 +196,7 @@ def _report_features(report: Reporter, before: int, total: int, done: int) -> No
     report("features", before + done, total)
 
 
-class _FeaturesOf(nn.Module):
+class FeaturesOf(nn.Module):
     """A network that stops before its head."""
 
     def __init__(self, network: Network) -> None:

@@ -43,6 +43,10 @@ def train_unit(
             unit.folder.drop_states()
         if unit.is_done() or unit.is_pending():
             return "already done"
+        if unit.recipe.is_second_level:
+            from foldwise.stages.training import second_level
+
+            return second_level.fit(unit, choose(unit, threads))
         from foldwise.stages.training.work import work
 
         return work(unit, choose(unit, threads))
@@ -68,6 +72,10 @@ def score_unit(
     with _held(home, run, fold, seed, epochs) as unit:
         if unit.is_scored():
             return "already done"
+        if unit.recipe.is_second_level:
+            from foldwise.stages.training import second_level
+
+            return second_level.score_test(unit, reuse(unit, threads))
         from foldwise.stages.training.work import score_test
 
         return score_test(unit, reuse(unit, threads))

@@ -22,6 +22,8 @@ from foldwise.tasks.problem import Problem
 #: Raised whenever the same inputs would give another unit than before, as with another default.
 _VERSION = 3
 _WAYS_TO_TRAIN = ("workers", "limit", "checkpoint")
+#: What the features of a frozen backbone depend on.
+_BACKBONE_KEYS = {"model", "input"}
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,38 @@ class Unit:
         return np.flatnonzero(self.problem.folds == self.fold)
 
     @cached_property
+    def sources(self) -> tuple[Unit | None, ...]:
+        """Units of the same fold and seed whose features it is fitted on; None: no such run."""
+        found: list[Unit | None] = []
+        for name in self.recipe.sources:
+            run = RunDir(self.problem.home.runs / name)
+            record = read_json(run.record)
+            if record is None or record["kind"] != "recipe":
+                found.append(None)
+                continue
+            recipe = Recipe.model_validate(record["recipe"])
+            found.append(Unit(self.problem, recipe, run, self.fold, self.seed, record["epochs"]))
+        return tuple(found)
+
+    @property
+    def features_print(self) -> str | None:
+        """Hash of what its network's features are made from beside the rows; None: not trained."""
+        record = read_json(self.folder.record)
+        if record is None or not self.is_done():
+            return None
+        if self.recipe.freeze != "backbone":
+            made = record["inputs"]
+            return fingerprint([record["weights_sha256"], made["recipe"], made["code"]])
+        # The head is no part of them: all folds and seeds of a frozen backbone share one space.
+        kept = self.recipe.model_dump(mode="json", exclude_defaults=True, include=_BACKBONE_KEYS)
+        code = own_code_hash(self.problem.home.code, kept)
+        return fingerprint([record["pretrained_sha256"], kept, code])
+
+    @cached_property
     def inputs(self) -> dict[str, Any]:
         """Hashes of what it is made from; another value means that it must be trained again."""
         return {
+            **({"features": self._fed} if self.recipe.is_second_level else {}),
             "version": _VERSION,
             "recipe": recipe_print(self.recipe),
             "task": fingerprint(self._task),
@@ -104,6 +135,10 @@ class Unit:
         """Whether it is trained and waits for its epoch to be chosen."""
         return not self.is_done() and self._covers(self.folder.pending)
 
+    def again(self) -> Unit:
+        """The same unit, to be asked anew: what it is made from may have changed by now."""
+        return replace(self)
+
     def as_trained(self) -> Unit:
         """The pending unit with the epochs that it was trained for, which may be more."""
         return replace(self, epochs=read_json(self.folder.pending)["inputs"]["epochs"])
@@ -134,6 +169,12 @@ class Unit:
             found += [competition.metric, code, competition.test_prior]
         return found
 
+    @property
+    def _fed(self) -> list[str | None]:
+        """What a second-level model is fitted on beside the tables: features by run."""
+        prints = [None if unit is None else unit.features_print for unit in self.sources]
+        return prints
+
     def _rows_hash(self, rows: np.ndarray) -> str:
         train = self.problem.train
         target = self.problem.target[rows]
@@ -149,7 +190,8 @@ class Unit:
 
 
 def _input_columns(recipe: Recipe) -> list[str]:
-    return [name_of(spec) for spec in recipe.model.columns]
+    beside = [column.name for column in recipe.table_columns]
+    return [*(name_of(spec) for spec in recipe.model.columns), *beside]
 
 
 def _cells(samples: Samples, columns: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ def finish_pending(unit: Unit, choices: Choices) -> str:
     at_work = open_work(unit, choices)
     pending: dict[str, Any] = read_json(unit.folder.pending)
     epoch, at_work.head = pending["epoch"], pending["head"]
-    network = _laid_out(at_work.assembly.network(unit.train_rows), choices)
+    network = laid_out(at_work.assembly.network(unit.train_rows), choices)
     module = network.head if at_work.is_frozen else network
     module.load_state_dict(load_file(unit.folder.epoch_weights(epoch)))
     at_work.notes.append(f"epoch {epoch + 1} was chosen on the other folds' curves")
@@ -79,14 +80,9 @@ def score_test(unit: Unit, choices: Choices) -> str:
         RunError: the stored weights are not those that were trained.
     """
     record: dict[str, Any] = read_json(unit.folder.record)
-    path = unit.folder.weights
-    if not path.exists() or checkpoint.file_hash(path) != record["weights_sha256"]:
-        raise RunError(
-            f"{path}: absent or changed since it was trained, so new test rows cannot be scored",
-            remedy=f"delete {unit.folder.path} and train again",
-        )
+    path = checked_weights(unit, "new test rows cannot be scored")
     at_work = open_work(unit, choices)
-    network = _laid_out(at_work.assembly.trained_network(load_file(path)), choices)
+    network = laid_out(at_work.assembly.trained_network(load_file(path)), choices)
     test = at_work.score(network, held_out=False)
     if unit.folder.reference_test.exists():
         tensors = load_file(unit.folder.head)
@@ -97,7 +93,26 @@ def score_test(unit: Unit, choices: Choices) -> str:
     return "; ".join(at_work.notes)
 
 
-def _laid_out(network: Network, choices: Choices) -> Network:
+def checked_weights(unit: Unit, but: str) -> Path:
+    """The file of a done unit's weights.
+
+    Args:
+        unit: done.
+        but: what cannot be done without them, for the message.
+
+    Raises:
+        RunError: they are not those that were trained.
+    """
+    path, record = unit.folder.weights, read_json(unit.folder.record)
+    if not path.exists() or checkpoint.file_hash(path) != record["weights_sha256"]:
+        raise RunError(
+            f"{path}: absent or changed since it was trained, so {but}",
+            remedy=f"delete {unit.folder.path} and train again",
+        )
+    return path
+
+
+def laid_out(network: Network, choices: Choices) -> Network:
     """The network as it lay when it was trained."""
     if choices.layout is not None:
         network.set_layout(choices.layout)

@@ -1,0 +1,1 @@
+"""Features of runs: their files, and the jobs that write them."""

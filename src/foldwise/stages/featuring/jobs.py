@@ -1,0 +1,133 @@
+"""The jobs that `features` gives to a cluster: plain functions of paths, in their own process."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from foldwise import device as machine
+from foldwise.config.loading import from_values
+from foldwise.config.recipe import Recipe
+from foldwise.errors import RunError
+from foldwise.publish import locked
+from foldwise.rundir import Home
+from foldwise.stages.featuring.files import UnitFeatures, features_path, is_written, write
+from foldwise.stages.training.choices import reuse
+from foldwise.stages.training.unit import Unit
+from foldwise.tasks.problem import open_problem
+
+if TYPE_CHECKING:
+    from foldwise.engine.assemble import Assembly
+    from foldwise.models.network import Network
+
+_TRIAL_BATCHES = 3
+
+
+def write_features(
+    home: str, run: str, fold: int | None, seed: int, threads: int, timing: str
+) -> str:
+    """Write the features of a done unit's network for all rows.
+
+    Args:
+        home: the competition's folder.
+        run: the run's folder.
+        fold: held-out fold; None: all rows.
+        seed: of the unit.
+        threads: compute threads.
+        timing: file for progress.
+
+    Returns:
+        What the user should know, or nothing.
+
+    Raises:
+        RunError: the unit is not done, or its weights are not those that were trained.
+    """
+    unit = _opened(home, run, fold, seed)
+    path = features_path(unit)
+    lock = path.with_name(f".lock-{path.stem}")
+    # Who comes second waits: it wants the same file.
+    with locked(lock, doing=f"writing features of {unit.name}", wait_s=86_400):
+        if is_written(unit):
+            return "already there"
+        if not unit.is_done():
+            raise RunError(
+                f"{unit.name} is not trained as its run says",
+                remedy=f"run `foldwise train {unit.run.name}` first",
+            )
+        write(unit, _computed(unit, threads, Path(timing)))
+    return ""
+
+
+def infer_rate_of(home: str, run: str, fold: int | None, seed: int) -> float:
+    """Images per second that a done unit's network reads and passes, by a few batches."""
+    from foldwise.engine.assemble import Assembly
+    from foldwise.stages.training.trial import infer_rate
+
+    unit = _opened(home, run, fold, seed)
+    assembly = Assembly(unit.problem, unit.recipe)
+    return infer_rate(assembly, _network(unit, assembly), num_batches=_TRIAL_BATCHES)
+
+
+def _computed(unit: Unit, threads: int, timing: Path) -> UnitFeatures:
+    """Features by the one forward pass, in the precision that the unit's rows were scored in."""
+    import numpy as np
+
+    from foldwise.engine.infer import infer
+    from foldwise.stages.training.at_work import (
+        EVAL_BATCH,
+        FeaturesOf,
+        backbone_features,
+        open_work,
+    )
+    from foldwise.stages.training.work import laid_out
+
+    choices = reuse(unit, threads)
+    at_work = open_work(unit, choices, timing=timing)
+    problem, assembly = unit.problem, at_work.assembly
+    num_train = len(problem.train)
+    if at_work.is_frozen:
+        plain = replace(assembly, recipe=unit.recipe.model_copy(update={"views": ("identity",)}))
+        rows = backbone_features(plain, at_work.device, at_work.report)["identity"]
+        return UnitFeatures(rows[:num_train], rows[num_train:])
+    network = laid_out(_network(unit, assembly), choices).to(at_work.device).eval()
+    total = num_train + len(problem.test)
+    parts: list[np.ndarray] = []
+    # Of the images alone: table columns are named by the second-level recipe itself.
+    for before, samples in ((0, problem.train), (num_train, problem.test)):
+        if not len(samples):
+            parts.append(np.empty((0, parts[0].shape[1]), np.float32))
+            continue
+
+        def tell(done: int, before: int = before) -> None:
+            at_work.report("features", before + done, total)
+
+        found = infer(
+            FeaturesOf(network),
+            replace(assembly.source(samples), columns=None),
+            views=("identity",),
+            batch=EVAL_BATCH,
+            device=at_work.device,
+            workers=unit.recipe.train.workers,
+            autocast=at_work.autocast,
+            progress=tell,
+        )
+        parts.append(found["identity"].astype(np.float32))
+    return UnitFeatures(*parts)
+
+
+def _network(unit: Unit, assembly: Assembly) -> Network:
+    from safetensors.torch import load_file
+
+    from foldwise.stages.training.work import checked_weights
+
+    tensors = load_file(checked_weights(unit, "its features cannot be had"))
+    return assembly.trained_network(tensors)
+
+
+def _opened(home: str, run: str, fold: int | None, seed: int) -> Unit:
+    found = Home(Path(home))
+    machine.keep_freed_memory()
+    record = found.run(run).read_record()
+    recipe = from_values(record["recipe"], Recipe, source=f"run {run}")
+    return Unit(open_problem(found), recipe, found.run(run), fold, seed, record["epochs"])
