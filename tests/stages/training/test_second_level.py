@@ -243,7 +243,11 @@ def test_an_epoch_chosen_on_the_held_out_fold_makes_the_score_optimistic(tmp_pat
     ("task", "recipe", "message"),
     [
         ("multiclass", {"head": "svm"}, r"(?s)head 'svm' is unknown.*knn, logistic"),
-        ("multiclass", {"head": "svr"}, r"head svr cannot answer softmax or sigmoid of task multiclass"),
+        (
+            "multiclass",
+            {"head": "svr"},
+            r"head svr cannot answer softmax or sigmoid of task multiclass",
+        ),
         (
             "ordinal",
             {"head": "svr", "formulation": "borders"},
