@@ -155,6 +155,22 @@ def test_a_limited_run_hands_in_what_it_has_trained_and_writes_the_report(tmp_pa
     assert home.report.exists()
 
 
+def test_new_test_rows_are_scored_with_the_weights_there_are(tmp_path):
+    home = make_home(tmp_path, num_train=24, plan={"folds": {"count": 2}})
+    assert run(home, display=QUIET).failed == {}
+    before = {p: p.stat().st_mtime_ns for p in home.runs.rglob("weights.safetensors")}
+    raw = home.path.parent / "raw"
+    for name in ("test.csv", "sample_submission.csv"):
+        header, first, *rest = (raw / name).read_text().splitlines()
+        more = first.replace(first.split(",")[0], "new", 1)
+        (raw / name).write_text("\n".join([header, first, *rest, more]) + "\n")
+    assert run(home, display=QUIET).failed == {}
+    assert check_submission(home, home.submission) == []
+    answers = dict(line.split(",") for line in home.submission.read_text().split())
+    assert answers["new"] == answers[first.split(",")[0]]
+    assert {p: p.stat().st_mtime_ns for p in home.runs.rglob("weights.safetensors")} == before
+
+
 def test_recipes_on_one_fold_are_blended_and_each_warning_is_said_once(tmp_path, capsys):
     one_fold = {**SMALL, "folds": [0]}
     recipes = {"a": one_fold, "b": {**one_fold, "train": {**SMALL["train"], "lr": 1e-3}}}

@@ -152,9 +152,12 @@ def _without_broken(
 
 
 def _train(schedule: Schedule, allotment: Allotment, conclusion: Conclusion) -> None:
-    """Train what was allotted; the first finished fold is handed in at once."""
+    """Train what was allotted; the first finished fold is handed in at once.
+
+    Done units whose test rows are others by now score them with the weights they have.
+    """
     show, done = conclusion.show, conclusion.done
-    units = list(_recorded(allotment, conclusion))
+    units = [*_recorded(allotment, conclusion), *_unscored(schedule)]
     held = held_units(units)
     for name, who in held.items():
         done.failed[name] = who
@@ -173,7 +176,7 @@ def _train(schedule: Schedule, allotment: Allotment, conclusion: Conclusion) -> 
             some,
             stop_at=until,
             parallel=schedule.parallel,
-            costs=schedule.costs(some),
+            costs=schedule.costs([unit for unit in some if not unit.is_done()]),
             display=show,
         )
         for outcome in outcomes:
@@ -186,6 +189,12 @@ def _train(schedule: Schedule, allotment: Allotment, conclusion: Conclusion) -> 
                 are_done = [unit.again().is_done() for unit in free if unit.run.name == name]
                 if all(are_done) or (any(are_done) and stands_on_floor(conclusion.home)):
                     conclusion.settle(name)
+
+
+def _unscored(schedule: Schedule) -> list[Unit]:
+    """Units that are done, but not with the test rows there are now."""
+    every = [unit for standing in schedule.standings.values() for unit in standing.units]
+    return [unit for unit in every if unit.is_done() and not unit.is_scored()]
 
 
 def _recorded(allotment: Allotment, conclusion: Conclusion) -> Iterator[Unit]:
