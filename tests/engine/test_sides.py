@@ -57,10 +57,15 @@ def test_a_batch_picks_its_rows() -> None:
 
 def test_the_branch_learns_the_label_with_its_row_weights() -> None:
     loss = LOSSES["cross_entropy"]
-    side = branch_side(0.5, loss, torch.tensor([0.5, 2.0, 0.5]))
+    weights, rows = torch.tensor([0.5, 2.0, 0.5]), torch.tensor([1, 0])
     logits, target = torch.randn(2, 3), torch.tensor([1, 2])
-    found = side.loss(logits, torch.tensor([1, 0]), target)
-    torch.testing.assert_close(found, total(loss(logits, target)) * torch.tensor([2.0, 0.5]))
+    for shift in (None, torch.tensor([0.0, -1.0, 2.0])):
+        found = branch_side(0.5, loss, weights, shift).loss(logits, rows, target)
+        shifted = logits if shift is None else logits + shift
+        torch.testing.assert_close(found, total(loss(shifted, target)) * weights[rows])
+    kappa = LOSSES["soft_kappa"]
+    found = branch_side(0.5, kappa, weights, None).loss(logits, rows, target)
+    torch.testing.assert_close(found, total(kappa(logits, target, row_weights=weights[rows])))
 
 
 def test_terms_are_weighed_and_named_beside_the_label() -> None:

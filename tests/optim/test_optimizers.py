@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from foldwise.errors import ConfigError
+from foldwise.models.additions import Additions
 from foldwise.models.freezing import set_trainable
 from foldwise.models.network import Network, build
 from foldwise.optim.optimizers import build_optimizer, optimizers
@@ -65,6 +66,16 @@ def test_norms_and_biases_have_no_decay_and_nothing_is_missed() -> None:
     assert len(decay) == len(list(network.parameters()))
     for name, parameter in network.named_parameters():
         assert decay[id(parameter)] == (0.05 if parameter.ndim > 1 else 0.0), name
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+@pytest.mark.parametrize("options", [{}, {"layer_decay": 0.7}])
+def test_what_a_recipe_adds_to_a_network_trains(name: str, options: dict[str, float]) -> None:
+    added = Additions(branch=True, shallow=(4, 1), auxiliary=(2,))
+    network = build(name="resnet18", num_outputs=3, size=64, additions=added)
+    optimizer = build_optimizer(network, name=name, lr=0.1, weight_decay=0.0, options=options)
+    held = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    assert sorted(held) == sorted(id(p) for p in network.parameters())
 
 
 def test_building_leaves_frozen_what_was_frozen() -> None:

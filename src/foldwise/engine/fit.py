@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils.memory import should_reduce_batch_size
 from torch import nn
 
 from foldwise import seeding
@@ -38,6 +39,10 @@ class NonFiniteLossError(FoldwiseError):
             remedy="lower train.lr, set train.clip: 1.0, use precision fp32, or skip such batches "
             "with train.on_nonfinite: skip",
         )
+
+
+class StepMemoryError(Exception):
+    """The memory of the device ran out within a step; smaller parts of the batch may do."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +221,7 @@ def fit(state: FitState, plan: FitPlan) -> Iterator[Step | EpochEnd]:
 
     Raises:
         NonFiniteLossError: a loss is not finite and the plan says stop.
+        StepMemoryError: memory ran out within a step.
     """
     schedule = rates(plan.stages, plan.num_steps)
     for epoch in range(state.epoch, plan.num_epochs):
@@ -227,7 +233,12 @@ def fit(state: FitState, plan: FitPlan) -> Iterator[Step | EpochEnd]:
         sums, first = state.sums, state.step
         for step, batch in enumerate(plan.batches(epoch, first), start=first):
             lr = float(schedule[epoch * plan.num_steps + step])
-            loss = _step(state, staged, batch, epoch, step, lr)
+            try:
+                loss = _step(state, staged, batch, epoch, step, lr)
+            except RuntimeError as error:
+                if not should_reduce_batch_size(error):
+                    raise
+                raise StepMemoryError(str(error).splitlines()[0]) from None
             sums.loss += loss * len(batch.rows)
             sums.count += len(batch.rows)
             state.step = step + 1
@@ -259,7 +270,7 @@ def _step(state: FitState, plan: FitPlan, batch: Batch, epoch: int, step: int, l
     shown = _Shown((images, *others), target, weights, rows)
     state.network.zero_grad(set_to_none=True)
     try:
-        mean = _backward(state, plan, shown, is_first=True)
+        mean, terms = _backward(state, plan, shown, is_first=True)
         if plan.sharpness is not None:
             with at_sharpest(state.network, plan.sharpness):
                 _seed_torch(key, state.accelerator.device)  # The same units are dropped out.
@@ -275,6 +286,8 @@ def _step(state: FitState, plan: FitPlan, batch: Batch, epoch: int, step: int, l
     state.optimizer.step()
     if state.lookahead is not None:
         state.lookahead.update(state.network)
+    for name, term in terms.items():
+        state.sums.terms[name] = state.sums.terms.get(name, 0.0) + term
     if state.ema is not None:
         state.ema.update(state.network)
     return mean
@@ -294,15 +307,20 @@ class _NotFiniteError(Exception):
     """A part of a batch has a loss that is infinite or NaN."""
 
 
-def _backward(state: FitState, plan: FitPlan, shown: _Shown, *, is_first: bool) -> float:
-    """Add the gradient of the whole batch, part by part; returns its mean loss.
+def _backward(
+    state: FitState, plan: FitPlan, shown: _Shown, *, is_first: bool
+) -> tuple[float, dict[str, float]]:
+    """Add the gradient of the whole batch, part by part.
 
-    The step's first pass adds its terms to the epoch's sums and notes the losses of its rows.
+    The step's first pass notes the losses of its rows.
+
+    Returns:
+        Its mean loss, and the sum of each of its terms.
 
     Raises:
         _NotFiniteError: the loss of a part is not finite.
     """
-    mean, terms, num = 0.0, state.sums.terms, len(shown.rows)
+    mean, terms, num = 0.0, dict[str, float](), len(shown.rows)
     for part in torch.arange(num).chunk(plan.accumulate):
         chosen = slice(int(part[0]), int(part[-1]) + 1)
         with state.accelerator.autocast():
@@ -323,9 +341,9 @@ def _backward(state: FitState, plan: FitPlan, shown: _Shown, *, is_first: bool) 
             state.row_losses.update(rows.cpu().numpy(), total(own))
         state.accelerator.backward(loss)
         mean += value
-        for name, term in named(losses).items() if is_first else ():
+        for name, term in named(losses).items():
             terms[name] = terms.get(name, 0.0) + float(term.detach().sum())
-    return mean
+    return mean, terms
 
 
 def _outputs(

@@ -86,7 +86,8 @@ def fit_plan(
     """
     train = assembly.recipe.train
     weights = assembly.class_weights(rows) if assembly.balance.acts_on == "losses" else None
-    shift = assembly.logit_shift(rows)
+    found = assembly.logit_shift(rows)
+    shift = None if found is None else torch.from_numpy(found).float().to(device)
     row_weights = None if weights is None else torch.from_numpy(weights).float().to(device)
     return FitPlan(
         stages=stages,
@@ -95,8 +96,8 @@ def fit_plan(
         target=assembly.encoded(rows).to(device),
         loss=assembly.loss(),
         row_weights=row_weights,
-        logit_shift=None if shift is None else torch.from_numpy(shift).float().to(device),
-        sides=_sides(assembly, rows, device, row_weights),
+        logit_shift=shift,
+        sides=_sides(assembly, rows, device, row_weights, shift),
         mix=assembly.mix(),
         sharpness=assembly.sharpness(),
         norm=train.norm,
@@ -183,11 +184,17 @@ def feature_batches(
 
 
 def _sides(
-    assembly: Assembly, rows: np.ndarray, device: torch.device, row_weights: torch.Tensor | None
+    assembly: Assembly,
+    rows: np.ndarray,
+    device: torch.device,
+    row_weights: torch.Tensor | None,
+    shift: torch.Tensor | None,
 ) -> tuple[Side, ...]:
     """In the order of the network's outputs: its branch, then its auxiliary heads."""
     branch = assembly.recipe.model.branch
-    found = [] if branch is None else [branch_side(branch.weight, assembly.loss(), row_weights)]
+    found = (
+        [] if branch is None else [branch_side(branch.weight, assembly.loss(), row_weights, shift)]
+    )
     return (*found, *(label_side(label, rows, device) for label in assembly.auxiliary))
 
 

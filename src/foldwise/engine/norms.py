@@ -60,11 +60,13 @@ def update_norms(state: FitState, plan: FitPlan) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # The plain mean of all batches.
         norm.train()
-    for batch in plan.batches(plan.num_epochs - 1, 0):
-        inputs = batch.inputs(state.accelerator.device)
-        for part in zip(*(each.chunk(plan.accumulate) for each in inputs), strict=True):
-            with state.accelerator.autocast():
-                state.network(*part)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-        norm.eval()
+    try:
+        for batch in plan.batches(plan.num_epochs - 1, 0):
+            inputs = batch.inputs(state.accelerator.device)
+            for part in zip(*(each.chunk(plan.accumulate) for each in inputs), strict=True):
+                with state.accelerator.autocast():
+                    state.network(*part)
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+            norm.eval()

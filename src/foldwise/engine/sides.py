@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from foldwise.losses.terms import Losses, named, total, weighted
+from foldwise.losses.terms import Loss, Losses, named, total, weigh
 from foldwise.tasks.auxiliary import Auxiliary
 
 #: (B, S) logits, (B,) rows, (B, ...) target of the label → (B,) losses.
@@ -33,7 +33,7 @@ class Side:
 
 
 def branch_side(
-    weight: float, loss: Callable[[Tensor, Tensor], Losses], row_weights: Tensor | None
+    weight: float, loss: Loss, row_weights: Tensor | None, shift: Tensor | None
 ) -> Side:
     """The attention branch learns the label, by the same loss and row weights.
 
@@ -41,11 +41,12 @@ def branch_side(
         weight: of the term.
         loss: of the label.
         row_weights: (N,), or None.
+        shift: (O,) added to its logits as to those of the network, or None.
     """
 
     def losses(logits: Tensor, rows: Tensor, target: Tensor) -> Tensor:
-        found = loss(logits, target)
-        return total(weighted(found, None if row_weights is None else row_weights[rows]))
+        weights = None if row_weights is None else row_weights[rows]
+        return total(weigh(loss, logits if shift is None else logits + shift, target, weights))
 
     return Side("attention", weight, losses)
 

@@ -77,7 +77,6 @@ def _groups(
     network: nn.Module, weight_decay: float, layer_decay: float | None, *, splits_by_axes: bool
 ) -> list[dict[str, Any]]:
     backbone = getattr(network, "backbone", network)
-    head = getattr(network, "head", None) if backbone is not network else None
     frozen = [p for p in network.parameters() if not p.requires_grad]
     network.requires_grad_(True)
     kept: dict[str, Any] = {"no_weight_decay_list": _undecayed(backbone)}
@@ -93,9 +92,13 @@ def _groups(
                 remedy="take layer_decay out, or write group_matcher as timm's networks do",
             )
         groups = layer_decay_groups(backbone, weight_decay, layer_decay=layer_decay, **kept)
-    if head is not None:
-        extra = {"use_fallback": True} if splits_by_axes else {}
-        groups += [group | extra for group in decay_groups(head, weight_decay)]
+    extra = {"use_fallback": True} if splits_by_axes else {}
+    beside = network.children() if backbone is not network else ()
+    for part in (child for child in beside if child is not backbone):
+        # The head, and what a recipe adds: streams, a branch, further heads.
+        groups += [group | extra for group in decay_groups(part, weight_decay)]
+    trained = {id(parameter) for group in groups for parameter in group["params"]}
+    assert trained == {id(parameter) for parameter in network.parameters()}
     for parameter in frozen:
         parameter.requires_grad_(False)
     return [dict(group) for group in groups]

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from foldwise import device as machine
 from foldwise.cluster.local import Job, Outcome, run_jobs
 from foldwise.config.plan import Plan
-from foldwise.errors import FoldwiseError
+from foldwise.config.recipe import Recipe
+from foldwise.errors import FoldwiseError, RunError
 from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.examining import (
@@ -107,14 +108,20 @@ def doctor(
         found += _try_all(home, networks, found, show)
     ordered = sorted(found, key=lambda finding: (finding.level != "error", finding.recipe))
     _tell(show, ordered, len(names))
-    for case in cases:
-        if _error_rules(found, case) or case.recipe.freeze != "none":
-            continue
-        if costs:
-            show_costs(home, case, show)
-        if lr_range:
-            show_lr_range(home, case, show)
+    measures = [show_costs] * costs + [show_lr_range] * lr_range
+    for case in networks:
+        if not _error_rules(found, case) and _trains(case.recipe):
+            for measure in measures:
+                try:
+                    measure(home, case, show)
+                except RunError as problem:
+                    show.warn(str(problem))
     return ordered
+
+
+def _trains(recipe: Recipe) -> bool:
+    """Whether there are steps of a whole network to measure."""
+    return recipe.freeze == "none" and bool(recipe.train.schedule.stages or recipe.train.epochs)
 
 
 def _plan(home: Home, recipe: str | None, found: list[Finding]) -> Plan | None:

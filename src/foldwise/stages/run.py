@@ -157,13 +157,15 @@ def _train(schedule: Schedule, allotment: Allotment, conclusion: Conclusion) -> 
     Done units whose test rows are others by now score them with the weights they have.
     """
     show, done = conclusion.show, conclusion.done
-    units = [*_recorded(allotment, conclusion), *_unscored(schedule)]
+    units = list(_recorded(allotment, conclusion))
+    names = {unit.name for unit in units}
+    units += [unit for unit in _unscored(schedule) if unit.name not in names]
     held = held_units(units)
     for name, who in held.items():
         done.failed[name] = who
         show.warn(f"{name}: {who}")
     free = [unit for unit in units if unit.name not in held]
-    free.sort(key=lambda unit: (allotment.seeds.index(unit.seed), unit.fold is None))
+    free.sort(key=lambda unit: (schedule.plan.seeds.index(unit.seed), unit.fold is None))
     for batch, until in _batches(schedule, free):
         some, refused = feed(batch, stop_at=until, display=show)
         for name, why in refused.items():

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from foldwise import predictions as predictions_file
+from foldwise import seeding
 from foldwise.engine import checkpoint
 from foldwise.engine.assemble import Assembly
 from foldwise.models.network import build
@@ -102,6 +103,14 @@ def test_a_unit_with_everything_added_names_its_terms(unit: Unit) -> None:
         terms = [float(row[f"train_{name}"]) for name in names]
         assert all(term > 0 for term in terms)
         assert sum(terms) == pytest.approx(float(row["train_loss"]), rel=1e-5)
+
+
+def test_whatever_was_added_has_trained(unit: Unit) -> None:
+    torch.manual_seed(seeding.key("weights", unit.seed, unit.fold))
+    fresh = dict(Assembly(unit.problem, unit.recipe).network(unit.train_rows).named_parameters())
+    trained = load_file(unit.folder.weights)
+    assert {name.partition(".")[0] for name in fresh} > {"shallow", "branch", "auxiliary"}
+    assert [name for name, start in fresh.items() if torch.equal(start, trained[name])] == []
 
 
 def test_stored_weights_load_again_and_give_the_same_scores(unit: Unit) -> None:

@@ -44,7 +44,11 @@ def range_test(home: str, recipe: str) -> LrRange:
     """
     problem = open_problem(Home(Path(home)))
     resolved = from_values(json.loads(recipe), Recipe, source="recipe")
-    assembly, device = Assembly(problem, resolved), machine.pick()
+    # Every step is an epoch here, and averages of weights are none of its business.
+    averages = {"lookahead": None, "ema": None, "average_last": 0}
+    train = resolved.train.model_copy(update=averages)
+    assembly = Assembly(problem, resolved.model_copy(update={"train": train}))
+    device = machine.pick()
     torch.manual_seed(seeding.key("weights", 0, -1))
     network = assembly.network()
     longest = max(assembly.stages(), key=lambda stage: (stage.trainable != "head", stage.epochs))

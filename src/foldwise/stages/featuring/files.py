@@ -137,4 +137,5 @@ def _made_from(unit: Unit) -> str:
         return [*samples.ids, *samples.hashes]
 
     problem = unit.problem
-    return fingerprint([unit.features_print, rows(problem.train), rows(problem.test)])
+    made = [unit.features_print, problem.folds_hash, rows(problem.train), rows(problem.test)]
+    return fingerprint(made)

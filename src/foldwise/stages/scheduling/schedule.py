@@ -93,7 +93,7 @@ class Schedule:
     @cached_property
     def standings(self) -> dict[str, Standing]:
         """Recipe → what of it is done, and the length that the rest must have."""
-        return {
+        found = {
             name: standing(
                 partial(self.units, name),
                 self._recorded(name),
@@ -101,6 +101,10 @@ class Schedule:
             )
             for name in self.recipes
         }
+        for name, recipe in self.recipes.items():
+            sources = [found[source] for source in recipe.sources if source in found]
+            found[name] = found[name].renewed(sources) if sources else found[name]
+        return found
 
     @cached_property
     def measured(self) -> tuple[dict[str, Rates], dict[str, str]]:
@@ -123,6 +127,7 @@ class Schedule:
                 unit, rates[unit.run.name], unit.epochs or num_epochs(unit.recipe)
             )
             for unit in units
+            if unit.run.name in rates
         }
 
     def allotment(self, show: Display) -> Allotment:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from foldwise.stages.training.unit import Unit
 
@@ -26,6 +26,13 @@ class Standing:
     waiting: tuple[Unit, ...]
     epochs: int | None
     is_settled: bool
+
+    def renewed(self, sources: Sequence[Standing]) -> Standing:
+        """A second-level recipe's: of the folds and seeds that its sources train, all wait."""
+        trained = {(unit.fold, unit.seed) for source in sources for unit in source.waiting}
+        names = {unit.name for unit in self.waiting}
+        waiting = [u for u in self.units if u.name in names or (u.fold, u.seed) in trained]
+        return replace(self, waiting=tuple(waiting))
 
 
 def standing(units_of: UnitsOf, recorded: int | None, *, keeps_short: bool) -> Standing:

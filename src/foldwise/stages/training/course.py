@@ -245,7 +245,9 @@ def _tell_skipped(at_work: UnitWork, state: FitState, rows: np.ndarray) -> None:
 
 def _history_csv(history: History) -> str:
     file = io.StringIO()
-    writer = csv.DictWriter(file, history[-1].keys(), lineterminator="\n")
+    # An epoch whose batches were all skipped has no terms.
+    columns = dict.fromkeys(key for row in history for key in row)
+    writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(history)
     return file.getvalue()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import gc
 from dataclasses import replace
 
-from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
+from accelerate.utils.memory import clear_device_cache
 
 from foldwise.engine.assemble import Assembly
+from foldwise.engine.fit import StepMemoryError
 from foldwise.errors import ConfigError, RunError
 from foldwise.models.network import Network
 from foldwise.stages.training.at_work import UnitWork
@@ -35,10 +36,8 @@ def fit_in_memory(at_work: UnitWork, choices: Choices, network: Network) -> Hist
     while True:
         try:
             return fit_unit(at_work, network)
-        except RuntimeError as error:
-            if not should_reduce_batch_size(error):
-                raise
-            problem = str(error).splitlines()[0]
+        except StepMemoryError as error:
+            problem = str(error)
         # Out of the handler, whose traceback holds the tensors of the step.
         batch = min(unit.recipe.train.batch, len(unit.train_rows))
         if at_work.parts >= batch:
