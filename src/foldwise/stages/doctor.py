@@ -28,6 +28,7 @@ from foldwise.stages.examining.finding import Fault, Finding, apply_rules, from_
 from foldwise.stages.examining.ground import open_ground
 from foldwise.stages.examining.rating import show_lr_range
 from foldwise.stages.examining.trial_facts import TrialFacts, Tried
+from foldwise.stages.examining.trial_jobs import trial_log
 from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import (
     load_plan,
@@ -199,7 +200,7 @@ def _job(home: Home, case: RecipeCase, threads: int, stop_at: float, *, is_sound
             str(folder / f"doctor-{case.name}.png"),
             int(is_sound),
         ),
-        log=folder / "doctor-log.txt",
+        log=trial_log(home),
         threads=threads,
         stop_at=stop_at,
     )

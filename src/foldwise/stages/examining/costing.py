@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 from rich.table import Table
 
-from foldwise import device as machine
-from foldwise.cluster.local import Job, run_jobs
+from foldwise.cluster.local import run_jobs
 from foldwise.errors import RunError
 from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.examining.cases import RecipeCase
 from foldwise.stages.examining.costs import Cost, CostModel, near_size, trial_points
+from foldwise.stages.examining.trial_jobs import measuring_job, trial_log
 from foldwise.stages.scheduling.lanes import side_by_side
 
 _FUNCTION = "foldwise.stages.examining.cost_trial:cost_of_step"
@@ -45,7 +43,7 @@ def show_costs(home: Home, case: RecipeCase, display: Display) -> None:
     if not fitted:
         raise RunError(
             f"{case.name}: no step could be tried, not even with {corners[0][0]} images",
-            remedy=f"see {_log(home)}",
+            remedy=f"see {trial_log(home)}",
         )
     model = CostModel.of(fitted)
     memory = _USABLE * _memory_of_a_unit(fitted[0].device)
@@ -69,27 +67,21 @@ def show_costs(home: Home, case: RecipeCase, display: Display) -> None:
 
 def _measured(home: Home, case: RecipeCase, points: tuple[tuple[int, int], ...]) -> Iterator[Cost]:
     """One after the other, each in a fresh process whose memory is its own."""
-    _, threads = side_by_side(None)
-    recipe = json.dumps(case.recipe.model_dump(mode="json"))
-    stop_at = machine.monotonic() + _TRIAL_LIMIT_S * len(points)
     jobs = [
-        Job(
+        measuring_job(
+            home,
+            case,
+            _FUNCTION,
+            batch,
+            size,
             name=f"{case.name}, {batch} images of {size} px",
-            function=_FUNCTION,
-            arguments=(str(home.path), recipe, batch, size),
-            log=_log(home),
-            threads=threads,
-            stop_at=stop_at,
+            limit_s=_TRIAL_LIMIT_S * len(points),
         )
         for batch, size in points
     ]
     for outcome in run_jobs(jobs, parallel=1):
         if outcome.error is None:
             yield outcome.value
-
-
-def _log(home: Home) -> Path:
-    return home.path / ".foldwise" / "doctor-log.txt"
 
 
 def _memory_of_a_unit(device: str) -> float:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
-from foldwise import device as machine
-from foldwise.cluster.local import Job, run_jobs
+from foldwise.cluster.local import run_jobs
 from foldwise.errors import RunError
 from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.examining.cases import RecipeCase
 from foldwise.stages.examining.lr_range import LrRange
-from foldwise.stages.scheduling.lanes import side_by_side
+from foldwise.stages.examining.trial_jobs import measuring_job, trial_log
 
 _FUNCTION = "foldwise.stages.examining.lr_trial:range_test"
 _LIMIT_S = 900.0
@@ -28,21 +25,11 @@ def show_lr_range(home: Home, case: RecipeCase, display: Display) -> LrRange:
     Raises:
         RunError: the test could not be run.
     """
-    _, threads = side_by_side(None)
-    log = home.path / ".foldwise" / "doctor-log.txt"
-    recipe = json.dumps(case.recipe.model_dump(mode="json"))
-    job = Job(
-        name=case.name,
-        function=_FUNCTION,
-        arguments=(str(home.path), recipe),
-        log=log,
-        threads=threads,
-        stop_at=machine.monotonic() + _LIMIT_S,
-    )
+    job = measuring_job(home, case, _FUNCTION, name=case.name, limit_s=_LIMIT_S)
     display.say(f"  {case.name}: training steps at a rising rate ...")
     (outcome,) = run_jobs([job], parallel=1)
     if outcome.error is not None:
-        raise RunError(f"{case.name}: range test: {outcome.error}", remedy=f"see {log}")
+        raise RunError(f"{case.name}: range test: {outcome.error}", remedy=f"see {trial_log(home)}")
     found: LrRange = outcome.value
     lr = case.recipe.train.lr
     display.say(f"  {case.name}: loss from {found.rates[0]:.0e} to {found.rates[-1]:.0e}")
