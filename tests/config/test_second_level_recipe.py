@@ -3,7 +3,8 @@
 import pytest
 
 from foldwise.config.loading import from_values
-from foldwise.config.recipe import NO_NETWORK, Recipe
+from foldwise.config.network import NO_NETWORK
+from foldwise.config.recipe import Recipe
 from foldwise.errors import ConfigError
 from foldwise.stages.training.unit import recipe_print
 

@@ -10,7 +10,10 @@ from accelerate import Accelerator
 from torch import nn
 
 from foldwise.data.batches import Batch, epoch_order, num_steps
-from foldwise.engine.fit import EpochEnd, FitPlan, FitState, NonFiniteLossError, Step, fit
+from foldwise.engine.fit import EpochEnd, Step, fit
+from foldwise.engine.fit_plan import FitPlan
+from foldwise.engine.fit_state import FitState
+from foldwise.engine.fit_step import NonFiniteLossError
 from foldwise.losses import LOSSES
 from foldwise.optim.averaging import Ema, WeightMean
 from foldwise.optim.lookahead import Lookahead

@@ -12,7 +12,10 @@ from torch import nn
 
 from foldwise.data.batches import Batch
 from foldwise.data.mix import mixup
-from foldwise.engine.fit import EpochEnd, FitPlan, FitState, NonFiniteLossError, fit
+from foldwise.engine.fit import EpochEnd, fit
+from foldwise.engine.fit_plan import FitPlan
+from foldwise.engine.fit_state import FitState
+from foldwise.engine.fit_step import NonFiniteLossError
 from foldwise.losses import LOSSES
 from foldwise.optim.averaging import Ema
 from foldwise.optim.schedule import Stage

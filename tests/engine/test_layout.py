@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from foldwise.engine.layout import layout_seconds
-from foldwise.models.network import Layout, build
+from foldwise.models.building import build
+from foldwise.models.network import Layout
 
 CPU = torch.device("cpu")
 

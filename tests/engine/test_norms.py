@@ -5,11 +5,13 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
-from foldwise.engine.fit import FitState, fit
+from foldwise.engine.fit import fit
+from foldwise.engine.fit_state import FitState
 from foldwise.engine.norms import followed_norms, update_norms
 from foldwise.errors import ConfigError
+from foldwise.models.building import build
 from foldwise.models.freezing import set_trainable
-from foldwise.models.network import Network, build
+from foldwise.models.network import Network
 from foldwise.optim.schedule import Stage
 from tests.engine.test_fit import make_plan, make_state
 

@@ -12,10 +12,11 @@ from torch import nn
 
 from foldwise.errors import ConfigError
 from foldwise.models.additions import Additions
+from foldwise.models.building import build
 from foldwise.models.columns import ColumnEncoder, number_values
 from foldwise.models.freezing import set_trainable
 from foldwise.models.multi_sample import MultiSampleLinear
-from foldwise.models.network import Network, build
+from foldwise.models.network import Network
 from foldwise.models.weights import Weights
 
 _SEED = 3

@@ -10,10 +10,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from foldwise.errors import ConfigError
+from foldwise.models.building import build
 from foldwise.models.composed_head import solve
 from foldwise.models.heads import SharedHead, stored_head
 from foldwise.models.linear_head import solve_head
-from foldwise.models.network import build
 
 
 def _data(num: int = 150, dims: int = 8) -> tuple[np.ndarray, np.ndarray]:

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from foldwise.errors import ConfigError
+from foldwise.models.building import build
 from foldwise.models.freezing import Trainable, blocks, set_trainable, train_mode
-from foldwise.models.network import Network, build
+from foldwise.models.network import Network
 
 
 def _network(name: str = "test_efficientnet") -> Network:

@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from foldwise.errors import ConfigError
-from foldwise.models.network import Network, build
+from foldwise.models.building import build
+from foldwise.models.network import Network
 from foldwise.models.small import NETWORKS
 
 # One of each way to end a network, the smallest timm has.

@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 
 from foldwise.errors import ConfigError
 from foldwise.models.additions import Additions
-from foldwise.models.network import Network, build
+from foldwise.models.building import build
+from foldwise.models.network import Network
 from foldwise.models.pooling import POOLS
 from foldwise.models.weights import Weights
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
+from foldwise.models.building import build
 from foldwise.models.linear_head import solve_head
-from foldwise.models.network import build
 from foldwise.models.packages import available_packages
 from foldwise.models.weights import resolve
 

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from foldwise.errors import ConfigError
-from foldwise.models.network import Network, build
+from foldwise.models.building import build
+from foldwise.models.network import Network
 from foldwise.models.sizes import check_sizes
 
 

@@ -7,7 +7,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-from foldwise.models.network import build
+from foldwise.models.building import build
 from foldwise.models.small import NETWORKS
 
 

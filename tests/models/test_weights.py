@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from foldwise.errors import ConfigError, OfflineError, RulesError
+from foldwise.models.building import build
 from foldwise.models.names import hub_place, tagged
-from foldwise.models.network import build
 from foldwise.models.packages import PACKAGES, available_packages
 from foldwise.models.weights import Weights, resolve
 

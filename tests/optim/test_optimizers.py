@@ -8,8 +8,9 @@ from torch import nn
 
 from foldwise.errors import ConfigError
 from foldwise.models.additions import Additions
+from foldwise.models.building import build
 from foldwise.models.freezing import set_trainable
-from foldwise.models.network import Network, build
+from foldwise.models.network import Network
 from foldwise.optim.optimizers import build_optimizer, optimizers
 
 

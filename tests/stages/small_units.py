@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from foldwise.models.network import build
+from foldwise.models.building import build
 from foldwise.rundir import Home, RunDir
 from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import load_recipe

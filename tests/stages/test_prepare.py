@@ -15,7 +15,7 @@ from rich.console import Console
 
 from foldwise import samples as samples_file
 from foldwise.config.loading import from_values
-from foldwise.config.recipe import InputConfig
+from foldwise.config.network import InputConfig
 from foldwise.data.inputs import cache_spec, open_cache, read_caches
 from foldwise.data.spec import THUMB
 from foldwise.errors import BudgetError, DataError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from foldwise.config.recipe import InputConfig
+from foldwise.config.network import InputConfig
 from foldwise.data.cache import Cache
 from foldwise.data.sources import ImageRef
 from foldwise.data.spec import CacheSpec, cached_side

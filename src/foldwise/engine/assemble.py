@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from foldwise import parts
-from foldwise.config.recipe import Recipe, TrainConfig
+from foldwise.config.recipe import Recipe
 from foldwise.config.writing import fingerprint
 from foldwise.data.augment import AUGMENTS, Augment
 from foldwise.data.balance import Balance
@@ -23,20 +23,21 @@ from foldwise.data.inputs import cache_spec, open_cache
 from foldwise.data.mix import MIXES
 from foldwise.data.samplers import Sampler
 from foldwise.engine.drawing import bound_sampler, offset_of_shares, standing
-from foldwise.engine.fit import Mix
+from foldwise.engine.fit_plan import Mix
 from foldwise.engine.frozen import frozen_problems, unmixed_keys
 from foldwise.engine.norms import followed_norms
 from foldwise.engine.objective import bound_loss
+from foldwise.engine.schedules import stages_of
 from foldwise.errors import ConfigError
 from foldwise.losses.terms import Loss
 from foldwise.models.additions import Additions
+from foldwise.models.building import build
 from foldwise.models.columns import ColumnEncoder
-from foldwise.models.network import Network, build
+from foldwise.models.network import Network
 from foldwise.models.sizes import check_sizes
 from foldwise.models.weights import Weights, resolve
 from foldwise.optim.epochs import Epoch, epochs_of
 from foldwise.optim.optimizers import build_optimizer
-from foldwise.optim.presets import PRESETS
 from foldwise.optim.schedule import Stage, shorten
 from foldwise.optim.sharpness import SHARPNESS, Sharpness
 from foldwise.own_code import own_code_hash
@@ -308,7 +309,7 @@ class Assembly:
 
     def stages(self, epochs: int | None = None) -> tuple[Stage, ...]:
         """The schedule, shortened to `epochs` if given."""
-        stages = _stages(self.recipe.train)
+        stages = stages_of(self.recipe.train)
         return stages if epochs is None else shorten(stages, epochs)
 
     def epochs(self, epochs: int | None = None) -> tuple[Epoch, ...]:
@@ -371,37 +372,3 @@ class Assembly:
         shares = self.class_weights(rows)
         assert shares is not None, "only samplers of steady shares are corrected"
         return offset_of_shares(shares, target, num_classes)
-
-
-def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
-    """Half precision to compute in, or None.
-
-    Raises:
-        ConfigError: the device cannot do what the recipe asks.
-    """
-    if precision == "auto":
-        on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
-        return torch.bfloat16 if on_gpu else None
-    if precision == "fp16" and device.type == "cpu":
-        raise ConfigError(
-            "train.precision: fp16 needs a GPU", remedy="use precision: auto, bf16 or fp32"
-        )
-    return {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
-
-
-def _stages(train: TrainConfig) -> tuple[Stage, ...]:
-    schedule = train.schedule
-    if schedule.stages:
-        return tuple(
-            Stage(s.epochs, s.trainable, s.start_lr, s.end_lr, s.shape, s.size, s.augment)
-            for s in schedule.stages
-        )
-    if train.epochs == 0:
-        return ()
-    preset = parts.bind(PRESETS, schedule.preset, what="schedule preset")
-    is_staged = name_of(schedule.preset) == "staged"
-    own = {"head": schedule.head, "hold": schedule.hold} if is_staged else {}
-    stages: tuple[Stage, ...] = preset(
-        train.epochs, schedule.warmup, train.lr, train.min_lr, train.trainable, **own
-    )
-    return stages

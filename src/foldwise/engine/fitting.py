@@ -13,9 +13,11 @@ from torch import nn
 from foldwise import seeding
 from foldwise.data.batches import Batch, epoch_order, num_steps, train_batches
 from foldwise.data.samplers import BY_LOSS, RowLosses
-from foldwise.engine.assemble import Assembly, autocast_dtype
+from foldwise.engine.assemble import Assembly
 from foldwise.engine.drawing import standing
-from foldwise.engine.fit import FitPlan, FitState
+from foldwise.engine.fit_plan import FitPlan
+from foldwise.engine.fit_state import FitState
+from foldwise.engine.precision import autocast_dtype
 from foldwise.engine.sides import Side, branch_side, label_side
 from foldwise.optim.averaging import Ema, WeightMean
 from foldwise.optim.epochs import Epoch

@@ -6,7 +6,8 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from foldwise.engine.fit import FitPlan, FitState
+from foldwise.engine.fit_plan import FitPlan
+from foldwise.engine.fit_state import FitState
 from foldwise.errors import ConfigError
 from foldwise.models.freezing import set_trainable, train_mode
 from foldwise.models.network import Network

@@ -1,279 +1,149 @@
-"""Builds timm's networks and one's own, checked before they cost anything."""
+"""Networks by name, with their starting weights and what is added to them."""
 
 from __future__ import annotations
 
-import difflib
-import inspect
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
-from timm.models import PretrainedCfg, get_pretrained_cfg
 from torch import Tensor, nn
 
-from foldwise import parts
 from foldwise.errors import ConfigError
-from foldwise.models.heads import classifier_name, split_head, take_head
-from foldwise.models.loading import as_saved_elsewhere, load_own, mismatch, timm_overlay
-from foldwise.models.names import check_name
-from foldwise.models.packages import Channels
-from foldwise.models.pooling import set_pool
+from foldwise.models.additions import Additions, widened
+from foldwise.models.attention_branch import attention_branch
+from foldwise.models.backbones import Built, Order, build_own, build_timm
+from foldwise.models.heads import SharedHead
+from foldwise.models.multi_sample import MultiSampleLinear
+from foldwise.models.network import Network
+from foldwise.models.shallow import Shallow
 from foldwise.models.small import NETWORKS
 from foldwise.models.weights import Weights
 
-Statistics = tuple[Channels, Channels]
-_PLAIN: Statistics = ((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
-# Said elsewhere in the recipe; if given twice, one of the two would be silently wrong.
-_ELSEWHERE = {
-    "num_classes": "the task",
-    "features_only": "the task",
-    "in_chans": "input.channels",
-    "img_size": "input.size",
-    "drop_rate": "model.drop",
-    "drop_path_rate": "model.drop_path",
-    "pretrained": "model.pretrained",
-    "pretrained_cfg": "model.pretrained",
-    "pretrained_cfg_overlay": "model.pretrained",
-    "checkpoint_path": "model.pretrained",
-    "cache_dir": "model.pretrained",
-}
-_OPTIONAL = ("size", "drop", "drop_path")
 
+def build(
+    *,
+    name: str,
+    num_outputs: int,
+    channels: int = 3,
+    size: int,
+    drop: float = 0.0,
+    drop_path: float = 0.0,
+    weights: Weights | None = None,
+    options: Mapping[str, Any] | None = None,
+    code: Path | None = None,
+    with_offset: bool = False,
+    shares_weights: bool = False,
+    additions: Additions | None = None,
+) -> Network:
+    """A network by name, with its starting weights; nothing is downloaded.
 
-@dataclass(frozen=True)
-class Order:
-    """What a network is to be.
+    A network of one's own is `module:attribute`, a callable
+    `f(*, num_outputs, channels, **options) -> nn.Module` that takes normalised float images
+    (N, C, H, W) and gives (N, num_outputs). It may also take `size`, `drop`, `drop_path`. If its
+    last step is an `nn.Linear` that is its attribute `head`, or that `get_classifier()` returns,
+    its features can be used; it need do nothing for it.
 
-    Attributes:
+    Args:
         name: of timm, of `NETWORKS`, or module:attribute.
         num_outputs: logits per image.
         channels: of the images.
-        size: side of the images in pixels.
+        size: side of the images in pixels; the network is tried at it.
         drop: dropout before the head.
         drop_path: stochastic depth.
-        options: further options.
+        weights: from `resolve`; another number of classes or channels is seen to.
+        options: further options of the network.
         code: folder of the competition's own code.
-        pool: by name, in the place of the network's own; None: its own.
+        with_offset: whether numbers can be added to the logits later; they start at 0.
+        shares_weights: whether the head has one weight per feature for all outputs.
+        additions: what is added to the network of that name.
+
+    Raises:
+        ConfigError: unknown name (nearest given) or option, a size the network cannot take,
+            weights that do not fit, no head whose weights could be shared, or a network that
+            cannot take an addition.
     """
-
-    name: str
-    num_outputs: int
-    channels: int
-    size: int
-    drop: float
-    drop_path: float
-    options: Mapping[str, Any]
-    code: Path | None
-    pool: parts.Spec | None = None
-
-    @property
-    def image(self) -> Tensor:
-        """(1, C, S, S) zeros, on the current default device."""
-        return torch.zeros(1, self.channels, self.size, self.size)
-
-    @property
-    def grey(self) -> Tensor:
-        """(1, C, S, S) from -1 to 1, dark to light, on the current default device."""
-        return torch.linspace(-1.0, 1.0, self.size).expand(1, self.channels, self.size, self.size)
-
-
-@dataclass(frozen=True)
-class Built:
-    """A network in two.
-
-    Attributes:
-        backbone: images → features if there is a head, else → logits.
-        head: features → logits, or None.
-        statistics: (mean, std) of the images it was or is to be trained on, channels in 0..1.
-    """
-
-    backbone: nn.Module
-    head: nn.Linear | None
-    statistics: Statistics
+    added = additions or Additions()
+    order = Order(
+        name, num_outputs, channels, size, drop, drop_path, dict(options or {}), code, added.pool
+    )
+    is_own = name in NETWORKS or ":" in name
+    built = build_own(order, weights) if is_own else build_timm(order, weights)
+    mean, std = built.statistics
+    if weights is not None and weights.mean is not None and weights.std is not None:
+        mean, std = weights.mean, weights.std
+    mean, std = fit_channels(mean, channels), fit_channels(std, channels)
+    offset = torch.zeros(num_outputs) if with_offset else None
+    if not added.need_features:
+        head = _shared(built.head, order) if shares_weights else built.head
+        return Network(built.backbone, head, mean=mean, std=std, offset=offset)
+    if shares_weights:
+        raise ConfigError(
+            f"{', '.join(added.need_features)}: the formulation's outputs share one set of "
+            "weights, which nothing can join or stand around",
+            remedy="take it out, or use another formulation (ordinal: corn, borders)",
+        )
+    return _with_additions(built, added, order, mean=mean, std=std, offset=offset)
 
 
-def build_timm(order: Order, weights: Weights | None) -> Built:
-    """A timm network; raises ConfigError as `network.build` says."""
-    check_name(order.name, own=tuple(NETWORKS))
-    config = get_pretrained_cfg(order.name) or PretrainedCfg()
-    keywords = _timm_keywords(order, config)
-    # On the meta device nothing is allocated: a wrong option or size costs no time.
-    with torch.device("meta"):
-        sketch = _create(order, keywords).eval()
-        _try(order, sketch)
-        _set_pool(order, sketch)
-        classifier = classifier_name(sketch)
-        splits = split_head(sketch, order.image) is not None
-    statistics = (tuple(config.mean), tuple(config.std))
-    of_pool: dict[str, Tensor] = {}
-    if weights is None:
-        network = _create(order, keywords)
-    else:
-        tensors, own_statistics = as_saved_elsewhere(weights.read(), classifier)
-        tensors, of_pool = _without_pool(order, tensors)
-        statistics = own_statistics or statistics
-        overlay = timm_overlay(tensors, config, sketch, classifier)
-        network = _load(order, keywords, overlay, weights.source)
-    _set_pool(order, network, of_pool, weights)
-    return Built(network, take_head(network) if splits else None, statistics)
+def _shared(head: nn.Linear | None, order: Order) -> SharedHead:
+    if head is None:
+        raise ConfigError(
+            f"network {order.name} ends in something other than one linear layer, so its outputs "
+            "cannot share weights",
+            remedy="use another formulation, or another network",
+        )
+    return SharedHead(head.in_features, order.num_outputs)
 
 
-def build_own(order: Order, weights: Weights | None) -> Built:
-    """A network of `NETWORKS` or of the user; raises ConfigError as `network.build` says."""
-    network = _call(order)
-    training = network.training
-    network.eval()
-    _try(order, network)
-    classifier = classifier_name(network)
-    statistics = _PLAIN
-    of_pool: dict[str, Tensor] = {}
-    if weights is not None:
-        tensors, own_statistics = as_saved_elsewhere(weights.read(), classifier)
-        tensors, of_pool = _without_pool(order, tensors)
-        statistics = own_statistics or statistics
-        load_own(network, tensors, classifier, weights.source)
-    _set_pool(order, network, of_pool, weights)
-    head = split_head(network, order.image)
-    return Built(network.train(training), head, statistics)
-
-
-def _set_pool(
+def _with_additions(
+    built: Built,
+    added: Additions,
     order: Order,
-    network: nn.Module,
-    tensors: Mapping[str, Tensor] | None = None,
-    weights: Weights | None = None,
-) -> None:
-    """Put the pool asked for in its place, with its weights if a file has any."""
-    if order.pool is None:
-        return
-    training = network.training
-    set_pool(network.eval(), order.pool, order.image)
-    network.train(training)
-    if tensors and weights is not None:
-        try:
-            network.load_state_dict({**network.state_dict(), **tensors})
-        except RuntimeError as error:
-            raise mismatch(weights.source, error) from error
-
-
-def _without_pool(
-    order: Order, tensors: dict[str, Tensor]
-) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Tensors without and of the pool that is put in once the rest is loaded."""
-    names = {name for name in tensors if order.pool is not None and "global_pool.pool." in name}
-    rest = {name: value for name, value in tensors.items() if name not in names}
-    return rest, {name: tensors[name] for name in names}
-
-
-def _timm_keywords(order: Order, config: PretrainedCfg) -> dict[str, Any]:
-    elsewhere = _ELSEWHERE if order.pool is None else {**_ELSEWHERE, "global_pool": "model.pool"}
-    twice = [
-        f"model.options.{key}: is set by {elsewhere[key]}"
-        for key in order.options
-        if key in elsewhere
-    ]
-    if twice:
-        raise ConfigError(*twice)
-    keywords: dict[str, Any] = {"in_chans": order.channels, **order.options}
-    # Only if asked for: not all networks know the two.
-    if order.drop:
-        keywords["drop_rate"] = order.drop
-    if order.drop_path:
-        keywords["drop_path_rate"] = order.drop_path
-    if config.fixed_input_size:
-        keywords["img_size"] = order.size
-    return keywords
-
-
-def _create(order: Order, keywords: Mapping[str, Any]) -> nn.Module:
-    settings = {"num_classes": order.num_outputs, **keywords}
-    try:
-        network: nn.Module = timm.create_model(order.name, pretrained=False, **settings)
-    except TypeError as error:
-        raise _unknown_option(order, error) from error
-    except (ValueError, AssertionError, RuntimeError, KeyError) as error:
+    *,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    offset: Tensor | None,
+) -> Network:
+    """The network with what joins its features, or stands around its head."""
+    if built.head is None:
         raise ConfigError(
-            f"network {order.name} cannot be built with "
-            f"{', '.join(f'{k}={v}' for k, v in settings.items())}: {_first_line(error)}"
-        ) from error
-    return network
-
-
-def _load(
-    order: Order, keywords: Mapping[str, Any], overlay: dict[str, Any], source: str
-) -> nn.Module:
-    """A timm network with the weights, its head new if the number of classes differs."""
-    num_classes = overlay["num_classes"]
-    settings = {**keywords, "num_classes": num_classes, "pretrained_cfg_overlay": overlay}
-    try:
-        network: Any = timm.create_model(order.name, pretrained=True, **settings)
-    except (RuntimeError, KeyError, ValueError, AssertionError) as error:
-        raise mismatch(source, error) from error
-    network.pretrained_cfg.pop("state_dict", None)
-    network._model_args.pop("pretrained_cfg_overlay", None)
-    if num_classes != order.num_outputs:
-        network.reset_classifier(order.num_outputs)
-    built: nn.Module = network
-    return built
-
-
-def _call(order: Order) -> nn.Module:
-    function = parts.find(NETWORKS, order.name, what="network", code=order.code)
-    known = inspect.signature(function).parameters
-    optional = {name: getattr(order, name) for name in _OPTIONAL}
-    ignored = [name for name in ("drop", "drop_path") if optional[name] and name not in known]
-    if ignored:
-        raise ConfigError(
-            *(
-                f"network {order.name} has no {name}, model.{name} cannot be honoured"
-                for name in ignored
-            ),
-            remedy="take it out, or give the function a keyword of that name",
+            f"{', '.join(added.need_features)}: {type(built.backbone).__name__} ends in something "
+            "other than one linear layer, so there are no features to join, drop or share",
+            remedy="take it out, or choose another network",
         )
-    given = {"num_outputs": order.num_outputs, "channels": order.channels, **order.options}
-    given |= {name: value for name, value in optional.items() if name in known}
-    checked = parts.checked_options(function, given, what=f"network {order.name}")
-    network = function(**checked)
-    if not isinstance(network, nn.Module):
-        raise ConfigError(f"network {order.name} gave {type(network).__name__}, not an nn.Module")
-    return network
+    branch = shallow = None
+    if added.branch:
+        training = built.backbone.training
+        branch = attention_branch(built.backbone.eval(), order.num_outputs, order.grey)
+        built.backbone.train(training)
+    if added.shallow is not None:
+        width, depth = added.shallow
+        shallow = Shallow(order.channels, width=width, depth=depth)
+    joined = [part.num_features for part in (added.columns, shallow) if part is not None]
+    head = widened(built.head, sum(joined))
+    if added.multi_sample is not None:
+        samples, p = added.multi_sample
+        head = MultiSampleLinear(head, samples=samples, p=p)
+    return Network(
+        built.backbone,
+        head,
+        mean=mean,
+        std=std,
+        offset=offset,
+        columns=added.columns,
+        shallow=shallow,
+        branch=branch,
+        auxiliary=[nn.Linear(head.in_features, num) for num in added.auxiliary],
+    )
 
 
-def _try(order: Order, network: nn.Module) -> None:
-    try:
-        with torch.no_grad():
-            logits = network(order.image)
-    except (RuntimeError, ValueError, AssertionError, IndexError) as error:
-        raise ConfigError(
-            f"network {order.name} cannot take {order.channels} channels of "
-            f"{order.size} x {order.size} px: {_first_line(error)}",
-            remedy="change input.size or the network",
-        ) from error
-    if not isinstance(logits, Tensor) or logits.shape != (1, order.num_outputs):
-        found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise ConfigError(
-            f"network {order.name} gives {found} for one image, {(1, order.num_outputs)} is needed"
-        )
+def fit_channels(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    """Statistics of other channels: the mean for one channel, repeated in turn for more.
 
-
-def _unknown_option(order: Order, error: TypeError) -> ConfigError:
-    found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-    if found is None:
-        return ConfigError(f"network {order.name}: {_first_line(error)}")
-    option = found[1]
-    if option in ("drop_rate", "drop_path_rate"):
-        key = _ELSEWHERE[option]
-        return ConfigError(f"network {order.name} knows no {option}, {key} cannot be honoured")
-    known = inspect.signature(type(timm.create_model(order.name))).parameters
-    near = difflib.get_close_matches(option, known, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else f"; it takes {', '.join(known)}"
-    return ConfigError(f"network {order.name}: unknown option {option!r}{hint}")
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    >>> fit_channels((0.25, 0.5, 0.75), 1), fit_channels((0.25, 0.5, 0.75), 4)
+    ((0.5,), (0.25, 0.5, 0.75, 0.25))
+    """
+    if channels == 1:
+        return (sum(values) / len(values),)
+    return tuple(values[index % len(values)] for index in range(channels))

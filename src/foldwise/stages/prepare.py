@@ -14,7 +14,7 @@ import pandas as pd
 from foldwise import device as machine
 from foldwise import samples as samples_file
 from foldwise.config.competition import Competition, Decoding
-from foldwise.config.recipe import InputConfig
+from foldwise.config.network import InputConfig
 from foldwise.config.writing import fingerprint
 from foldwise.data.cache import Cache
 from foldwise.data.cache_writing import fill

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foldwise.config.loading import branches, load, origins
+from foldwise.config.network import InputConfig
 from foldwise.config.nodes import Node
 from foldwise.config.plan import Plan
 from foldwise.config.reading import shown
-from foldwise.config.recipe import InputConfig, Recipe
+from foldwise.config.recipe import Recipe
 from foldwise.errors import ConfigError, FoldwiseError
 from foldwise.rundir import Home
 

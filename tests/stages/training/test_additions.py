@@ -17,7 +17,7 @@ from foldwise import predictions as predictions_file
 from foldwise import seeding
 from foldwise.engine import checkpoint
 from foldwise.engine.assemble import Assembly
-from foldwise.models.network import build
+from foldwise.models.building import build
 from foldwise.rundir import Home
 from foldwise.stages.doctor import doctor
 from foldwise.stages.examining.binding import bind_recipe

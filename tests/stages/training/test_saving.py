@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from foldwise import device as machine
-from foldwise.config.recipe import CheckpointConfig
+from foldwise.config.training import CheckpointConfig
 from foldwise.engine.checkpoint import Checkpoint, save
 from foldwise.rundir import UnitDir
 from foldwise.stages.training import saving

@@ -15,8 +15,9 @@ from torch import nn
 from foldwise import device as machine
 from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
-from foldwise.engine.assemble import Assembly, autocast_dtype
+from foldwise.engine.assemble import Assembly
 from foldwise.engine.frozen import frozen_problems
+from foldwise.engine.precision import autocast_dtype
 from foldwise.engine.second_level import bound_head, chosen_formulation, column_kinds
 from foldwise.engine.views import VIEWS
 from foldwise.errors import ConfigError, FoldwiseError, OfflineError

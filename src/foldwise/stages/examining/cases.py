@@ -10,7 +10,8 @@ import numpy as np
 
 from foldwise.config.competition import Competition
 from foldwise.config.plan import FoldsConfig, Plan
-from foldwise.config.recipe import Recipe, StageConfig
+from foldwise.config.recipe import Recipe
+from foldwise.config.training import StageConfig
 from foldwise.rundir import Home
 from foldwise.samples import Samples
 from foldwise.stages.recipes import Places

@@ -16,7 +16,8 @@ from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
 from foldwise.data.batches import Batch
 from foldwise.engine.assemble import Assembly
-from foldwise.engine.fit import NonFiniteLossError, Step, fit
+from foldwise.engine.fit import Step, fit
+from foldwise.engine.fit_step import NonFiniteLossError
 from foldwise.engine.fitting import fit_plan, fit_state, image_batches
 from foldwise.optim.schedule import Stage
 from foldwise.rundir import Home

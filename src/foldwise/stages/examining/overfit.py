@@ -11,7 +11,8 @@ from foldwise import seeding
 from foldwise.config.recipe import Recipe
 from foldwise.data.batches import Batch
 from foldwise.engine.assemble import Assembly
-from foldwise.engine.fit import NonFiniteLossError, Step, fit
+from foldwise.engine.fit import Step, fit
+from foldwise.engine.fit_step import NonFiniteLossError
 from foldwise.engine.fitting import fit_plan, fit_state
 from foldwise.losses.terms import Loss, total
 from foldwise.models.network import Network

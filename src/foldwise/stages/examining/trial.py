@@ -17,7 +17,8 @@ from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
 from foldwise.data.batches import eval_batches
 from foldwise.engine.assemble import Assembly
-from foldwise.engine.fit import NonFiniteLossError, Step, fit
+from foldwise.engine.fit import Step, fit
+from foldwise.engine.fit_step import NonFiniteLossError
 from foldwise.engine.fitting import fit_plan, fit_state, image_batches
 from foldwise.models.network import Network
 from foldwise.optim.schedule import Stage

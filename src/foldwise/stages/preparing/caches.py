@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from foldwise.config.recipe import InputConfig
+from foldwise.config.network import InputConfig
 from foldwise.data.cache import Cache
 from foldwise.data.inputs import open_cache, read_caches, write_caches
 from foldwise.data.spec import THUMB, CacheSpec

@@ -185,7 +185,7 @@ def _network_features(network: PretrainedNetwork, cache: Path) -> Extract:
 
     from foldwise.data.batches import Source
     from foldwise.engine.infer import infer
-    from foldwise.models.network import build
+    from foldwise.models.building import build
     from foldwise.models.weights import resolve
 
     weights = resolve(

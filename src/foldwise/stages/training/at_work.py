@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from foldwise import device as machine
-from foldwise.engine.assemble import Assembly, autocast_dtype
+from foldwise.engine.assemble import Assembly
 from foldwise.engine.features import features, features_folder
 from foldwise.engine.infer import apply_head, infer
+from foldwise.engine.precision import autocast_dtype
 from foldwise.models.network import Network
 from foldwise.predictions import Predictions
 from foldwise.samples import Samples

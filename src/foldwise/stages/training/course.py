@@ -17,7 +17,10 @@ from torch import nn
 from foldwise.data.samplers import RowLosses
 from foldwise.engine import checkpoint
 from foldwise.engine.checkpoint import Checkpoint
-from foldwise.engine.fit import EpochEnd, FitPlan, FitState, NonFiniteLossError, Step, fit
+from foldwise.engine.fit import EpochEnd, Step, fit
+from foldwise.engine.fit_plan import FitPlan
+from foldwise.engine.fit_state import FitState
+from foldwise.engine.fit_step import NonFiniteLossError
 from foldwise.engine.fitting import feature_batches, fit_plan, fit_state, image_batches
 from foldwise.engine.infer import apply_head, infer
 from foldwise.engine.norms import update_norms

@@ -9,8 +9,9 @@ import torch
 from foldwise import device as machine
 from foldwise.config.writing import fingerprint
 from foldwise.data.batches import num_steps
-from foldwise.engine.assemble import Assembly, autocast_dtype
+from foldwise.engine.assemble import Assembly
 from foldwise.engine.layout import faster_layout, layout_seconds
+from foldwise.engine.precision import autocast_dtype
 from foldwise.models.network import Layout, Network
 from foldwise.publish import locked, publish_json
 from foldwise.rundir import read_json

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from foldwise import device as machine
 from foldwise.config.duration import seconds
-from foldwise.config.recipe import CheckpointConfig
+from foldwise.config.training import CheckpointConfig
 from foldwise.engine import checkpoint
 from foldwise.engine.checkpoint import Checkpoint
 from foldwise.rundir import UnitDir
