@@ -17,10 +17,7 @@ def test_one_run_or_several_and_columns_by_name_or_kind():
     found = recipe(features="a", head="svr", columns=["age", {"name": "site", "kind": "category"}])
     assert found.sources == ("a",)
     assert found.is_second_level
-    assert [(c.name, c.kind) for c in found.table_columns] == [
-        ("age", "auto"),
-        ("site", "category"),
-    ]
+    assert found.columns == ("age", {"name": "site", "kind": "category"})
     several = recipe(features=["a", "c"], head={"name": "svr", "C": 2.0})
     assert several.sources == ("a", "c")
     again = from_values(several.model_dump(mode="json"), Recipe, source="run.json")

@@ -26,16 +26,6 @@ class AuxiliaryConfig(Section):
     ] = 0.3
 
 
-class ColumnConfig(Section):
-    """A column of the tables beside the features."""
-
-    name: Annotated[str, Field(description="Column of train and of test.")]
-    kind: Annotated[
-        Literal["auto", "number", "category"],
-        Field(description="auto: a number where all cells in train are, else a category."),
-    ] = "auto"
-
-
 _SECOND_LEVEL_KEYS = (
     "features",
     "head",
@@ -65,8 +55,11 @@ class Recipe(Section):
         Part | None, Field(description="What is fitted on the features: svr, logistic, boosting...")
     ] = None
     columns: Annotated[
-        tuple[str | ColumnConfig, ...],
-        Field(description="Columns of train and test that go with the features."),
+        tuple[Part, ...],
+        Field(
+            description="Columns of train and test that go with the features: `age`, or "
+            "{name: site, kind: category}; kind: auto, number or category."
+        ),
     ] = ()
     input: Annotated[InputConfig, Field(description="What the network is fed.")] = InputConfig()
     formulation: Annotated[
@@ -155,14 +148,6 @@ class Recipe(Section):
         """Whether a head is fitted on features of other runs, and no network is trained."""
         return bool(self.sources)
 
-    @property
-    def table_columns(self) -> tuple[ColumnConfig, ...]:
-        """The columns that go with the features."""
-        return tuple(
-            ColumnConfig(name=column) if isinstance(column, str) else column
-            for column in self.columns
-        )
-
     @model_validator(mode="after")
     def _of_one_kind(self) -> Recipe:
         if self.is_second_level:
@@ -201,4 +186,4 @@ class Recipe(Section):
                 "second-level recipe has not; use weights"
             )
         distinct(self.sources)
-        distinct(tuple(column.name for column in self.table_columns))
+        distinct(tuple(name_of(column) for column in self.columns))

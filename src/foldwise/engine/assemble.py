@@ -113,7 +113,9 @@ class Assembly:
         Raises:
             ConfigError: one cannot be an input.
         """
-        return read_columns(self.problem, self.recipe.model.columns)
+        if self.recipe.is_second_level:
+            return read_columns(self.problem, self.recipe.columns, key="columns")
+        return read_columns(self.problem, self.recipe.model.columns, key="model.columns")
 
     @cached_property
     def auxiliary(self) -> tuple[Auxiliary, ...]:

@@ -43,8 +43,13 @@ def column(*, kind: Literal["auto", "number", "category"] = "auto") -> Literal["
     return kind
 
 
-def read_columns(problem: Problem, specs: Sequence[parts.Spec]) -> tuple[Column, ...]:
+def read_columns(problem: Problem, specs: Sequence[parts.Spec], *, key: str) -> tuple[Column, ...]:
     """The columns that a recipe names, checked; their kinds by the train rows alone.
+
+    Args:
+        problem: competition and tables.
+        specs: columns by name, with their options.
+        key: of the recipe, where they stand.
 
     Raises:
         ConfigError: one stands there twice, is not in both tables, or tells nothing about a row
@@ -59,7 +64,7 @@ def read_columns(problem: Problem, specs: Sequence[parts.Spec]) -> tuple[Column,
         if why is None and name in [known.name for known in found]:
             why = "stands there twice"
         if why is not None:
-            problems.append(f"model.columns: {name}: {why}")
+            problems.append(f"{key}: {name}: {why}")
             continue
         kind = column(**options)
         cells = texts(problem.train.table, name)
@@ -69,8 +74,8 @@ def read_columns(problem: Problem, specs: Sequence[parts.Spec]) -> tuple[Column,
         num_categories = len(set(cells))
         if kind == "category" and num_categories > _MOST_CATEGORIES:
             problems.append(
-                f"model.columns: {name}: has {num_categories} categories, {_MOST_CATEGORIES} at "
-                "most are taken"
+                f"{key}: {name}: has {num_categories} categories, {_MOST_CATEGORIES} at most are "
+                "taken"
             )
         found.append(Column(name, kind))
     if problems:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from foldwise.errors import DataError
+from foldwise.models.columns import ColumnEncoder, category_values, number_values
 from foldwise.models.second_level import HEADS
-from foldwise.models.second_level.columns import encode, fit_column, kind_of
 from foldwise.models.second_level.model import (
     SecondLevel,
     beside,
@@ -16,25 +16,6 @@ from foldwise.models.second_level.model import (
 )
 
 from .cases import train_rows
-
-
-def test_numbers_are_filled_with_the_mean_of_the_training_rows_and_say_what_is_missing():
-    column = fit_column("age", ["1", "", "3"], "number")
-    np.testing.assert_array_equal(encode(column, ["", "7"]), [[2.0, 1.0], [7.0, 0.0]])
-    whole = fit_column("age", ["1", "3"], "number")
-    np.testing.assert_array_equal(encode(whole, ["", "7"]), [[2.0], [7.0]])
-
-
-def test_categories_are_those_of_the_training_rows_and_a_new_one_is_none_of_them():
-    column = fit_column("site", ["b", "a", "b", ""], "category")
-    np.testing.assert_array_equal(encode(column, ["b", "a", "z"]), [[0, 1], [1, 0], [0, 0]])
-
-
-def test_a_word_among_numbers_is_refused_with_the_remedy():
-    assert kind_of(["1", "x"]) == "category"
-    column = fit_column("age", ["1", "2"], "number")
-    with pytest.raises(DataError, match="column age: a number is wanted, found 'old'"):
-        encode(column, ["old"])
 
 
 def test_a_constant_column_is_0_also_in_new_rows_and_a_rare_one_is_never_far_off():
@@ -49,20 +30,22 @@ def test_a_constant_column_is_0_also_in_new_rows_and_a_rare_one_is_never_far_off
 @pytest.mark.parametrize("name", HEADS)
 def test_a_model_read_again_gives_the_same_bits_for_any_number_of_rows(name, tmp_path):
     train = train_rows(HEADS[name].kinds[0])
-    cells = {"site": ["a", "b"] * 30}
-    columns = (fit_column("site", cells["site"], "category"),)
-    rows = beside(train.rows.astype(np.float32), columns, cells)
+    sites = category_values(["a", "b"] * 30, np.arange(60) == 7)
+    values = np.stack([sites, number_values(np.arange(60) / 7)], axis=1)
+    columns = ColumnEncoder.fit(["category", "number"], values)
+    rows = beside(train.rows.astype(np.float32), columns, values)
+    assert rows.shape[1] == train.rows.shape[1] + columns.num_features
     mean, scale = scaling(rows)
     fit_on = type(train)(scaled(rows, mean, scale), train.target, train.kind, 3)
     model = SecondLevel(name, HEADS[name].fit(fit_on), columns, mean, scale)
     write(tmp_path / "model.safetensors", model)
     again = read(tmp_path / "model.safetensors")
     features = train.rows.astype(np.float32)
-    found = again.outputs(features, cells)
-    np.testing.assert_array_equal(found, model.outputs(features, cells))
-    few = again.outputs(features[7:9], {"site": cells["site"][7:9]})
+    found = again.outputs(features, values)
+    np.testing.assert_array_equal(found, model.outputs(features, values))
+    few = again.outputs(features[7:9], values[7:9])
     np.testing.assert_array_equal(found[7:9], few)
-    assert again.outputs(features[:0], {"site": []}).shape == (0, 3)
+    assert again.outputs(features[:0], values[:0]).shape == (0, 3)
 
 
 def test_a_damaged_file_is_named(tmp_path):

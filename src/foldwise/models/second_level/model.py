@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from foldwise.errors import DataError
-from foldwise.models.second_level.columns import Column, encode
+from foldwise.models.columns import ColumnEncoder
 from foldwise.models.second_level.rows import Arrays
 from foldwise.models.second_level.table import HEADS
 from foldwise.publish import publish
 
-_FORMAT = 1
+_FORMAT = 2
 #: Rows per pass: fixed, so that a row's bits never depend on others.
 _BATCH = 256
 #: A feature that is nearly always 0 has a tiny spread in training; the first new row in which it is
@@ -33,28 +33,28 @@ class SecondLevel:
     Attributes:
         head: its name in `HEADS`.
         arrays: of the fitted head.
-        columns: how cells of the tables become numbers.
+        columns: makes numbers of table columns; None: it takes none.
         mean: (P,) of features and columns over the training rows.
         scale: (P,) their spread there; infinite where they are constant, which leaves 0.
     """
 
     head: str
     arrays: Arrays
-    columns: tuple[Column, ...]
+    columns: ColumnEncoder | None
     mean: np.ndarray
     scale: np.ndarray
 
-    def outputs(self, features: np.ndarray, cells: Mapping[str, Sequence[str]]) -> np.ndarray:
+    def outputs(self, features: np.ndarray, values: np.ndarray | None) -> np.ndarray:
         """Logits or values of rows.
 
         Args:
             features: (N, D) float32.
-            cells: column → N cells.
+            values: (N, K, 2) float32 of the table columns, if it takes any.
 
         Returns:
             (N, O) float64.
         """
-        rows = scaled(beside(features, self.columns, cells), self.mean, self.scale)
+        rows = scaled(beside(features, self.columns, values), self.mean, self.scale)
         apply = HEADS[self.head].outputs
         parts = []
         for start in range(0, len(rows), _BATCH):
@@ -65,11 +65,15 @@ class SecondLevel:
 
 
 def beside(
-    features: np.ndarray, columns: Sequence[Column], cells: Mapping[str, Sequence[str]]
+    features: np.ndarray, columns: ColumnEncoder | None, values: np.ndarray | None
 ) -> np.ndarray:
     """(N, P) float64: the features, then the columns in numbers."""
-    encoded = [encode(column, cells[column.name]) for column in columns]
-    return np.concatenate([features.astype(np.float64), *encoded], axis=1)
+    known = features.astype(np.float64)
+    if columns is None:
+        return known
+    assert values is not None, "the model takes table columns"
+    encoded = columns(torch.from_numpy(values)).numpy()
+    return np.concatenate([known, encoded], axis=1)
 
 
 def scaling(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,14 +95,14 @@ def scaled(rows: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 
 def write(path: Path, model: SecondLevel) -> None:
-    """Publish a model: arrays as safetensors, names and columns as JSON in its header."""
-    said = {
-        "format": _FORMAT,
-        "head": model.head,
-        "columns": [asdict(column) for column in model.columns],
-    }
+    """Publish a model: arrays as safetensors, names as JSON in its header."""
+    encoder = model.columns
+    kinds = [] if encoder is None else list(encoder.kinds)
+    said = {"format": _FORMAT, "head": model.head, "columns": kinds}
     arrays = {f"head.{name}": np.ascontiguousarray(a) for name, a in model.arrays.items()}
     arrays |= {"scaling.mean": model.mean, "scaling.scale": model.scale}
+    if encoder is not None:
+        arrays |= {f"columns.{name}": a.numpy() for name, a in encoder.state_dict().items()}
     metadata = {"foldwise": json.dumps(said)}
     publish(path, lambda part: save_file(arrays, part, metadata=metadata))
 
@@ -119,17 +123,15 @@ def read(path: Path) -> SecondLevel:
         ) from None
     if said.get("format") != _FORMAT:
         raise DataError(f"{path}: not a second-level model of format {_FORMAT}")
+    columns = {name: torch.from_numpy(a) for name, a in _under("columns.", arrays).items()}
     return SecondLevel(
         head=said["head"],
-        arrays={
-            name.removeprefix("head."): array
-            for name, array in arrays.items()
-            if name.startswith("head.")
-        },
-        columns=tuple(
-            Column(**{**column, "categories": tuple(column["categories"])})
-            for column in said["columns"]
-        ),
+        arrays=_under("head.", arrays),
+        columns=ColumnEncoder(said["columns"], columns) if columns else None,
         mean=arrays["scaling.mean"],
         scale=arrays["scaling.scale"],
     )
+
+
+def _under(prefix: str, arrays: Arrays) -> Arrays:
+    return {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}

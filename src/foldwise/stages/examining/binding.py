@@ -18,7 +18,7 @@ from foldwise.config.recipe import Recipe
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.frozen import frozen_problems
 from foldwise.engine.precision import autocast_dtype
-from foldwise.engine.second_level import bound_head, chosen_formulation, column_kinds
+from foldwise.engine.second_level import bound_head, chosen_formulation
 from foldwise.engine.views import VIEWS
 from foldwise.errors import ConfigError, FoldwiseError, OfflineError
 from foldwise.models.freezing import set_trainable
@@ -91,11 +91,9 @@ def bind_second_level(problem: Problem, recipe: Recipe) -> list[Failure]:
     if not failures.found:
         key = "head" if recipe.formulation is None else "formulation"
         failures.attempt("formulation", key, lambda: chosen_formulation(problem.task, recipe))
-    rows = problem.competition, problem.train, problem.test
-    failures.attempt("columns", "columns", lambda: column_kinds(recipe, *rows))
-    failures.attempt(
-        "imbalance", "imbalance", lambda: Assembly(problem, recipe).class_weights(np.arange(1))
-    )
+    assembly = Assembly(problem, recipe)
+    failures.attempt("columns", "columns", partial(_read_columns, assembly))
+    failures.attempt("imbalance", "imbalance", lambda: assembly.class_weights(np.arange(1)))
     return failures.found
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from foldwise.engine.second_level import bound_head, chosen_formulation
 from foldwise.errors import FoldwiseError
+from foldwise.parts import name_of
 from foldwise.rundir import read_json
 from foldwise.stages.examining.cases import RecipeCase
 from foldwise.stages.examining.finding import Fault, error, warning
@@ -50,15 +51,15 @@ def table_columns(case: RecipeCase) -> Iterator[Fault]:
     """A column is absent in train or test, or is what is asked for."""
     columns = case.ground.competition.columns
     tables = [case.ground.tables[n] for n in ("train", "test") if n in case.ground.tables]
-    for index, column in enumerate(case.recipe.table_columns):
+    for index, column in enumerate(map(name_of, case.recipe.columns)):
         key = f"columns.{index}"
-        if column.name in (columns.id, *columns.target):
-            yield error(key, f"{column.name} is the id or what is asked for", "take it out")
+        if column in (columns.id, *columns.target):
+            yield error(key, f"{column} is the id or what is asked for", "take it out")
         for table in tables:
-            if column.name not in table.frame.columns:
+            if column not in table.frame.columns:
                 yield error(
                     key,
-                    f"{table.path.name} has no column {column.name}",
+                    f"{table.path.name} has no column {column}",
                     f"it has {', '.join(table.frame.columns)}",
                 )
 

@@ -11,10 +11,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from foldwise import predictions as predictions_file
 from foldwise.engine import checkpoint
 from foldwise.engine.assemble import Assembly
-from foldwise.engine.second_level import bound_head, cells_of, chosen_formulation, column_kinds
+from foldwise.engine.second_level import bound_head, chosen_formulation
 from foldwise.errors import RunError
 from foldwise.models.second_level import model as model_file
-from foldwise.models.second_level.columns import fit_column
 from foldwise.models.second_level.model import SecondLevel, beside, scaled, scaling
 from foldwise.models.second_level.rows import Arrays, Kind, TrainRows
 from foldwise.parts import name_of
@@ -119,10 +118,8 @@ def _fitted(
     unit, assembly = at_work.unit, at_work.assembly
     problem, rows = unit.problem, unit.train_rows
     assert unit.recipe.head is not None
-    kinds = column_kinds(unit.recipe, problem.competition, problem.train, problem.test)
-    cells = cells_of(problem.train.take(rows), list(kinds))
-    columns = tuple(fit_column(name, cells[name], kind) for name, kind in kinds.items())
-    inputs = beside(features[rows], columns, cells)
+    columns = assembly.column_encoder(rows)
+    inputs = beside(features[rows], columns, assembly.column_values(problem.train.take(rows)))
     mean, scale = scaling(inputs)
     formulation = assembly.formulation
     at_work.report("fit", 0, 1)
@@ -147,6 +144,6 @@ def _scored(
     unit = at_work.unit
     problem = unit.problem
     samples = problem.train.take(unit.valid_rows) if held_out else problem.test
-    cells = cells_of(samples, [column.name for column in model.columns])
-    outputs = at_work.corrected(model.outputs(features, cells))
+    values = at_work.assembly.column_values(samples)
+    outputs = at_work.corrected(model.outputs(features, values))
     return at_work.predictions(samples, outputs, held_out)

@@ -190,8 +190,7 @@ class Unit:
 
 
 def _input_columns(recipe: Recipe) -> list[str]:
-    beside = [column.name for column in recipe.table_columns]
-    return [*(name_of(spec) for spec in recipe.model.columns), *beside]
+    return [name_of(spec) for spec in (*recipe.model.columns, *recipe.columns)]
 
 
 def _cells(samples: Samples, columns: Sequence[str]) -> list[str]:
