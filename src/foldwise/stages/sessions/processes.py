@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -84,7 +85,7 @@ class Saving:
         if self._process.poll() is None and passed <= within_s:
             return False
         if self._process.poll() is None:
-            self._process.kill()
+            _given_up(self._process)
             self.problems = f"broken off after {passed:.0f} s"
         else:
             said = self._process.communicate()[0].strip()
@@ -129,3 +130,12 @@ def _ended(process: subprocess.Popen[str], within_s: float) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _given_up(process: subprocess.Popen[str]) -> None:
+    """Kill a process, but do not wait long for it: the kernel keeps what hangs in a dead mount."""
+    process.kill()
+    if process.stdout is not None:
+        process.stdout.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(1.0)

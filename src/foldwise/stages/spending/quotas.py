@@ -44,7 +44,8 @@ def used_s(found: Iterable[Stretch], config: MachineConfig, now: datetime) -> fl
     """Seconds of the machine that count in the period that now is.
 
     Args:
-        found: of one machine; what reaches into the period counts with that part.
+        found: of one machine; what reaches into the period counts with that part, and where there
+            is no quota all of it does.
         config: of the machine.
         now: with a time zone.
     """
@@ -52,7 +53,7 @@ def used_s(found: Iterable[Stretch], config: MachineConfig, now: datetime) -> fl
     return sum(
         max(0.0, min(stretch.ended, end) - max(stretch.began, begin))
         for stretch in found
-        if stretch.has_gpu or config.counts == "all"
+        if stretch.has_gpu or config.counts == "all" or config.quota is None
     )
 
 
