@@ -9,10 +9,13 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
+_AT_LEAST = re.compile(r"([A-Za-z0-9._-]+)(?:>=([0-9.]+))?")
 CHOICES = ("wheels", "index")
 
 
@@ -43,10 +46,37 @@ def install(pack: Path, choice: str) -> str:
     wheels = pack / "wheels"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     offline = ["--no-index"] if choice == "wheels" else []
-    _run([*pip, *offline, "--find-links", str(wheels), *facts["requires"]], choice)
+    needed = lacking(facts["requires"])
+    if needed:
+        _run([*pip, *offline, "--find-links", str(wheels), *needed], choice)
     own = str(next(wheels.glob("foldwise-*.whl")))
     _run([*pip, "--no-index", "--no-deps", "--force-reinstall", own], choice)
     return f"foldwise {facts['foldwise']} is installed"
+
+
+def lacking(requires: list[str]) -> list[str]:
+    """Requirements that are not met here.
+
+    Only these are given to pip: asked for all, it may replace the image's own torch.
+    """
+    return [line for line in requires if not _is_met(line)]
+
+
+def _is_met(requirement: str) -> bool:
+    match = _AT_LEAST.fullmatch(requirement.replace(" ", ""))
+    if match is None:
+        return False
+    try:
+        found = metadata.version(match[1])
+    except metadata.PackageNotFoundError:
+        return False
+    return match[2] is None or _numbers(found) >= _numbers(match[2])
+
+
+def _numbers(version: str) -> list[int]:
+    """The numbers a version begins with: `2.10.0+cu128` is 2, 10, 0."""
+    release = re.match(r"\d+(\.\d+)*", version)
+    return [int(part) for part in release[0].split(".")] if release else []
 
 
 def _run(command: list[str], choice: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from foldwise.rundir import Home, RunDir, UnitDir, read_json
 from foldwise.stages.syncing.manifest import Content, Manifest, content_of
 
+_TRIES = 3
 _PASSING = {"log.txt", "timing.jsonl"}
 
 
@@ -50,11 +51,18 @@ def snapshot_of(home: Home, known: Collection[str] = ()) -> Snapshot:
         if run.read_record()["kind"] != "recipe":
             continue
         for path in sorted((run.path / "units").glob("*-seed*")):
-            try:
-                _add(found, run, UnitDir(path), known)
-            except (_ChangedError, FileNotFoundError):
+            if not any(_tried(found, run, UnitDir(path), known) for _ in range(_TRIES)):
                 found.notes.append(f"{name}/{path.name}: went on while it was read; next time")
     return found
+
+
+def _tried(found: Snapshot, run: RunDir, unit: UnitDir, known: Collection[str]) -> bool:
+    """Whether a unit was added, or there is nothing to add; not if it went on meanwhile."""
+    try:
+        _add(found, run, unit, known)
+    except (_ChangedError, FileNotFoundError):
+        return False
+    return True
 
 
 def _add(found: Snapshot, run: RunDir, unit: UnitDir, known: Collection[str]) -> None:
