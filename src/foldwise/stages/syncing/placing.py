@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from foldwise import publish
 from foldwise.config.recipe import Recipe
 from foldwise.errors import DataError, LockedError
-from foldwise.publish import locked, publish_json
 from foldwise.rundir import Home, RunDir, UnitDir, read_json
 from foldwise.stages.recipes import load_recipe, plan_changes
 from foldwise.stages.syncing.manifest import STATES, Manifest, copy_content
@@ -79,7 +79,7 @@ def _place_best(
     # A tie keeps the oldest; the key makes it the same one on every machine.
     for manifest in sorted(wanted, key=lambda m: (*(-n for n in m.rank), m.at, m.key)):
         try:
-            with locked(unit.folder.lock, doing=f"taking over {unit.name}"):
+            with publish.locked(unit.folder.lock, doing=f"taking over {unit.name}"):
                 if manifest.rank <= _rank(unit.again()):
                     return
                 _replace(unit.folder, manifest, given)
@@ -108,6 +108,7 @@ def _replace(folder: UnitDir, manifest: Manifest, given: Snapshot) -> None:
         copy_content(given.paths[content], incoming / name, content)
     markers = [folder.record, folder.pending, folder.choices]
     for path in markers:
+        publish.step("cleared", path)
         path.unlink(missing_ok=True)
     kept = (folder.lock, folder.log, folder.timing, incoming)
     for path in folder.path.iterdir():
@@ -117,6 +118,7 @@ def _replace(folder: UnitDir, manifest: Manifest, given: Snapshot) -> None:
             path.unlink()
     last = {path.name: len(markers) - index for index, path in enumerate(markers)}
     for name in sorted(manifest.files, key=lambda name: (last.get(name, 0), name)):
+        publish.step("placed", folder.path / name)
         (folder.path / name).parent.mkdir(parents=True, exist_ok=True)
         os.replace(incoming / name, folder.path / name)
     shutil.rmtree(incoming)
@@ -172,11 +174,11 @@ def _recipe_here(home: Home, name: str) -> Recipe | None:
 def _note_seed(unit: Unit, record: dict[str, Any]) -> None:
     """Write the run's record with the unit's seed among those that are here."""
     run = unit.run
-    with locked(run.lock, doing="recording the run", wait_s=30):
+    with publish.locked(run.lock, doing="recording the run", wait_s=30):
         stored = read_json(run.record) or {**record, "seeds": []}
         seeds = sorted({*stored["seeds"], unit.seed})
         if seeds != stored["seeds"]:
-            publish_json(run.record, {**stored, "seeds": seeds})
+            publish.publish_json(run.record, {**stored, "seeds": seeds})
 
 
 def _place_of(unit: str) -> tuple[int | None, int]:
