@@ -62,10 +62,14 @@ class Mounted:
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir()
         notebook = next(self.input.rglob("train.ipynb"))
+        # Should it install anything, then into this machine only.
+        packages = str(place / "packages")
+        paths = os.pathsep.join([packages, os.environ.get("PYTHONPATH", "")])
+        pip = {"PIP_TARGET": packages, "PIP_NO_INDEX": "1", "PYTHONPATH": paths}
         given = {"INPUT": str(self.input), "OUTPUT": str(self.output), **settings}
         return subprocess.Popen(
             [sys.executable, "-c", _KERNEL, str(notebook), json.dumps(given)],
-            env={**os.environ, "TMPDIR": str(place), "FOLDWISE_MACHINE": machine},
+            env={**os.environ, **pip, "TMPDIR": str(place), "FOLDWISE_MACHINE": machine},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -75,7 +79,7 @@ class Mounted:
     def run(self, **settings: Any) -> str:
         """Run the notebook to its end; what it printed."""
         kernel = self.kernel(**settings)
-        said, _ = kernel.communicate(timeout=300)
+        said, _ = kernel.communicate(timeout=900)
         assert kernel.returncode == 0, said
         return said
 

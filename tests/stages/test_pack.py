@@ -15,6 +15,7 @@ from foldwise.config.writing import write_yaml
 from foldwise.errors import ConfigError, DataError, RunError
 from foldwise.rundir import Home, RunDir
 from foldwise.stages.pack import pack_training
+from foldwise.stages.packing import install
 from foldwise.stages.packing.install import code_print
 from foldwise.stages.packing.notebooks import training_notebook
 from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS
@@ -116,6 +117,16 @@ def test_wheels_are_the_same_bytes_each_time(tmp_path):
     assert not any(name.startswith(("torch", "numpy")) for name in found[0])
 
 
+def test_a_foldwise_that_is_edited_in_place_is_never_replaced(tmp_path, monkeypatch):
+    folder = pack_training(ready(tmp_path), on="kaggle", display=QUIET)
+    facts = json.loads((folder / "pack.json").read_text())
+    (folder / "pack.json").write_text(json.dumps({**facts, "code": "of another version"}))
+    monkeypatch.setattr(install.subprocess, "run", None)  # Nothing may be started.
+    monkeypatch.setattr(install, "_is_edited_here", lambda: True)
+    with pytest.raises(SystemExit, match="edited in place"):
+        install.install(folder, "wheels")
+
+
 @pytest.mark.slow
 def test_the_pack_installs_itself_with_no_index(tmp_path):
     """Into an environment that sees the libraries here, but not this foldwise."""
@@ -123,7 +134,10 @@ def test_the_pack_installs_itself_with_no_index(tmp_path):
     venv.create(tmp_path / "env", with_pip=True)
     python = tmp_path / "env" / "bin" / "python"
     site = next((tmp_path / "env" / "lib").glob("python*/site-packages"))
-    (site / "here.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    # All but foldwise itself.
+    for path in Path(sysconfig.get_path("purelib")).iterdir():
+        if "foldwise" not in path.name and not (site / path.name).exists():
+            (site / path.name).symlink_to(path)
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     env |= {"PIP_NO_INDEX": "1"}
 

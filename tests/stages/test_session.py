@@ -43,7 +43,7 @@ def bits(home: Home) -> dict[str, str]:
 
 def killed_when_half_trained(mounted: Mounted) -> None:
     """Run the notebook; all its processes die by kill -9 once a begun unit is in the store."""
-    kernel = mounted.kernel(LIMIT="10m", EVERY="1s")
+    kernel = mounted.kernel(LIMIT="20m", EVERY="1s")
     try:
         deadline = time.monotonic() + 300
         while not has_begun(mounted.store):
@@ -74,7 +74,7 @@ def test_a_session_after_a_killed_one_ends_with_the_bits_of_one_uninterrupted(tm
     mounted = mount(tmp_path / "m", home, tmp_path / "a" / "raw")
     killed_when_half_trained(mounted)
     mounted.next_session()
-    assert "all is trained" in mounted.run(LIMIT="10m")
+    assert "all is trained" in mounted.run(LIMIT="20m")
     mounted.bring_home()
     choices = json.loads(units(home)[0].folder.choices.read_text())
     whole = Home(tmp_path / "b" / "comp")
@@ -91,11 +91,11 @@ def test_a_session_stops_and_saves_before_its_time_is_up(tmp_path):
         tmp_path / "a", with_train(epochs=4000, checkpoint={"every": "1h"}), plan=TWO_FOLDS
     )
     mounted = mount(tmp_path / "m", home, tmp_path / "a" / "raw")
-    started = time.monotonic()
     said = mounted.run(LIMIT="60s", EVERY="10m")
-    assert time.monotonic() - started < 66
     assert "the time is up" in said
     assert "run the notebook again to go on" in said
+    (whole,) = [r for r in read_records(mounted.store / "costs") if r.name == "session"]
+    assert whole.seconds < 60
     states = [manifest.state for manifest in Store(mounted.store).read().manifests]
     assert "begun" in states  # Though no state was due for an hour: it is saved when it stops.
 

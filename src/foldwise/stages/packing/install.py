@@ -43,6 +43,11 @@ def install(pack: Path, choice: str) -> str:
     origin = None if found is None else found.origin
     if origin is not None and code_print(Path(origin).parent) == facts["code"]:
         return f"foldwise {facts['foldwise']} is here already"
+    if _is_edited_here():
+        sys.exit(
+            "this Python has a foldwise that is edited in place, and another one than the pack's: "
+            "pack again from it, or run the notebook in another environment"
+        )
     wheels = pack / "wheels"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     offline = ["--no-index"] if choice == "wheels" else []
@@ -52,6 +57,15 @@ def install(pack: Path, choice: str) -> str:
     own = str(next(wheels.glob("foldwise-*.whl")))
     _run([*pip, "--no-index", "--no-deps", "--force-reinstall", own], choice)
     return f"foldwise {facts['foldwise']} is installed"
+
+
+def _is_edited_here() -> bool:
+    """Whether foldwise is installed in editable form; pip would replace it by the pack's."""
+    try:
+        url = metadata.distribution("foldwise").read_text("direct_url.json")
+    except metadata.PackageNotFoundError:
+        return False
+    return bool(json.loads(url or "{}").get("dir_info", {}).get("editable"))
 
 
 def lacking(requires: list[str]) -> list[str]:
