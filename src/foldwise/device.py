@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import platform
+import signal
 import time
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Of malloc.h: never trim the heap (-1), and never map blocks apart from it (-4).
 _KEEP = ((-1, 2**31 - 1), (-4, 0))
+#: Of prctl.h.
+_SET_PARENT_DEATH_SIGNAL = 1
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "pandas", "scikit-learn", "pillow")
 
 
@@ -34,6 +37,18 @@ def num_gpus() -> int:
     return min(found, len([part for part in visible.split(",") if part.strip() not in ("", "-1")]))
 
 
+def accelerator() -> str:
+    """What computes here, without importing torch: `2 x Tesla T4`, `gpu` if unnamed, or `cpu`."""
+    num = num_gpus()
+    if not num:
+        return "cpu"
+    about = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+    lines = [line for path in about for line in path.read_text("utf-8").splitlines()]
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]
+    name = names[0] if names else "gpu"
+    return name if num == 1 else f"{num} x {name}"
+
+
 def free_memory() -> int:
     """Bytes of memory that can be had without swapping."""
     return int(psutil.virtual_memory().available)
@@ -48,6 +63,15 @@ def pick() -> torch.device:
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def die_with_parent() -> None:
+    """Let the kernel kill this process when its parent dies, however that comes; on Linux only.
+
+    To be called in a child right after the fork.
+    """
+    if platform.system() == "Linux":
+        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 def keep_freed_memory() -> bool:

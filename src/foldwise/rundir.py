@@ -84,6 +84,16 @@ class Home:
         return self.path / "runs"
 
     @property
+    def costs(self) -> Path:
+        """What every process took in time, a file each: see `time_records.py`."""
+        return self.path / "costs"
+
+    @property
+    def packs(self) -> Path:
+        """One folder per pack."""
+        return self.path / "packs"
+
+    @property
     def submissions(self) -> Path:
         """One folder per submission."""
         return self.path / "submissions"

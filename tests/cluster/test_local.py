@@ -1,11 +1,13 @@
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from foldwise.cluster.local import Job, run_jobs
 from foldwise.errors import DataError
+from foldwise.time_records import read_records
 
 
 def double(number: int) -> int:
@@ -56,3 +58,35 @@ def test_every_job_ends_once(tmp_path, parallel):
     jobs = [job("double", tmp_path, number) for number in range(4)]
     names = [outcome.job.name for outcome in run_jobs(jobs, parallel=parallel)]
     assert sorted(names) == [f"double{number}" for number in range(4)]
+
+
+def note_interrupt(number: int, path: str) -> None:
+    Path(path).touch()
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        Path(path).write_text("saved")
+        raise
+
+
+def test_an_interrupted_runner_lets_its_jobs_save(tmp_path):
+    path = tmp_path / "state"
+
+    def poll() -> None:
+        if path.exists():
+            raise KeyboardInterrupt
+
+    name = f"{__name__}:note_interrupt"
+    jobs = [Job("one", name, (1, str(path)), tmp_path / "log", 1, costs=tmp_path / "costs")]
+    with pytest.raises(KeyboardInterrupt):
+        list(run_jobs(jobs, parallel=1, poll=poll))
+    assert path.read_text() == "saved"
+    (record,) = read_records(tmp_path / "costs")
+    assert (record.name, record.is_over) == ("one", True)
+
+
+def test_killed_jobs_count_as_well(tmp_path):
+    jobs = [replace(job("crash", tmp_path), costs=tmp_path / "costs")]
+    list(run_jobs(jobs, parallel=1))
+    (record,) = read_records(tmp_path / "costs")
+    assert record.seconds > 0

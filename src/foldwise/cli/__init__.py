@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from foldwise import __version__
+from foldwise.cli import elsewhere
 from foldwise.cli.ledger import app as ledger_app
 from foldwise.cli.options import Directory, Limit, Overrides, Quiet, Until, shown
 from foldwise.errors import DataError, FoldwiseError
@@ -380,6 +381,10 @@ def run(
     )
     if done.failed:
         raise typer.Exit(1)
+
+
+for _verb in (elsewhere.pack, elsewhere.session, elsewhere.sync, elsewhere.costs):
+    app.command(help=STAGES[_verb.__name__])(_verb)
 
 
 def _home_of(recipe: str, directory: Path) -> Home:

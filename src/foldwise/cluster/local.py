@@ -7,6 +7,7 @@ import importlib
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -18,9 +19,12 @@ from typing import Any
 
 from foldwise import device
 from foldwise.errors import FoldwiseError
+from foldwise.time_records import Meter
 
 _PRELOAD = ["foldwise.cluster.preload"]
 _GRACE_S = 3.0
+#: For a step to end and its state to be saved.
+_SAVING_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Job:
         log: where its output goes.
         threads: compute threads it may use.
         stop_at: on the monotonic clock; a job that still runs then is stopped.
+        costs: folder that gets a record of its time; None: it is not counted.
     """
 
     name: str
@@ -42,6 +47,7 @@ class Job:
     log: Path
     threads: int
     stop_at: float | None = None
+    costs: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,8 @@ def run_jobs(
 ) -> Iterator[Outcome]:
     """Run jobs, at most `parallel` at a time, and yield each outcome as it comes.
 
-    A job that fails does not stop the others. If this process dies, its jobs die with it.
+    A job that fails does not stop the others. If this process dies, its jobs die with it; if it
+    is interrupted, so are they, and have a while to save.
 
     Args:
         jobs: in order of start.
@@ -77,6 +84,7 @@ def run_jobs(
     context.set_forkserver_preload(_PRELOAD)
     waiting = list(jobs)
     running: dict[BaseProcess, tuple[Job, Connection]] = {}
+    meters: dict[BaseProcess, Meter] = {}
     process: BaseProcess
     try:
         while waiting or running:
@@ -86,19 +94,30 @@ def run_jobs(
                 process = context.Process(target=_work, args=(job, sender), name=job.name)
                 process.start()
                 sender.close()
+                if job.costs is not None:
+                    meters[process] = Meter(job.costs, job.name)
                 running[process] = (job, receiver)
             multiprocessing.connection.wait([p.sentinel for p in running], timeout=0.5)
             poll()
+            for meter in meters.values():
+                meter.beat()
             for process in list(running):
                 job, receiver = running[process]
                 outcome = _ended(process, job, receiver)
                 if outcome is not None:
                     del running[process]
+                    if process in meters:
+                        meters.pop(process).end()
                     receiver.close()
                     yield outcome
+    except KeyboardInterrupt:
+        _interrupt(list(running))
+        raise
     finally:
         for process in running:
             _stop(process)
+        for meter in meters.values():
+            meter.end()
 
 
 def _ended(process: BaseProcess, job: Job, receiver: Connection) -> Outcome | None:
@@ -124,6 +143,16 @@ def _stop(process: BaseProcess) -> None:
         process.join()
 
 
+def _interrupt(processes: Sequence[BaseProcess]) -> None:
+    """Let processes save what they can, all at the same time, at most for a while."""
+    deadline = device.monotonic() + _SAVING_S
+    for process in processes:
+        if process.is_alive() and process.pid is not None:
+            os.kill(process.pid, signal.SIGINT)
+    for process in processes:
+        process.join(max(0.0, deadline - device.monotonic()))
+
+
 def _work(job: Job, sender: Connection) -> None:
     _die_with_parent()
     job.log.parent.mkdir(parents=True, exist_ok=True)
@@ -138,6 +167,8 @@ def _work(job: Job, sender: Connection) -> None:
         value = getattr(importlib.import_module(module), attribute)(*job.arguments)
     except FoldwiseError as error:
         sender.send((str(error), None))
+    except KeyboardInterrupt:
+        sender.send(("stopped by the keyboard", None))
     except BaseException as error:
         traceback.print_exc()
         sender.send((f"{type(error).__name__}: {error}; see {job.log}", None))

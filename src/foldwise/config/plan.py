@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge
 from pydantic import AfterValidator, Field, model_validator
 
+from foldwise.config.duration import Duration
 from foldwise.config.section import Name, Part, Section, distinct
 
 
@@ -64,6 +65,27 @@ class BlendConfig(Section):
     ] = "all"
 
 
+class MachineConfig(Section):
+    """What a machine costs, and how long it may be used."""
+
+    price: Annotated[
+        float, Field(ge=0, description="Money per hour, in the currency you think in.")
+    ] = 0.0
+    quota: Annotated[
+        Duration | None, Field(description="Longest use in a period, such as `30h`; null: any.")
+    ] = None
+    per: Annotated[
+        Literal["day", "week", "month"], Field(description="The period of the quota, by UTC.")
+    ] = "week"
+    week_begins: Annotated[
+        Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"],
+        Field(description="When a weekly quota is renewed."),
+    ] = "monday"
+    counts: Annotated[
+        Literal["gpu", "all"], Field(description="gpu: only hours with a GPU use up the quota.")
+    ] = "gpu"
+
+
 class Plan(Section):
     """The whole of `plan.yaml`."""
 
@@ -87,3 +109,10 @@ class Plan(Section):
         Annotated[int, Ge(1)] | Literal["auto"],
         Field(description="Units trained side by side; auto: by GPUs or cores."),
     ] = "auto"
+    machines: Annotated[
+        dict[str, MachineConfig],
+        Field(
+            description="Machine → its price and quota, for `foldwise costs`: kaggle, colab, or a "
+            "computer's own name."
+        ),
+    ] = {}

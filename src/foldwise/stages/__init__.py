@@ -18,6 +18,10 @@ STAGES = {
     "pick": "Choose the submissions that count at the end.",
     "report": "Write one HTML file to keep or send.",
     "run": "Do the plan in order, only what is not up to date.",
+    "pack": "Make a folder that trains elsewhere, such as in a free notebook.",
+    "session": "Train a pack in a notebook, save now and then, and end in time.",
+    "sync": "Copy trained units between folders; what is further wins.",
+    "costs": "Tell hours and money by run and machine, and what is left of quotas.",
 }
 
 #: Verb of `ledger` → one line of help.

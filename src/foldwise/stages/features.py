@@ -205,6 +205,7 @@ def _write_all(
             log=folder / "log.txt",
             threads=threads,
             stop_at=stop_at,
+            costs=unit.problem.home.costs,
         )
         for unit in units
     ]

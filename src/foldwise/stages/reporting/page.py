@@ -16,6 +16,7 @@ from foldwise.stages.progress import duration
 from foldwise.stages.reporting import words
 from foldwise.stages.reporting.assumptions_view import guesses_view, question_view
 from foldwise.stages.reporting.blends import blends
+from foldwise.stages.reporting.costs_view import costs_view
 from foldwise.stages.reporting.ground_view import audit_view, folds_view
 from foldwise.stages.reporting.ledger_view import ledger_view
 from foldwise.stages.reporting.material import Material
@@ -82,6 +83,7 @@ def _content(material: Material) -> dict[str, Any]:
         ),
         "picks": picks_view(material),
         "runs": runs,
+        "costs": costs_view(material),
         "anchors": _Anchors({run["label"]: f"run-{k}" for k, run in enumerate(runs, start=1)}),
         "question": question_view(material),
         "guesses": guesses_view(material),
@@ -135,6 +137,7 @@ def _sections(view: dict[str, Any]) -> list[tuple[str, str]]:
         ("ledger", "Ledger", view["ledger"]),
         ("picks", "Final picks", view["picks"] and view["picks"]["state"] == "there"),
         ("runs", "Runs", view["runs"]),
+        ("costs", "Costs", view["costs"]),
         ("ground", "Assumptions", True),
         ("audit", "Audit", True),
         ("folds", "Folds", True),

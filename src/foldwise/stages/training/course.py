@@ -30,6 +30,7 @@ from foldwise.models.network import Network
 from foldwise.publish import publish, publish_text
 from foldwise.stages.split import inner_rows
 from foldwise.stages.training.at_work import EVAL_BATCH, UnitWork
+from foldwise.stages.training.interrupting import interruptible
 from foldwise.stages.training.saving import Saver
 
 History = list[dict[str, Any]]
@@ -59,6 +60,7 @@ def fit_unit(at_work: UnitWork, network: Network) -> History:
 
     Raises:
         RunError: the loss became infinite or NaN; names the samples.
+        KeyboardInterrupt: by SIGINT; the state after the last whole step is saved.
     """
     rows, chosen_on = _rows(at_work)
     module: nn.Module = network.head if at_work.is_frozen else network
@@ -68,13 +70,16 @@ def fit_unit(at_work: UnitWork, network: Network) -> History:
     saver = Saver(at_work.unit.folder, at_work.unit.recipe.train.checkpoint)
     started, first = time.monotonic(), state.epoch * plan.num_steps + state.step
     try:
-        for event in fit(state, plan):
-            if isinstance(event, Step):
-                _report(at_work, plan, event, course, time.monotonic() - started, first)
-            else:
-                _end_epoch(at_work, state, plan, event, course, chosen_on)
-            if saver.is_due(at_end=isinstance(event, EpochEnd)):
-                saver.save(_checkpoint(state, course))
+        with interruptible() as interruption:
+            for event in fit(state, plan):
+                if isinstance(event, Step):
+                    _report(at_work, plan, event, course, time.monotonic() - started, first)
+                else:
+                    _end_epoch(at_work, state, plan, event, course, chosen_on)
+                if interruption.is_asked or saver.is_due(at_end=isinstance(event, EpochEnd)):
+                    saver.save(_checkpoint(state, course))
+                if interruption.is_asked:
+                    raise KeyboardInterrupt
     except NonFiniteLossError as error:
         ids = at_work.unit.problem.train.ids[rows[error.rows]]
         raise RunError(

@@ -25,6 +25,7 @@ def feature_jobs(units: Sequence[Unit], stop_at: float | None) -> list[Job]:
             log=unit.run.path / "features-log.txt",
             threads=machine.num_cores(),
             stop_at=stop_at,
+            costs=unit.problem.home.costs,
         )
         for unit in first.values()
     ]
@@ -40,4 +41,5 @@ def unit_job(function: str, unit: Unit, threads: int, stop_at: float | None) -> 
         log=unit.folder.log,
         threads=threads,
         stop_at=stop_at,
+        costs=unit.problem.home.costs,
     )

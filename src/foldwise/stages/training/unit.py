@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -144,11 +144,12 @@ class Unit:
         return replace(self, epochs=read_json(self.folder.pending)["inputs"]["epochs"])
 
     def _covers(self, path: Path) -> bool:
-        """Whether what is recorded there came from these inputs and at least as many epochs."""
         record = read_json(path)
-        if record is None:
-            return False
-        made, wanted = dict(record["inputs"]), dict(self.inputs)
+        return record is not None and self.is_made_of(record["inputs"])
+
+    def is_made_of(self, inputs: Mapping[str, Any]) -> bool:
+        """Whether what these inputs gave is this unit, with at least as many epochs."""
+        made, wanted = dict(inputs), dict(self.inputs)
         theirs, ours = made.pop("epochs"), wanted.pop("epochs")
         is_enough = theirs is None or (ours is not None and theirs >= ours)
         return is_enough and made == wanted

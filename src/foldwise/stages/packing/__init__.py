@@ -1,0 +1,1 @@
+"""Helpers of the pack stage: the competition, wheels, an installer and a notebook."""

@@ -1,0 +1,82 @@
+"""The notebook of a training pack: a few lines that install foldwise and call `session`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from foldwise.stages.packing.platforms import NotebookPlatform
+
+_INSTALL = """\
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+packs = (path for depth in range(1, 6) for path in Path(INPUT).glob("*/" * depth + "pack.json"))
+PACK = next((path.parent for path in packs if json.loads(path.read_text())["name"] == NAME), None)
+assert PACK is not None, f"no pack {NAME} below {INPUT}: add it to the notebook's input"
+how = "index" if INTERNET else "wheels"
+subprocess.run([sys.executable, str(PACK / "install.py"), how], check=True)"""
+
+_TRAIN = """\
+command = [sys.executable, "-m", "foldwise", "session", str(PACK), "--limit", LIMIT]
+command += ["--every", EVERY, "--input", INPUT, "--output", OUTPUT]
+pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+with subprocess.Popen(command, **pipes) as session:
+    for line in session.stdout:
+        print(line, end="", flush=True)
+code = session.returncode
+print("ended in order" if code == 0 else f"ended with code {code}: read what stands above")"""
+
+
+def training_notebook(
+    name: str, platform: NotebookPlatform, *, limit: str, every: str
+) -> dict[str, Any]:
+    """A notebook, in nbformat 4.5.
+
+    Args:
+        name: of the pack.
+        platform: where it runs.
+        limit: how long a session may be.
+        every: how often it saves.
+    """
+    settings = "\n".join(
+        [
+            f'NAME = "{name}"',
+            f'LIMIT = "{limit}"  # how long this session may be, from its start',
+            f'EVERY = "{every}"  # how often what is trained is saved',
+            "INTERNET = False  # True: pip may use the network for what is not in the pack",
+            f'INPUT = "{platform.input}"',
+            f'OUTPUT = "{platform.output}"',
+        ]
+    )
+    head = (
+        f"# {name}: training on {platform.title}\n\n{platform.steps}\n\n"
+        "Any number of sessions, here and elsewhere, add to the same work: units that are done are "
+        "not trained again, half-trained ones go on."
+    )
+    sources = [("markdown", head), ("code", settings)]
+    if platform.mount:
+        sources.append(("code", "\n".join(platform.mount)))
+    sources += [("code", _INSTALL), ("code", _TRAIN)]
+    return {
+        "cells": [_cell(index, kind, text) for index, (kind, text) in enumerate(sources)],
+        "metadata": {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+            "accelerator": "GPU",
+        },
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+
+
+def _cell(index: int, kind: str, text: str) -> dict[str, Any]:
+    lines = text.splitlines(keepends=True)
+    cell: dict[str, Any] = {
+        "cell_type": kind,
+        "id": f"cell-{index}",
+        "metadata": {},
+        "source": lines,
+    }
+    return cell if kind == "markdown" else {**cell, "execution_count": None, "outputs": []}

@@ -1,0 +1,65 @@
+"""What notebook platforms give and take: folders, hours, room, and how they are told apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class NotebookPlatform:
+    """A place where notebooks run.
+
+    Attributes:
+        name: also of the machine in the plan's `machines`.
+        title: as people write it.
+        input: folder below which data, packs and stores of earlier sessions are mounted.
+        output: folder that outlives the session.
+        limit: how long a session may be at most, less a reserve for a slow end.
+        max_bytes: that the output may take; None: not known.
+        mount: lines that must run before the input is there.
+        steps: what to do by hand, in Markdown.
+    """
+
+    name: str
+    title: str
+    input: str
+    output: str
+    limit: str
+    max_bytes: int | None
+    mount: tuple[str, ...]
+    steps: str
+
+
+_KAGGLE = NotebookPlatform(
+    name="kaggle",
+    title="Kaggle",
+    input="/kaggle/input",
+    output="/kaggle/working",
+    limit="11h30m",
+    max_bytes=19_000_000_000,
+    mount=(),
+    steps="""\
+1. **Add Input**: the dataset made of this pack, the competition's data, and from the second
+   session on the output of the last one (Add Input → Your Work → Notebooks).
+2. **Session options**: a GPU; internet off works, if the image has what foldwise needs.
+3. **Save Version → Save & Run All**. It ends by itself in time; what is done is then in the
+   output, in the folder `store`.""",
+)
+_COLAB = NotebookPlatform(
+    name="colab",
+    title="Colab",
+    input="/content/drive/MyDrive/foldwise",
+    output="/content/drive/MyDrive/foldwise",
+    limit="11h30m",
+    max_bytes=None,
+    mount=("from google.colab import drive", 'drive.mount("/content/drive")'),
+    steps="""\
+1. Put this pack's folder and the data, best as one zip file, into the folder `foldwise` of your
+   Drive.
+2. **Runtime → Change runtime type**: a GPU.
+3. **Runtime → Run all**, and leave the page open. Colab may end a session at any time; what was
+   saved by then is in the folder `store` beside the pack. Run all again to go on.""",
+)
+
+#: Name → platform.
+NOTEBOOK_PLATFORMS = {platform.name: platform for platform in (_KAGGLE, _COLAB)}

@@ -1,0 +1,107 @@
+"""Wheels from what is installed here, so that a pack needs no download, here or there."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import zipfile
+from collections.abc import Iterator, Sequence
+from importlib import metadata
+from pathlib import Path
+
+import foldwise
+from foldwise.publish import publish
+
+OWN = "foldwise"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+#: Of every file in a wheel, so that the same content is the same wheel.
+_TIME = (1980, 1, 1, 0, 0, 0)
+_LEFT_OUT = ("INSTALLER", "REQUESTED", "RECORD", "direct_url.json")
+
+
+def requirements(name: str = OWN) -> list[str]:
+    """What a distribution needs, without its extras.
+
+    Raises:
+        metadata.PackageNotFoundError: it is not installed.
+    """
+    found = metadata.distribution(name).requires or []
+    return [line for line in found if "extra ==" not in line]
+
+
+def write_wheels(folder: Path, more: Sequence[str] = ()) -> list[str]:
+    """Write the wheels of foldwise and of all it needs that is plain Python.
+
+    What holds compiled code (torch, numpy...) is for one platform and stays with the image of the
+    notebook; so does what only that needs.
+
+    Args:
+        folder: of the wheels.
+        more: further distributions, installed here.
+
+    Returns:
+        Names of what is needed and not among the wheels.
+    """
+    waiting, seen, missing = [OWN, *more], set(), []
+    while waiting:
+        name = waiting.pop()
+        if _plain(name) in seen:
+            continue
+        seen.add(_plain(name))
+        try:
+            found = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue  # For another platform or Python: markers are not read here.
+        if not _is_plain_python(found):
+            missing.append(name)
+            continue
+        _write_wheel(folder, found)
+        waiting += [match[0] for line in requirements(name) if (match := _NAME.match(line))]
+    return sorted(missing)
+
+
+def _is_plain_python(found: metadata.Distribution) -> bool:
+    lines = (found.read_text("WHEEL") or "").splitlines()
+    tags = [line.partition(":")[2].strip() for line in lines if line.startswith("Tag:")]
+    return bool(tags) and all(tag.endswith("py3-none-any") for tag in tags)
+
+
+def _write_wheel(folder: Path, found: metadata.Distribution) -> None:
+    name = _plain(found.metadata["Name"]).replace("-", "_")
+    info = f"{name}-{found.version}.dist-info"
+    entries = dict(_entries(found, info))
+    lines = [f"{path},{_digest(data)},{len(data)}" for path, data in entries.items()]
+    record = "\n".join([*lines, f"{info}/RECORD,,", ""]).encode()
+
+    def write(part: Path) -> None:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as wheel:
+            for path, data in [*entries.items(), (f"{info}/RECORD", record)]:
+                wheel.writestr(zipfile.ZipInfo(path, _TIME), data, zipfile.ZIP_DEFLATED)
+
+    publish(folder / f"{name}-{found.version}-py3-none-any.whl", write)
+
+
+def _entries(found: metadata.Distribution, info: str) -> Iterator[tuple[str, bytes]]:
+    """Path inside the wheel → content."""
+    files = {str(path): Path(str(path.locate())) for path in found.files or []}
+    if _plain(found.metadata["Name"]) == OWN:  # It may be installed from where it is edited.
+        package = Path(foldwise.__file__).parent
+        files = {path: place for path, place in files.items() if ".dist-info/" in path}
+        files |= {f"{OWN}/{path.relative_to(package)}": path for path in package.rglob("*")}
+    for path, place in sorted(files.items()):
+        is_passing = "__pycache__" in path or path.startswith("..") or path.endswith(".pth")
+        if is_passing or not place.is_file() or Path(path).name in _LEFT_OUT:
+            continue
+        head, inside, rest = path.partition(".dist-info/")
+        yield (f"{info}/{rest}" if inside and "/" not in head else path), place.read_bytes()
+
+
+def _digest(data: bytes) -> str:
+    digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+    return f"sha256={digest}"
+
+
+def _plain(name: str) -> str:
+    """A distribution's name as registries compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()

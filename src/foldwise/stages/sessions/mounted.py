@@ -1,0 +1,86 @@
+"""Finds packs, data and stores below a mounted folder, wherever the platform has put them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from foldwise.errors import DataError
+from foldwise.stages.syncing.store import STORE_FILE
+
+_DEPTH = 5
+#: Folders of images have more entries than this, and what is looked for is not in them.
+_MAX_ENTRIES = 1000
+
+
+def folders_below(root: Path, *, depth: int = _DEPTH) -> Iterator[Path]:
+    """A folder and those below it, the nearest first; what cannot be read is passed over."""
+    level = [root]
+    for _ in range(depth + 1):
+        yield from level
+        level = [folder for one in level for folder in _folders_in(one)]
+
+
+def find_stores(roots: Sequence[Path]) -> list[Path]:
+    """The stores below the roots; those inside a store are part of it."""
+    found: list[Path] = []
+    for root in roots:
+        for folder in folders_below(root):
+            is_inside = any(folder.is_relative_to(store) for store in found)
+            if not is_inside and (folder / STORE_FILE).is_file():
+                found.append(folder)
+    return found
+
+
+def find_data(root: Path, marks: Sequence[str], unpacked: Path) -> Path:
+    """The folder that holds all the marks, unpacked from a zip file if it only is in one.
+
+    Args:
+        root: where to look.
+        marks: files below the data folder.
+        unpacked: where a zip file is unpacked to, and looked into first.
+
+    Raises:
+        DataError: it is nowhere.
+    """
+    for folder in itertools.chain(folders_below(unpacked), folders_below(root)):
+        if all((folder / mark).exists() for mark in marks):
+            return folder
+    for archive in sorted(root.glob("*.zip")) + sorted(root.glob("*/*.zip")):
+        found = _unpacked(archive, marks, unpacked)
+        if found is not None:
+            return found
+    raise DataError(
+        f"{root}: no folder or zip file in it holds {', '.join(marks)}",
+        remedy="add the competition's data to the notebook's input, as they were where the pack "
+        "was made",
+    )
+
+
+def _unpacked(archive: Path, marks: Sequence[str], target: Path) -> Path | None:
+    """The data in a zip file, if they are there."""
+    with zipfile.ZipFile(archive) as file:
+        names = set(file.namelist())
+        tops = {name.removesuffix(marks[0]) for name in names if name.endswith(marks[0])}
+        top = next((top for top in tops if all(top + mark in names for mark in marks)), None)
+        if top is None:
+            return None
+        making = target.with_name(f".{target.name}.making")
+        shutil.rmtree(making, ignore_errors=True)
+        file.extractall(making)
+    shutil.rmtree(target, ignore_errors=True)
+    os.replace(making, target)
+    return target / top
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            some = list(itertools.islice(entries, _MAX_ENTRIES))
+        return sorted(Path(entry.path) for entry in some if entry.is_dir())
+    except OSError:
+        return []

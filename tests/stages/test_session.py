@@ -1,0 +1,196 @@
+"""Notebooks are run cell by cell in a plain process, against stand-ins of the mounted folders."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from foldwise.config.writing import write_yaml
+from foldwise.errors import BudgetError, DataError, RunError
+from foldwise.rundir import Home
+from foldwise.stages.session import session
+from foldwise.stages.sessions.clock import SessionClock
+from foldwise.stages.sessions.mounted import find_data, find_stores
+from foldwise.stages.sessions.processes import Saving
+from foldwise.stages.syncing.snapshot import Snapshot
+from foldwise.stages.syncing.store import Store, is_store
+from foldwise.stages.training.jobs import train_unit
+from foldwise.time_records import Meter, read_records
+from tests.stages.mounted_notebooks import QUIET, Mounted, mount
+from tests.stages.small_units import ready, units, with_train
+
+# Long enough to be caught in the middle.
+LONG = with_train(epochs=200, checkpoint={"every": "1s", "share": 1.0})
+TWO_FOLDS = {"folds": {"count": 2}}
+
+
+def bits(home: Home) -> dict[str, str]:
+    """SHA-256 of what each unit gives."""
+    names = ("weights.safetensors", "valid.parquet", "test.parquet", "history.csv")
+    files = [unit.folder.path / name for unit in units(home) for name in names]
+    return {
+        str(path.relative_to(home.path)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+
+
+def killed_when_half_trained(mounted: Mounted) -> None:
+    """Run the notebook; all its processes die by kill -9 once a begun unit is in the store."""
+    kernel = mounted.kernel(LIMIT="20m", EVERY="1s")
+    try:
+        deadline = time.monotonic() + 300
+        while not has_begun(mounted.store):
+            assert kernel.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    finally:
+        os.killpg(kernel.pid, signal.SIGKILL)
+        kernel.communicate()
+
+
+def has_begun(store: Path) -> bool:
+    """Whether a half-trained unit is there."""
+    return is_store(store) and any(m.state == "begun" for m in Store(store).read().manifests)
+
+
+def train_at_once(home: Home, threads: int) -> None:
+    """Train all units with no interruption, in this process."""
+    for unit in units(home):
+        arguments = (str(home.path), str(unit.run.path), unit.fold, unit.seed)
+        train_unit(*arguments, threads, unit.epochs)
+
+
+@pytest.mark.slow
+def test_a_session_after_a_killed_one_ends_with_the_bits_of_one_uninterrupted(tmp_path):
+    home = ready(tmp_path / "a", LONG, plan=TWO_FOLDS)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    mounted = mount(tmp_path / "m", home, tmp_path / "a" / "raw")
+    killed_when_half_trained(mounted)
+    mounted.next_session()
+    assert "all is trained" in mounted.run(LIMIT="20m")
+    mounted.bring_home()
+    choices = json.loads(units(home)[0].folder.choices.read_text())
+    whole = Home(tmp_path / "b" / "comp")
+    train_at_once(whole, choices["threads"])
+    assert bits(home) == bits(whole)
+    counted = [record.name for record in read_records(home.costs)]
+    assert counted.count("session") == 2
+    assert counted.count("a/fold0-seed0") == 2
+
+
+@pytest.mark.slow
+def test_a_session_stops_and_saves_before_its_time_is_up(tmp_path):
+    home = ready(
+        tmp_path / "a", with_train(epochs=4000, checkpoint={"every": "1h"}), plan=TWO_FOLDS
+    )
+    mounted = mount(tmp_path / "m", home, tmp_path / "a" / "raw")
+    said = mounted.run(LIMIT="60s", EVERY="10m")
+    assert "the time is up" in said
+    assert "run the notebook again to go on" in said
+    (whole,) = [r for r in read_records(mounted.store / "costs") if r.name == "session"]
+    assert whole.seconds < 60
+    states = [manifest.state for manifest in Store(mounted.store).read().manifests]
+    assert "begun" in states  # Though no state was due for an hour: it is saved when it stops.
+
+
+def test_a_session_needs_a_pack_data_and_time(tmp_path):
+    home = ready(tmp_path / "a")
+    mounted = mount(tmp_path / "m", home, tmp_path / "a" / "raw")
+    pack = home.packs / "night"
+    with pytest.raises(RunError, match="not a pack"):
+        session(home.path, source=mounted.input, output=mounted.output, display=QUIET)
+    with pytest.raises(DataError, match=r"holds train\.csv"):
+        session(
+            pack, source=mounted.output, output=mounted.output, work=tmp_path / "w", display=QUIET
+        )
+    with pytest.raises(BudgetError, match="no time left"):
+        session(
+            pack,
+            source=mounted.input,
+            output=mounted.output,
+            limit="0s",
+            work=tmp_path / "w",
+            display=QUIET,
+        )
+
+
+def test_a_session_is_not_begun_when_the_quota_is_used_up(tmp_path, monkeypatch):
+    monkeypatch.setenv("FOLDWISE_MACHINE", "tower")
+    home = ready(tmp_path / "a")
+    machines = {"tower": {"quota": "1h", "counts": "all"}}
+    plan = {"recipes": {"a": {}}, "folds": {"count": 3}, "machines": machines}
+    write_yaml(home.plan, plan, overwrite=True)
+    mounted = mount(tmp_path / "m", home, tmp_path / "a" / "raw")
+    Meter(home.costs, "session", 7200.0).end()
+    Store(mounted.store).add(Snapshot(costs=sorted(home.costs.glob("*.json"))))
+    with pytest.raises(BudgetError, match="no time left"):
+        session(
+            home.packs / "night",
+            source=mounted.input,
+            output=mounted.output,
+            work=tmp_path / "w",
+            display=QUIET,
+        )
+
+
+def test_the_clock_keeps_what_saving_takes():
+    clock = SessionClock(3600.0, age_s=600.0)
+    assert 2990 < clock.left_s <= 3000
+    before = clock.reserve_s
+    clock.saved(200.0)
+    assert clock.reserve_s > max(before, 400.0)
+    clock.saved(1.0)  # The longest counts.
+    assert clock.reserve_s > 400.0
+    clock.shorten(100.0)
+    assert clock.is_over
+
+
+def test_data_are_found_in_folders_and_zip_files(tmp_path):
+    marks = ("train.csv", "images/1.png")
+    deep = tmp_path / "in" / "competitions" / "x" / "raw"
+    (deep / "images").mkdir(parents=True)
+    for mark in marks:
+        (deep / mark).touch()
+    (tmp_path / "in" / "train.csv").touch()
+    assert find_data(tmp_path / "in", marks, tmp_path / "un") == deep
+    shutil.make_archive(str(tmp_path / "zips" / "data"), "zip", tmp_path / "in" / "competitions")
+    found = find_data(tmp_path / "zips", marks, tmp_path / "un")
+    assert found == tmp_path / "un" / "x" / "raw"
+    assert (found / "images" / "1.png").exists()
+    with pytest.raises(DataError, match="no folder or zip file"):
+        find_data(tmp_path / "zips", ("test.csv",), tmp_path / "un2")
+
+
+def test_stores_are_found_once(tmp_path):
+    for place in ("in/a/store", "in/datasets/me/old"):
+        Store(tmp_path / place).add(Snapshot())
+    assert sorted(find_stores([tmp_path / "in", tmp_path / "in"])) == [
+        tmp_path / "in/a/store",
+        tmp_path / "in/datasets/me/old",
+    ]
+
+
+def test_a_store_that_cannot_be_reached_is_told_and_tried_again(tmp_path):
+    home = ready(tmp_path)
+    (tmp_path / "away").write_text("a folder that is not mounted")
+    saving = Saving(home.path, tmp_path / "away" / "store")
+    assert not saving.finish(60.0)
+    assert "away" in saving.problems
+    (tmp_path / "away").unlink()
+    assert saving.finish(60.0)
+    assert len(saving.durations) == 1
+    assert (tmp_path / "away" / "store" / "store.json").exists()
+
+
+def test_a_save_that_hangs_is_broken_off(tmp_path):
+    saving = Saving(ready(tmp_path).path, tmp_path / "store")
+    saving.begin()
+    assert saving.poll(within_s=0.0)
+    assert "broken off" in saving.problems
