@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from foldwise.errors import ConfigError
 from foldwise.models.packages import Channels
+from foldwise.models.weights import Weights
 
 _ADDED = ("columns.", "shallow.", "branch.", "auxiliary.")
 _HEAD_WORDS = re.compile(r"(head|fc|classifier|logits).*bias$")
@@ -42,6 +43,24 @@ def as_saved_elsewhere(
         for key, v in plain.items()
     }
     return inner, statistics
+
+
+def without_joined_head(
+    tensors: dict[str, Tensor], network: nn.Module, classifier: str | None
+) -> dict[str, Tensor]:
+    """Tensors without a head that took the joined features of several images: it is new."""
+    weight = tensors.get(f"{classifier}.weight")
+    if classifier is None or weight is None or weight.ndim != 2:
+        return tensors
+    if weight.shape[1] == network.get_submodule(classifier).in_features:
+        return tensors
+    return {key: value for key, value in tensors.items() if not key.startswith(f"{classifier}.")}
+
+
+def num_channels(weights: Weights) -> int | None:
+    """Channels that a network's weights take; None: the file does not say."""
+    mean = weights.read().get("mean")
+    return None if mean is None else len(mean)
 
 
 def timm_overlay(
