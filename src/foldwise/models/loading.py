@@ -46,13 +46,14 @@ def as_saved_elsewhere(
 
 
 def without_joined_head(
-    tensors: dict[str, Tensor], network: nn.Module, classifier: str | None
+    tensors: dict[str, Tensor], classifier: str | None, num_features: int | None
 ) -> dict[str, Tensor]:
-    """Tensors without a head that took the joined features of several images: it is new."""
+    """Tensors without a head that takes another number of features: it is new.
+
+    Such a one stood behind the joined features of several images.
+    """
     weight = tensors.get(f"{classifier}.weight")
-    if classifier is None or weight is None or weight.ndim != 2:
-        return tensors
-    if weight.shape[1] == network.get_submodule(classifier).in_features:
+    if weight is None or weight.ndim != 2 or weight.shape[1] == num_features:
         return tensors
     return {key: value for key, value in tensors.items() if not key.startswith(f"{classifier}.")}
 
