@@ -99,6 +99,12 @@ def test_images_apart_stand_once_each_and_first_ones_come_first() -> None:
     assert images.hashes.tolist() == [str(i) for i in range(12)]
     assert places.tolist() == [[i, (i + 1) % 12] for i in range(12)]
     assert images.columns is None
+    neighbours = np.stack([np.roll(single().hashes, -1), single().hashes], axis=1)
+    neighbours[-1, 0] = neighbours[-1, 1]  # The end repeats.
+    framed = replace(single(), hashes=neighbours)
+    images, places = framed.apart()
+    assert images.hashes.tolist() == [str(i) for i in range(12)]
+    assert images.hashes[places].tolist() == neighbours.tolist()
     shown = several().take(np.array([3, 0]))
     images, places = shown.apart()
     assert images.hashes.tolist() == ["3", "0", "4", "1"]

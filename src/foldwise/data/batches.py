@@ -56,13 +56,16 @@ class Source:
         """The images one by one, each content once, and where those of each sample stand.
 
         Returns:
-            A source of one image a sample, in order of first appearance, the samples' first images
-            before their second ones; and (N, V) int64 positions in it.
+            A source of one image a sample; and (N, V) int64 positions in it.
         """
-        numbers, contents = pd.factorize(self.hashes.T.ravel())
+        hashes = self.hashes.reshape(len(self), -1)
+        # A row's own frame comes before its neighbours, which repeat at the ends of sequences: so
+        # the images stand as in a recipe without neighbours, and share its cached features.
+        order = np.argsort([-len(set(place)) for place in hashes.T], kind="stable")
+        numbers, contents = pd.factorize(hashes[:, order].T.ravel())
+        places = numbers.reshape(len(order), -1)[np.argsort(order)].T.astype(np.int64)
         counters = np.zeros(len(contents), dtype=np.int64)
-        images = replace(self, hashes=contents, counters=counters, columns=None)
-        return images, numbers.reshape(self.num_images, -1).T.astype(np.int64)
+        return replace(self, hashes=contents, counters=counters, columns=None), places
 
 
 @dataclass(frozen=True)
