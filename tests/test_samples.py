@@ -177,3 +177,75 @@ def test_samples_that_are_absent_or_damaged_say_what_would_do(tmp_path: Path) ->
     with pytest.raises(DataError, match="damaged") as caught:
         samples_file.read(path)
     assert "delete it" in caught.value.remedy
+
+
+_PAIRS = {
+    "train.csv": "id,left,right,label\n7,a.png,b.png,a\n8,c.png,d.png,b\n",
+    "test.csv": "id,left,right\n1,e.png,f.png\n",
+    **{f"img/{name}.png": "" for name in "abcdef"},
+}
+
+
+def test_several_columns_hold_the_images_of_a_sample(tmp_path: Path) -> None:
+    images = {"kind": "path", "columns": ["left", "right"], "train": "img", "test": "img"}
+    found = collect(asked(images=images), raw(tmp_path, _PAIRS))
+    assert found.num_images == 2
+    files = ["img/a.png", "img/c.png", "img/e.png", "img/b.png", "img/d.png", "img/f.png"]
+    every = found.every_image()
+    assert every.frame["file"].tolist() == files
+    assert every.ids.tolist() == ["7", "8", "1"] * 2
+    assert every.frame["split"].tolist() == ["train", "train", "test"] * 2
+    assert found.every_image().num_images == 1
+    facts = every.frame.assign(sha256=list("ABCDEF"), damaged=["", "", "", "", "no", ""])
+    known = found.with_images(samples_file.Samples(facts))
+    assert known.image_hashes.tolist() == [["A", "D"], ["B", "E"], ["C", "F"]]
+    assert known.hashes.tolist() == ["A", "B", "C"]
+    assert known.whole().ids.tolist() == ["7", "1"]
+    samples_file.write(tmp_path / "samples.parquet", known)
+    again = samples_file.read(tmp_path / "samples.parquet")
+    assert again.frame.to_dict("list") == known.frame.to_dict("list")
+    assert known.part("train").take(np.array([1])).image_hashes.tolist() == [["B", "E"]]
+
+
+def test_several_endings_name_the_images_of_a_sample(tmp_path: Path) -> None:
+    names = [f"img/{name}{end}" for name in "78" for end in ("_red.png", "_mask.tif")]
+    data = raw(tmp_path, {"train.csv": "id,label\n7,a\n8,b\n", **dict.fromkeys(names, "")})
+    images = {"kind": "folder", "train": "img", "extensions": ["_red.png", "_mask.*"]}
+    found = collect(asked(tables={"train": "train.csv"}, images=images), data)
+    assert found.every_image().frame["file"].tolist() == [*names[0::2], *names[1::2]]
+
+
+def test_a_missing_image_of_several_is_named(tmp_path: Path) -> None:
+    images = {"kind": "path", "columns": ["left", "right"], "train": "img", "test": "img"}
+    data = raw(tmp_path, {**_PAIRS, "train.csv": "id,left,right,label\n7,a.png,x.png,a\n"})
+    with pytest.raises(DataError, match=r"7: its image img/x\.png does not exist"):
+        collect(asked(images=images), data)
+    data = raw(tmp_path, {"train.csv": "id,left,label\n7,a.png,a\n"})
+    with pytest.raises(DataError, match="there is no column 'right'"):
+        collect(asked(images=images), data)
+    test = asked(
+        images=images,
+        tables={"train": "test.csv", "test": "img"},
+        columns={"id": "id", "target": ["left"]},
+    )
+    with pytest.raises(ConfigError, match=r"tables\.test: img is a folder, which does not say"):
+        collect(test, raw(tmp_path, _PAIRS))
+
+
+@pytest.mark.parametrize(
+    ("images", "wrong"),
+    [
+        ({"columns": ["left"]}, "columns: names one image; write column: left"),
+        ({"columns": ["left", "left"]}, "left stands there twice"),
+        ({"columns": ["left", "right"], "column": "left"}, "column and columns: take one out"),
+        ({"columns": ["a", "b"], "extensions": ["c", "d"]}, "one of the two says which"),
+        ({"kind": "folder", "extension": ".png", "extensions": ["a", "b"]}, "take one out"),
+        ({"kind": "class_folder", "columns": ["a", "b"]}, "goes with kind path or array"),
+        ({"kind": "array", "extensions": ["a", "b"]}, "goes with kind path or folder"),
+        ({"kind": "path", "extensions": ["a", "b"]}, "kind path needs the column"),
+    ],
+)
+def test_images_that_contradict_each_other_are_refused(images: dict[str, Any], wrong: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        asked(images=images)
+    assert wrong in str(caught.value)

@@ -21,6 +21,13 @@ from foldwise.tables import Table, ids, read_table
 
 #: `images.extension` that stands for whatever ending the one file of a name has.
 ANY_ENDING = ".*"
+#: What is known of each image, in the order of the columns.
+_OF_IMAGES = (
+    *("file", "array", "row", "sha256", "phash"),
+    *("width", "height", "mode", "format", "num_bytes"),
+)
+#: Begins the names of columns that tell of another image than a sample's first.
+_FURTHER = "image"
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".ppm", ".pgm")
 
 
@@ -33,7 +40,9 @@ class Samples:
             and `row` (for npy and npz files, else "" and -1), `table` and `line` (where the row
             stands; the table relative to the data folder), `cell:<column>` for every column of
             the tables, and after `prepare`: `sha256`, `phash`, `width`, `height`, `mode`,
-            `num_bytes`, `damaged` (the reason, else ""). Sorted by split (train first) and id.
+            `num_bytes`, `damaged` (the reason, else ""). Where a sample has several images,
+            these are of the first; of the second they are in `image2:file`, `image2:sha256` and
+            so on, and `damaged` tells of any. Sorted by split (train first) and id.
     """
 
     frame: pd.DataFrame
@@ -53,8 +62,48 @@ class Samples:
 
     @property
     def hashes(self) -> np.ndarray:
-        """(N,) content hashes of the images."""
+        """(N,) content hashes of the images; of the first ones where there are several."""
         return self.frame["sha256"].to_numpy(dtype=object)
+
+    @property
+    def num_images(self) -> int:
+        """Images of a sample."""
+        names = map(str, self.frame.columns)
+        return 1 + sum(name.startswith(_FURTHER) and name.endswith(":file") for name in names)
+
+    @property
+    def image_hashes(self) -> np.ndarray:
+        """(N, V) content hashes of all images of each sample."""
+        names = [_column(place, "sha256") for place in range(self.num_images)]
+        return self.frame[names].to_numpy(dtype=object)
+
+    def every_image(self) -> Samples:
+        """A row for each image: the first ones of all samples, then the second ones...
+
+        The samples themselves where each has one.
+        """
+        if self.num_images == 1:
+            return self
+        own = [name for name in self.frame.columns if not str(name).startswith(_FURTHER)]
+        frames = []
+        for place in range(self.num_images):
+            known = {name: _column(place, name) for name in _OF_IMAGES}
+            here = {
+                name: self.frame[column] for name, column in known.items() if column in self.frame
+            }
+            frames.append(self.frame[own].assign(**here))
+        return Samples(pd.concat(frames, ignore_index=True))
+
+    def with_images(self, images: Samples) -> Samples:
+        """The samples with what is known of their images, in the order of `every_image`."""
+        frame = self.frame
+        for place in range(self.num_images):
+            rows = images.frame.iloc[place * len(self) : (place + 1) * len(self)]
+            known = [name for name in _OF_IMAGES if name in rows]
+            found = {_column(place, name): rows[name].to_numpy() for name in known}
+            frame = frame.assign(**found)
+        reasons = images.frame["damaged"].to_numpy(dtype=object).reshape(self.num_images, -1)
+        return Samples(frame.assign(damaged=["; ".join(filter(None, row)) for row in reasons.T]))
 
     def part(self, split: str) -> Samples:
         """The rows of one split."""
@@ -85,8 +134,13 @@ class Samples:
         return Table(path, cells, self.frame["line"].to_numpy(dtype=np.int64))
 
     def whole(self) -> Samples:
-        """The rows whose image could be decoded."""
+        """The rows whose images could all be decoded."""
         return self.take((self.frame["damaged"] == "").to_numpy())
+
+
+def _column(place: int, name: str) -> str:
+    """Where the frame tells of a sample's image, counted from 0."""
+    return f"{_FURTHER}{place + 1}:{name}" if place else name
 
 
 def collect(competition: Competition, data: Path) -> Samples:
@@ -151,12 +205,19 @@ def _split(competition: Competition, data: Path, split: str) -> pd.DataFrame:
     if images.kind == "class_folder" and split == "train":
         return _class_folders(data, name, competition.columns.train_prefix)
     if (data / name).is_dir():
+        if images.names:
+            raise ConfigError(
+                f"tables.{split}: {name} is a folder, which does not say which of its images "
+                "belong together",
+                remedy="give a table with a row for each sample, or take out images.columns and "
+                "images.extensions",
+            )
         return _plain_folder(data, name)
     table = read_table(data / name)
     columns = competition.columns
     wanted = [columns.id, *(columns.target + columns.group if split == "train" else ())]
-    if images.kind != "folder" and images.column is not None:
-        wanted.append(images.column)
+    if images.kind != "folder":
+        wanted += images.file_columns
     missing = [column for column in wanted if column not in table.frame.columns]
     if missing:
         raise DataError(
@@ -166,7 +227,9 @@ def _split(competition: Competition, data: Path, split: str) -> pd.DataFrame:
     prefix = columns.train_prefix if split == "train" else ""
     names = [f"{prefix}{cell}" for cell in ids(table, columns.id)]
     frame = pd.DataFrame({"id": names, "split": split, "table": name, "line": table.lines})
-    frame = frame.assign(**_locations(table, images, root, columns.id, data))
+    for place, each in enumerate(images.each):
+        found = _locations(table, each, root, columns.id, data)
+        frame = frame.assign(**{_column(place, key): value for key, value in found.items()})
     cells = table.frame.add_prefix("cell:").reset_index(drop=True)
     return pd.concat([frame, cells], axis=1)
 
@@ -186,8 +249,10 @@ def _locations(
         )
     prefix = "" if root in (".", "") else f"{root.rstrip('/')}/"
     cells = [f"{prefix}{cell}" for cell in table.frame[column]]
-    if images.extension == ANY_ENDING:
-        return {"file": _with_endings(table, cells, data), "array": "", "row": -1}
+    if images.extension.endswith(ANY_ENDING):
+        stem = images.extension.removesuffix(ANY_ENDING)
+        names = [f"{cell}{stem}" for cell in cells]
+        return {"file": _with_endings(table, names, data), "array": "", "row": -1}
     files = [cell + _ending(cell, images.extension) for cell in cells]
     return {"file": files, "array": "", "row": -1}
 
@@ -260,7 +325,7 @@ def _rows_of(files: Sequence[Path], data: Path, name: str, split: str) -> pd.Dat
 
 
 def _check_files(frame: pd.DataFrame, data: Path) -> None:
-    distinct = frame.drop_duplicates("file")
+    distinct = Samples(frame).every_image().frame.drop_duplicates("file")
     absent = [
         f"{name}: its image {file} does not exist in {data}"
         for name, file in zip(distinct["id"], distinct["file"], strict=True)

@@ -8,7 +8,7 @@ from annotated_types import Ge
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from foldwise.config.duration import Duration
-from foldwise.config.section import Part, Section
+from foldwise.config.section import Part, Section, distinct
 
 
 class Tables(Section):
@@ -45,12 +45,61 @@ class Images(Section):
             "name has."
         ),
     ] = ""
+    columns: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Columns of a sample's images, in the place of `column`, where it has "
+            "several: `[left, right]`."
+        ),
+        AfterValidator(distinct),
+    ] = ()
+    extensions: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Endings of a sample's images, in the place of `extension`, where several "
+            "files bear its name: `[_red.png, _green.png]`."
+        ),
+        AfterValidator(distinct),
+    ] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What tells the images of a sample apart; empty where it has one."""
+        return self.columns or self.extensions
+
+    @property
+    def each(self) -> tuple[Images, ...]:
+        """Where each image of a sample is found, one after the other."""
+        keys = [{"column": name, "columns": ()} for name in self.columns]
+        keys += [{"extension": ending, "extensions": ()} for ending in self.extensions]
+        return tuple(self.model_copy(update=each) for each in keys) or (self,)
+
+    @property
+    def file_columns(self) -> tuple[str, ...]:
+        """Columns with paths or rows."""
+        return self.columns or (() if self.column is None else (self.column,))
 
     @model_validator(mode="after")
     def _can_be_found(self) -> Images:
-        if self.kind == "path" and self.column is None:
+        if self.kind == "path" and not self.file_columns:
             raise ValueError("kind path needs the column with the paths: column: NAME")
+        if self.names:
+            self._check_several()
         return self
+
+    def _check_several(self) -> None:
+        key = "columns" if self.columns else "extensions"
+        kinds = ("path", "array") if self.columns else ("path", "folder")
+        if self.columns and self.extensions:
+            raise ValueError("columns and extensions: one of the two says which images there are")
+        if len(self.names) == 1:
+            raise ValueError(f"{key}: names one image; write {key[:-1]}: {self.names[0]}")
+        if self.columns and self.column is not None:
+            raise ValueError("column and columns: take one out; columns stands in its place")
+        if self.extensions and self.extension:
+            raise ValueError("extension and extensions: take one out")
+        if self.kind not in kinds:
+            raise ValueError(f"{key}: goes with kind {' or '.join(kinds)}, found {self.kind}")
 
 
 class Decoding(Section):

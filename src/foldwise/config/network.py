@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
-from foldwise.config.section import Part, Section
+from foldwise.config.section import Part, Section, distinct
 
 
 class MultiSampleConfig(Section):
@@ -35,6 +35,27 @@ class ShallowConfig(Section):
         int, Field(ge=4, le=512, description="Channels, and features it adds to the network's.")
     ] = 16
     depth: Annotated[int, Field(ge=1, le=8, description="Convolutions.")] = 2
+
+
+JoinName = Literal["concat", "mean", "max", "difference", "distance", "product"]
+
+
+class SiameseConfig(Section):
+    """One network with shared weights that sees each image of a sample."""
+
+    join: Annotated[
+        JoinName | Annotated[tuple[JoinName, ...], Field(min_length=1), AfterValidator(distinct)],
+        Field(
+            description="How the images' features become the sample's, or several ways side by "
+            "side: concat, mean, max; of two images also difference, distance (absolute "
+            "difference), product."
+        ),
+    ] = "concat"
+
+    @property
+    def joins(self) -> tuple[JoinName, ...]:
+        """The ways by name."""
+        return (self.join,) if isinstance(self.join, str) else self.join
 
 
 class ModelConfig(Section):
@@ -69,6 +90,13 @@ class ModelConfig(Section):
         ShallowConfig | None,
         Field(description="A shallow stream whose features join the network's before the head."),
     ] = None
+    siamese: Annotated[
+        SiameseConfig | None,
+        Field(
+            description="Several images of a sample go through one network each, and their "
+            "features are joined; null: they are stacked as channels."
+        ),
+    ] = None
     columns: Annotated[
         tuple[Part, ...],
         Field(
@@ -76,6 +104,31 @@ class ModelConfig(Section):
             "{name: site, kind: category}; kind: auto, number or category."
         ),
     ] = ()
+
+
+class FramesConfig(Section):
+    """Neighbours of a row in its sequence."""
+
+    before: Annotated[int, Field(ge=0, le=16, description="Frames before the row's own.")] = 1
+    after: Annotated[int, Field(ge=0, le=16, description="Frames after it.")] = 1
+    sequence: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Rows that are equal in all of these columns, of which columns.group "
+            "names at least one, are a sequence; empty: columns.group."
+        ),
+    ] = ()
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Places of the frames from the row's own, in order."""
+        return tuple(range(-self.before, self.after + 1))
+
+    @model_validator(mode="after")
+    def _has_neighbours(self) -> FramesConfig:
+        if len(self.offsets) == 1:
+            raise ValueError("before and after are 0; take frames out, or ask for a neighbour")
+        return self
 
 
 class InputConfig(Section):
@@ -89,7 +142,28 @@ class InputConfig(Section):
         Literal["stretch", "pad", "shorter_side"],
         Field(description="How an image of another shape becomes square."),
     ] = "stretch"
-    channels: Annotated[int, Field(ge=1, le=64, description="Input channels.")] = 3
+    channels: Annotated[
+        int, Field(ge=1, le=64, description="Channels of an image, of each where there are more.")
+    ] = 3
+    images: Annotated[
+        tuple[str, ...],
+        Field(
+            description="Which images of a sample, by the names in images.columns or "
+            "images.extensions; empty: all."
+        ),
+        AfterValidator(distinct),
+    ] = ()
+    frames: Annotated[
+        FramesConfig | None,
+        Field(description="Neighbouring frames, by columns.order, that go with a row's own."),
+    ] = None
+    draws: Annotated[
+        Literal["shared", "independent"],
+        Field(
+            description="Augmentation of a sample's images. shared: the same draws for all, so "
+            "that they still agree; independent: each has its own."
+        ),
+    ] = "shared"
     steps: Annotated[
         tuple[Part, ...], Field(description="Steps before resizing: crop_border, ben, grey.")
     ] = ()

@@ -6,8 +6,10 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 import torch
 
 from foldwise import seeding
@@ -21,10 +23,11 @@ class Source:
 
     Attributes:
         get: content hash → (H, W, C) uint8 pixels.
-        hashes: (N,) content hashes.
+        hashes: (N,) content hashes, or (N, V) where a sample has several images.
         counters: (N,) int64, what a sample's random draws are keyed with.
         size: side of the network's input, pixels.
         columns: (N, K, 2) float32 values of table columns that go with the images, or None.
+        draws: whether a sample's images are augmented by the same draws, or each by its own.
     """
 
     get: Callable[[str], np.ndarray]
@@ -32,9 +35,15 @@ class Source:
     counters: np.ndarray
     size: int
     columns: np.ndarray | None = None
+    draws: Literal["shared", "independent"] = "shared"
 
     def __len__(self) -> int:
         return len(self.hashes)
+
+    @property
+    def num_images(self) -> int:
+        """V, images of a sample."""
+        return 1 if self.hashes.ndim == 1 else int(self.hashes.shape[1])
 
     def take(self, rows: np.ndarray) -> Source:
         """The rows given by position or mask."""
@@ -43,13 +52,29 @@ class Source:
             self, hashes=self.hashes[rows], counters=self.counters[rows], columns=columns
         )
 
+    def apart(self) -> tuple[Source, np.ndarray]:
+        """The images one by one, each content once, and where those of each sample stand.
+
+        Returns:
+            A source of one image a sample; and (N, V) int64 positions in it.
+        """
+        hashes = self.hashes.reshape(len(self), -1)
+        # A row's own frame comes before its neighbours, which repeat at the ends of sequences: so
+        # the images stand as in a recipe without neighbours, and share its cached features.
+        order = np.argsort([-len(set(place)) for place in hashes.T], kind="stable")
+        numbers, contents = pd.factorize(hashes[:, order].T.ravel())
+        places = numbers.reshape(len(order), -1)[np.argsort(order)].T.astype(np.int64)
+        counters = np.zeros(len(contents), dtype=np.int64)
+        return replace(self, hashes=contents, counters=counters, columns=None), places
+
 
 @dataclass(frozen=True)
 class Batch:
     """Images and the rows of the source they came from.
 
     Attributes:
-        images: (B, C, S, S) uint8.
+        images: (B, C, S, S) uint8; where samples have several images, their channels one image
+            after the other.
         rows: (B,) int64; shorter than `images` where the last batch was padded.
         columns: (B, K, 2) float32 of the images' rows, or None.
     """
@@ -106,9 +131,12 @@ def train_batches(
         first: batches that are left out at the start.
     """
     groups = np.array_split(order, num_steps(len(order), batch))[first:]
+    num_draws = max(1, len(augments)) * NUM_DRAWS
+    if source.draws == "independent":
+        num_draws *= source.num_images
 
     def make(rows: np.ndarray) -> Batch:
-        draws = seeding.uniforms(key, source.counters[rows], max(1, len(augments)) * NUM_DRAWS)
+        draws = seeding.uniforms(key, source.counters[rows], num_draws)
         images = [_augmented(source, row, augments, draws[index]) for index, row in enumerate(rows)]
         return Batch(_stacked(images), rows, _columns(source, rows))
 
@@ -121,7 +149,7 @@ def eval_batches(source: Source, *, batch: int, workers: int) -> Iterator[Batch]
     groups = [rows[start : start + batch] for start in range(0, len(rows), batch)]
 
     def make(rows: np.ndarray) -> Batch:
-        images = [centred(_pixels(source, row), source.size) for row in rows]
+        images = [_whole(source, row) for row in rows]
         padded = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows))])
         images += [images[-1]] * (batch - len(images))
         return Batch(_stacked(images), rows, _columns(source, padded))
@@ -138,19 +166,40 @@ def _columns(source: Source, rows: np.ndarray) -> torch.Tensor | None:
     return None if source.columns is None else torch.from_numpy(source.columns[rows])
 
 
-def _pixels(source: Source, row: int) -> torch.Tensor:
-    return torch.tensor(source.get(source.hashes[row])).permute(2, 0, 1)
+def _pixels(source: Source, sha256: str) -> torch.Tensor:
+    return torch.tensor(source.get(sha256)).permute(2, 0, 1)
+
+
+def _whole(source: Source, row: int) -> torch.Tensor:
+    """(C, S, S) of a sample, unchanged; (V * C, S, S) where it has several images."""
+    if source.hashes.ndim == 1:
+        return centred(_pixels(source, source.hashes[row]), source.size)
+    return torch.cat([centred(_pixels(source, sha), source.size) for sha in source.hashes[row]])
 
 
 def _augmented(
     source: Source, row: int, augments: Sequence[Augment], draws: np.ndarray
 ) -> torch.Tensor:
-    image = _pixels(source, row)
+    """(C, S, S) of a sample; (V * C, S, S) where it has several images."""
     if not augments:
-        return centred(image, source.size)
+        return _whole(source, row)
+    if source.hashes.ndim == 1:
+        return _changed(_pixels(source, source.hashes[row]), augments, draws, source.size)
+    # Shared draws are too few, so that each image gets them anew.
+    shares = np.resize(draws, (source.num_images, len(augments) * NUM_DRAWS))
+    images = [
+        _changed(_pixels(source, sha), augments, own, source.size)
+        for sha, own in zip(source.hashes[row], shares, strict=True)
+    ]
+    return torch.cat(images)
+
+
+def _changed(
+    image: torch.Tensor, augments: Sequence[Augment], draws: np.ndarray, size: int
+) -> torch.Tensor:
     for index, augment in enumerate(augments):
         image = augment(image, draws[index * NUM_DRAWS : (index + 1) * NUM_DRAWS].tolist())
-    return resized(image, source.size)
+    return resized(image, size)
 
 
 def _ahead(

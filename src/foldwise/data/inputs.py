@@ -72,12 +72,13 @@ def open_cache(home: Home, config: InputConfig, samples: Samples, data: Path) ->
     spec = cache_spec(home, config)
     refs = None
     if spec.store == "none":
-        refs = dict(zip(samples.hashes, image_refs(samples, data), strict=True))
+        images = samples.every_image()
+        refs = dict(zip(images.hashes, image_refs(images, data), strict=True))
     return Cache.open(home.cache, spec, refs=refs)
 
 
 def image_refs(samples: Samples, data: Path) -> list[ImageRef]:
-    """Where each sample's image is, in the order of the rows."""
+    """Where each row's image is, the first one where a sample has several."""
     frame = samples.frame
     return [
         ImageRef(data / file, array or None, int(row) if row >= 0 else None)

@@ -34,6 +34,7 @@ from foldwise.models.additions import Additions
 from foldwise.models.building import build
 from foldwise.models.columns import ColumnEncoder
 from foldwise.models.network import Network
+from foldwise.models.siamese import Siamese
 from foldwise.models.sizes import check_sizes
 from foldwise.models.weights import Weights, resolve
 from foldwise.optim.epochs import Epoch, epochs_of
@@ -46,6 +47,7 @@ from foldwise.samples import Samples
 from foldwise.tasks.auxiliary import Auxiliary, read_auxiliary
 from foldwise.tasks.balancing import bound_balance
 from foldwise.tasks.columns import Column, column_values, read_columns
+from foldwise.tasks.image_sets import ImageSets, read_image_sets
 from foldwise.tasks.problem import Problem, data_folder
 from foldwise.tasks.task import Formulation
 
@@ -127,6 +129,32 @@ class Assembly:
         """
         return read_auxiliary(self.problem, self.recipe.auxiliary)
 
+    @cached_property
+    def image_sets(self) -> ImageSets:
+        """The images of each sample.
+
+        Raises:
+            ConfigError: there are no such images or no sequences.
+            DataError: sequences are not in order, or lie in several folds.
+        """
+        return read_image_sets(self.problem, self.recipe.input)
+
+    @property
+    def num_channels(self) -> int:
+        """Channels of all images of a sample together."""
+        return self.recipe.input.channels * self.image_sets.num_images
+
+    def siamese(self) -> Siamese | None:
+        """How the images of a sample go through the network apart; None: it takes them as one.
+
+        Raises:
+            ConfigError: there are not as many images as the joins want.
+        """
+        config = self.recipe.model.siamese
+        if config is None:
+            return None
+        return Siamese(self.image_sets.num_images, self.recipe.input.channels, config.joins)
+
     def column_values(self, samples: Samples) -> np.ndarray | None:
         """(N, K, 2) values of the columns of train or of test rows; None: the recipe names none.
 
@@ -194,11 +222,13 @@ class Assembly:
             shallow=None if shallow is None else (shallow.width, shallow.depth),
             columns=columns,
             auxiliary=auxiliary,
+            siamese=self.siamese(),
         )
         return build(
             name=config.name,
             num_outputs=self.formulation.num_outputs(self.problem.num_classes),
             channels=self.recipe.input.channels,
+            num_images=self.image_sets.num_images,
             size=self.recipe.input.size,
             drop=config.drop,
             drop_path=config.drop_path,
@@ -235,6 +265,8 @@ class Assembly:
         # Only where there is something: what is kept from before such keys stays good.
         if config.pool is not None or config.branch is not None:
             looked += [config.pool, config.branch is not None]
+        if config.siamese is None and self.image_sets.num_images > 1:
+            looked.append(["stacked", self.image_sets.num_images])
         return fingerprint(looked)
 
     def pixels_print(self) -> str:
@@ -254,10 +286,11 @@ class Assembly:
         """The images of these samples, as the network takes them."""
         return Source(
             self.cache.get,
-            samples.hashes,
+            self.image_sets.hashes(samples),
             samples.counters,
             self.recipe.input.size,
             self.column_values(samples),
+            self.recipe.input.draws,
         )
 
     def augments(self) -> list[Augment]:

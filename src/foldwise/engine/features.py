@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +53,7 @@ def features(
     Returns:
         View → (N, D) float32, rows as in `source`.
     """
-    digest = hashlib.sha256("\n".join(source.hashes).encode()).hexdigest()[:16]
+    digest = hashlib.sha256("\n".join(source.hashes.ravel()).encode()).hexdigest()[:16]
     paths = {view: folder / f"{digest}-{view}.npy" for view in views}
     # One process computes; those beside it wait for the file.
     with locked(folder / ".lock", doing="computing features", wait_s=86_400):
@@ -73,6 +73,25 @@ def features(
             for view, rows in found.items():
                 _save(paths[view], rows.astype(np.float32))
     return {view: np.load(path, allow_pickle=False) for view, path in paths.items()}
+
+
+def joined(
+    found: Mapping[str, np.ndarray],
+    source: Source,
+    join: Callable[[torch.Tensor], torch.Tensor],
+) -> dict[str, np.ndarray]:
+    """Features of samples, of those of their images.
+
+    Args:
+        found: view → (U, D) float32, rows as in the source that `source.apart()` gives.
+        source: samples of V images.
+        join: (N * V, D) → (N, J).
+
+    Returns:
+        View → (N, J) float32, rows as in `source`.
+    """
+    rows = source.apart()[1].ravel()
+    return {view: join(torch.from_numpy(each[rows])).numpy() for view, each in found.items()}
 
 
 def _save(path: Path, rows: np.ndarray) -> None:

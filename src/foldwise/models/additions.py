@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from foldwise.models.columns import ColumnEncoder
+from foldwise.models.siamese import Siamese
 from foldwise.parts import Spec
 
 
@@ -23,6 +24,7 @@ class Additions:
         shallow: (width, depth) of a shallow stream; None: there is none.
         columns: makes features of table columns; None: there are none.
         auxiliary: outputs of each further head.
+        siamese: how the images of a sample come together; None: the network takes them as one.
     """
 
     pool: Spec | None = None
@@ -31,6 +33,7 @@ class Additions:
     shallow: tuple[int, int] | None = None
     columns: ColumnEncoder | None = None
     auxiliary: Sequence[int] = ()
+    siamese: Siamese | None = None
 
     @property
     def need_features(self) -> list[str]:
@@ -41,8 +44,22 @@ class Additions:
             "model.shallow": self.shallow is not None,
             "model.columns": self.columns is not None,
             "auxiliary": bool(self.auxiliary),
+            "model.siamese": self.siamese is not None,
         }
         return [key for key, is_asked in asked.items() if is_asked]
+
+
+def joined(head: nn.Linear, siamese: Siamese | None) -> nn.Linear:
+    """A head that takes joined features; itself where they are as many as an image's."""
+    num = num_joined(head.in_features, siamese)
+    if num == head.in_features:
+        return head
+    return nn.Linear(num, head.out_features, bias=head.bias is not None)
+
+
+def num_joined(num_features: int, siamese: Siamese | None) -> int:
+    """Features of a sample, of as many of an image."""
+    return num_features if siamese is None else siamese.num_joined(num_features)
 
 
 def widened(head: nn.Linear, more: int) -> nn.Linear:

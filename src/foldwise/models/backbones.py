@@ -17,8 +17,14 @@ from torch import Tensor, nn
 
 from foldwise import parts
 from foldwise.errors import ConfigError
-from foldwise.models.heads import classifier_name, split_head, take_head
-from foldwise.models.loading import as_saved_elsewhere, load_own, mismatch, timm_overlay
+from foldwise.models.heads import classifier_name, num_head_features, split_head, take_head
+from foldwise.models.loading import (
+    as_saved_elsewhere,
+    load_own,
+    mismatch,
+    timm_overlay,
+    without_joined_head,
+)
 from foldwise.models.names import check_name
 from foldwise.models.packages import Channels
 from foldwise.models.pooling import set_pool
@@ -106,7 +112,7 @@ def build_timm(order: Order, weights: Weights | None) -> Built:
         sketch = _create(order, keywords).eval()
         _try(order, sketch)
         _set_pool(order, sketch)
-        classifier = classifier_name(sketch)
+        classifier, num_features = classifier_name(sketch), num_head_features(sketch)
         splits = split_head(sketch, order.image) is not None
     statistics = (tuple(config.mean), tuple(config.std))
     of_pool: dict[str, Tensor] = {}
@@ -114,6 +120,7 @@ def build_timm(order: Order, weights: Weights | None) -> Built:
         network = _create(order, keywords)
     else:
         tensors, own_statistics = as_saved_elsewhere(weights.read(), classifier)
+        tensors = without_joined_head(tensors, classifier, num_features)
         tensors, of_pool = _without_pool(order, tensors)
         statistics = own_statistics or statistics
         overlay = timm_overlay(tensors, config, sketch, classifier)
@@ -133,6 +140,7 @@ def build_own(order: Order, weights: Weights | None) -> Built:
     of_pool: dict[str, Tensor] = {}
     if weights is not None:
         tensors, own_statistics = as_saved_elsewhere(weights.read(), classifier)
+        tensors = without_joined_head(tensors, classifier, num_head_features(network))
         tensors, of_pool = _without_pool(order, tensors)
         statistics = own_statistics or statistics
         load_own(network, tensors, classifier, weights.source)

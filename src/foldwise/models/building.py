@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from foldwise.errors import ConfigError
-from foldwise.models.additions import Additions, widened
+from foldwise.models.additions import Additions, joined, num_joined, widened
 from foldwise.models.attention_branch import attention_branch
 from foldwise.models.backbones import Built, Order, build_own, build_timm
 from foldwise.models.heads import SharedHead
+from foldwise.models.loading import num_channels
 from foldwise.models.multi_sample import MultiSampleLinear
 from foldwise.models.network import Network
 from foldwise.models.shallow import Shallow
 from foldwise.models.small import NETWORKS
+from foldwise.models.stacking_images import widen_first_layer
 from foldwise.models.weights import Weights
 
 
@@ -26,6 +29,7 @@ def build(
     name: str,
     num_outputs: int,
     channels: int = 3,
+    num_images: int = 1,
     size: int,
     drop: float = 0.0,
     drop_path: float = 0.0,
@@ -47,7 +51,8 @@ def build(
     Args:
         name: of timm, of `NETWORKS`, or module:attribute.
         num_outputs: logits per image.
-        channels: of the images.
+        channels: of an image.
+        num_images: of a sample; stacked as channels unless `additions` has a Siamese network.
         size: side of the images in pixels; the network is tried at it.
         drop: dropout before the head.
         drop_path: stochastic depth.
@@ -64,15 +69,26 @@ def build(
             cannot take an addition.
     """
     added = additions or Additions()
+    stacked = num_images if added.siamese is None else 1
     order = Order(
-        name, num_outputs, channels, size, drop, drop_path, dict(options or {}), code, added.pool
+        name,
+        num_outputs,
+        channels * stacked,
+        size,
+        drop,
+        drop_path,
+        dict(options or {}),
+        code,
+        added.pool,
     )
-    is_own = name in NETWORKS or ":" in name
-    built = build_own(order, weights) if is_own else build_timm(order, weights)
+    # Weights of a network that took as many images already know them apart.
+    is_whole = stacked > 1 and weights is not None and num_channels(weights) == order.channels
+    built = _built(order, weights, 1 if is_whole else stacked)
     mean, std = built.statistics
     if weights is not None and weights.mean is not None and weights.std is not None:
         mean, std = weights.mean, weights.std
-    mean, std = fit_channels(mean, channels), fit_channels(std, channels)
+    if not is_whole:
+        mean, std = (fit_channels(values, channels) * stacked for values in (mean, std))
     offset = torch.zeros(num_outputs) if with_offset else None
     if not added.need_features:
         head = _shared(built.head, order) if shares_weights else built.head
@@ -84,6 +100,17 @@ def build(
             remedy="take it out, or use another formulation (ordinal: corn, borders)",
         )
     return _with_additions(built, added, order, mean=mean, std=std, offset=offset)
+
+
+def _built(order: Order, weights: Weights | None, stacked: int) -> Built:
+    """The network, its first layer spread over stacked images where weights know one of them."""
+    make = build_own if order.name in NETWORKS or ":" in order.name else build_timm
+    if stacked == 1 or weights is None:
+        return make(order, weights)
+    single = replace(order, channels=order.channels // stacked)
+    built = make(single, weights)
+    widen_first_layer(built.backbone, single.grey, stacked)
+    return built
 
 
 def _shared(head: nn.Linear | None, order: Order) -> SharedHead:
@@ -113,6 +140,12 @@ def _with_additions(
             remedy="take it out, or choose another network",
         )
     branch = shallow = None
+    if added.branch and added.siamese is not None:
+        raise ConfigError(
+            "model.branch: an attention branch looks at the map of one image, and model.siamese "
+            "has one of each",
+            remedy="take one of the two out",
+        )
     if added.branch:
         training = built.backbone.training
         branch = attention_branch(built.backbone.eval(), order.num_outputs, order.grey)
@@ -120,8 +153,10 @@ def _with_additions(
     if added.shallow is not None:
         width, depth = added.shallow
         shallow = Shallow(order.channels, width=width, depth=depth)
-    joined = [part.num_features for part in (added.columns, shallow) if part is not None]
-    head = widened(built.head, sum(joined))
+    beside = [] if added.columns is None else [added.columns.num_features]
+    if shallow is not None:
+        beside.append(num_joined(shallow.num_features, added.siamese))
+    head = widened(joined(built.head, added.siamese), sum(beside))
     if added.multi_sample is not None:
         samples, p = added.multi_sample
         head = MultiSampleLinear(head, samples=samples, p=p)
@@ -135,6 +170,7 @@ def _with_additions(
         shallow=shallow,
         branch=branch,
         auxiliary=[nn.Linear(head.in_features, num) for num in added.auxiliary],
+        siamese=added.siamese,
     )
 
 

@@ -51,6 +51,16 @@ def classifier_name(network: nn.Module) -> str | None:
     return next((name for name, module in network.named_modules() if module is classifier), None)
 
 
+def num_head_features(network: nn.Module) -> int | None:
+    """Features that its classifier takes; None: it has none that is linear."""
+    name = classifier_name(network)
+    if name is None:
+        return None
+    head = network.get_submodule(name)
+    assert isinstance(head, nn.Linear)
+    return head.in_features
+
+
 def split_head(network: nn.Module, images: Tensor) -> nn.Linear | None:
     """Put an identity in the place of the head, if the head is the last thing the network does.
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from foldwise.errors import ConfigError
 from foldwise.models.packages import Channels
+from foldwise.models.weights import Weights
 
 _ADDED = ("columns.", "shallow.", "branch.", "auxiliary.")
 _HEAD_WORDS = re.compile(r"(head|fc|classifier|logits).*bias$")
@@ -42,6 +43,25 @@ def as_saved_elsewhere(
         for key, v in plain.items()
     }
     return inner, statistics
+
+
+def without_joined_head(
+    tensors: dict[str, Tensor], classifier: str | None, num_features: int | None
+) -> dict[str, Tensor]:
+    """Tensors without a head that takes another number of features: it is new.
+
+    Such a one stood behind the joined features of several images.
+    """
+    weight = tensors.get(f"{classifier}.weight")
+    if weight is None or weight.ndim != 2 or weight.shape[1] == num_features:
+        return tensors
+    return {key: value for key, value in tensors.items() if not key.startswith(f"{classifier}.")}
+
+
+def num_channels(weights: Weights) -> int | None:
+    """Channels that a network's weights take; None: the file does not say."""
+    mean = weights.read().get("mean")
+    return None if mean is None else len(mean)
 
 
 def timm_overlay(

@@ -12,6 +12,7 @@ from foldwise.errors import ConfigError
 from foldwise.models.attention_branch import AttentionBranch
 from foldwise.models.columns import ColumnEncoder
 from foldwise.models.shallow import Shallow
+from foldwise.models.siamese import Siamese
 
 #: How images and weights lie in memory: channel by channel, or pixel by pixel.
 Layout = Literal["channels_first", "channels_last"]
@@ -35,6 +36,7 @@ class Network(nn.Module):
         shallow: normalised images → features that join these.
         branch: looks at the last map, and weighs it for the head.
         auxiliary: further heads on the same features, for training alone.
+        siamese: how the images of a sample go through it apart; None: it takes them as one.
 
     Attributes:
         backbone: as given.
@@ -43,6 +45,7 @@ class Network(nn.Module):
         shallow: as given, or None.
         branch: as given, or None.
         auxiliary: as given.
+        siamese: as given, or None.
         mean: (C,) float buffer.
         std: (C,) float buffer.
         offset: (O,) float buffer, or None.
@@ -70,8 +73,10 @@ class Network(nn.Module):
         shallow: Shallow | None = None,
         branch: AttentionBranch | None = None,
         auxiliary: Sequence[nn.Linear] = (),
+        siamese: Siamese | None = None,
     ) -> None:
         super().__init__()
+        self.siamese = siamese
         self.backbone = backbone
         self.register_module("head", head)
         self.register_module("columns", columns)
@@ -98,8 +103,18 @@ class Network(nn.Module):
         self._need_features()
         return self.head.in_features
 
+    @property
+    def num_channels(self) -> int:
+        """Channels of what `forward` takes: of all images of a sample together."""
+        return len(self.mean) * (1 if self.siamese is None else self.siamese.num_images)
+
     def normalize(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) in 0..255, uint8 or float → float32 of mean 0 and spread 1."""
+        """(N, C, H, W) in 0..255, uint8 or float → float32 of mean 0 and spread 1.
+
+        A Siamese network's become (N * V, C, H, W), the images of a sample one after the other.
+        """
+        if self.siamese is not None:
+            images = self.siamese.apart(images)
         mean, std = (255.0 * x.view(1, -1, 1, 1) for x in (self.mean, self.std))
         found = torch.sub(images, mean).div_(std)
         return found.contiguous(memory_format=_FORMATS[self.layout])
@@ -127,6 +142,11 @@ class Network(nn.Module):
 
     def image_features(self, images: Tensor) -> Tensor:
         """(N, D) features of the backbone alone; raises as `features`."""
+        self._need_features()
+        return self._joined(self._deep(self.normalize(images))[0])
+
+    def apart_features(self, images: Tensor) -> Tensor:
+        """(N * V, D) of each image, before a Siamese network joins them; raises as `features`."""
         self._need_features()
         return self._deep(self.normalize(images))[0]
 
@@ -180,12 +200,13 @@ class Network(nn.Module):
         """What the head is given, and the logits of the attention branch."""
         pixels = self.normalize(images)
         outputs, branched = self._deep(pixels)
+        outputs = self._joined(outputs)
         parts = [outputs]
         if self.columns is not None:
             assert columns is not None, "the network takes table columns"
             parts.append(self.columns(columns))
         if self.shallow is not None:
-            parts.append(self.shallow(pixels))
+            parts.append(self._joined(self.shallow(pixels)))
         return (torch.cat(parts, dim=1) if len(parts) > 1 else outputs), branched
 
     def _deep(self, pixels: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -197,6 +218,9 @@ class Network(nn.Module):
         attention, branched = self.branch(maps)
         outputs = self.backbone.forward_head(maps * (1.0 + attention))  # type: ignore[operator]
         return outputs, branched
+
+    def _joined(self, features: Tensor) -> Tensor:
+        return features if self.siamese is None else self.siamese.join(features)
 
     def _maps(self, pixels: Tensor) -> Tensor:
         maps: Tensor = self.backbone.forward_features(pixels)  # type: ignore[operator]

@@ -25,7 +25,7 @@ def check_sizes(network: Network, sizes: Collection[int]) -> None:
         return
     sketch = copy.deepcopy(network).to("meta").eval()
     for size in sorted(sizes):
-        images = torch.zeros(1, len(network.mean), size, size, device="meta")
+        images = torch.zeros(1, network.num_channels, size, size, device="meta")
         try:
             with torch.no_grad():
                 sketch(images)

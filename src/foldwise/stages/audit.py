@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from foldwise.auditing.duplicates import DuplicateReport, find_duplicates
+from foldwise.auditing.several import of_samples, telling_images
 from foldwise.auditing.tables import class_counts, find_size_shortcut, size_by_class
 from foldwise.config.writing import fingerprint
 from foldwise.data.cache import Cache
@@ -38,7 +39,11 @@ def audit(
     inputs = {
         "version": _VERSION,
         "samples": fingerprint(
-            [*problem.samples.ids, *problem.samples.hashes, problem.target.tobytes().hex()]
+            [
+                *problem.samples.ids,
+                *problem.samples.image_hashes.ravel(),
+                problem.target.tobytes().hex(),
+            ]
         ),
     }
     if home.is_fresh("audit", inputs, home.audit):
@@ -66,15 +71,23 @@ def _labels(problem: Problem) -> list[object]:
 
 
 def _duplicates(problem: Problem) -> DuplicateReport:
-    samples = problem.samples
-    return find_duplicates(
-        list(samples.hashes),
-        samples.frame["phash"].to_numpy(dtype=np.uint64),
-        thumbnails(problem.home, samples),
+    num, has_several = len(problem.samples), problem.samples.num_images > 1
+    images = problem.samples.every_image()
+    thumbs = thumbnails(problem.home, images)
+    labels = _labels(problem) * problem.samples.num_images
+    rows = np.arange(len(images))
+    if has_several:
+        rows = telling_images(thumbs)
+        images, thumbs, labels = images.take(rows), thumbs[rows], [labels[row] for row in rows]
+    found = find_duplicates(
+        list(images.hashes),
+        images.frame["phash"].to_numpy(dtype=np.uint64),
+        thumbs,
         near_pairs,
-        splits=list(samples.frame["split"]),
-        labels=_labels(problem) if problem.task.has_classes else None,
+        splits=list(images.frame["split"]),
+        labels=labels if problem.task.has_classes else None,
     )
+    return of_samples(found, rows % num, num) if has_several else found
 
 
 def _findings(problem: Problem, duplicates: DuplicateReport) -> dict[str, Any]:
@@ -104,7 +117,7 @@ def _findings(problem: Problem, duplicates: DuplicateReport) -> dict[str, Any]:
             "label_conflicts": _pairs(duplicates.label_conflicts, samples),
             "num_twins": _num_twins(duplicates, samples),
             "is_cut": duplicates.is_cut,
-            "most_equal": _most_equal(samples),
+            "most_equal": _most_equal(samples.every_image()),
             "num_label_conflicts": len(duplicates.label_conflicts),
         },
         "shortcut": None
@@ -164,14 +177,16 @@ def _warnings(problem: Problem, found: dict[str, Any]) -> list[str]:
 def _num_twins(duplicates: DuplicateReport, samples: Samples) -> int:
     """Test rows that have a (near) duplicate in train; the pairs are of contents, not of rows."""
     is_test = (samples.frame["split"] == "test").to_numpy()
+    if samples.num_images > 1:
+        return int(np.isin(duplicates.groups, duplicates.groups[~is_test])[is_test].sum())
     ends = duplicates.twins[["i", "j"]].to_numpy().ravel()
     contents = set(samples.hashes[ends[is_test[ends]]])
     return sum(sha in contents for sha in samples.hashes[is_test])
 
 
-def _most_equal(samples: Samples) -> int:
+def _most_equal(images: Samples) -> int:
     """The most images of different content that share one perceptual hash."""
-    counts = samples.frame.drop_duplicates("sha256")["phash"].value_counts()
+    counts = images.frame.drop_duplicates("sha256")["phash"].value_counts()
     return int(counts.max()) if len(counts) else 0
 
 

@@ -89,11 +89,13 @@ def prepare(
         if known is not None and caches_stand(home, known, wanted):
             done = PreparedData(known, changed=False)
         else:
-            specs = choose_stores(home, len(found), wanted, show)
-            refs = image_refs(found, data)
-            hashes = None if known is None else known.hashes
-            prepared = _decode(home, found, refs, hashes, specs, competition.decoding, show)
-            _check_damaged(home, competition, prepared, show)
+            images = found.every_image()
+            specs = choose_stores(home, len(images), wanted, show)
+            refs = image_refs(images, data)
+            hashes = None if known is None else known.every_image().hashes
+            decoded = _decode(home, images, refs, hashes, specs, competition.decoding, show)
+            _check_damaged(home, competition, decoded, show)
+            prepared = found.with_images(decoded)
             samples_file.write(home.samples, prepared)
             home.set_fresh("prepare", state)
             done = PreparedData(prepared, changed=True)
@@ -107,7 +109,7 @@ def _state(found: Samples, data: Path, competition: Competition) -> dict[str, An
 
     Which caches are wanted is no part of it: one recipe and all of them take turns.
     """
-    files = sorted(set(found.frame["file"]))
+    files = sorted(set(found.every_image().frame["file"]))
     stats = [
         (file, stat.st_size, stat.st_mtime_ns) for file in files for stat in [(data / file).stat()]
     ]
@@ -121,14 +123,14 @@ def _state(found: Samples, data: Path, competition: Competition) -> dict[str, An
 
 def _decode(
     home: Home,
-    found: Samples,
+    images: Samples,
     refs: Sequence[ImageRef],
     known_hashes: np.ndarray | None,
     specs: Sequence[CacheSpec],
     limits: Decoding,
     show: Display,
 ) -> Samples:
-    """Decode what is not in every cache yet, and tell what is known of each image."""
+    """Decode what is not in every cache yet, and tell what is known; a row for each image."""
     caches = [Cache.open(home.cache, spec) for spec in specs]
     hashes: list[str | None] = [None] * len(refs)
     if known_hashes is not None:
@@ -158,7 +160,7 @@ def _decode(
         spent = time.monotonic() - started
         show.say(f"decoded in {duration(spent)}, {len(todo) / max(spent, 1e-9):.0f} images/s")
     thumbs = Cache.open(home.cache, THUMB)
-    return Samples(_with_facts(found.frame, hashes, damaged, thumbs))
+    return Samples(_with_facts(images.frame, hashes, damaged, thumbs))
 
 
 def _limits(config: Decoding) -> Limits:
@@ -199,8 +201,8 @@ def _with_facts(
     )
 
 
-def _check_damaged(home: Home, competition: Competition, prepared: Samples, show: Display) -> None:
-    bad = prepared.frame[prepared.frame["damaged"] != ""]
+def _check_damaged(home: Home, competition: Competition, images: Samples, show: Display) -> None:
+    bad = images.frame[images.frame["damaged"] != ""]
     if not len(bad):
         return
     lines = [
@@ -211,11 +213,12 @@ def _check_damaged(home: Home, competition: Competition, prepared: Samples, show
     in_test = int((bad["split"] == "test").sum())
     if competition.on_damaged == "stop":
         raise DataError(
-            f"{len(bad)} of {len(prepared)} images cannot be used ({in_test} of them in test):",
+            f"{len(bad)} of {len(images)} images cannot be used ({in_test} of them in test):",
             *lines[:_MAX_LISTED],
             *hidden,
             remedy=f"replace them, or write on_damaged: skip into {home.competition}",
         )
-    show.warn(f"{len(bad)} damaged images are skipped:")
+    with_rows = ", with all images of their samples" if competition.images.names else ""
+    show.warn(f"{len(bad)} damaged images are skipped{with_rows}:")
     for line in [*lines[:_MAX_LISTED], *hidden]:
         show.warn(f"  {line}")

@@ -108,7 +108,7 @@ def _why_not(problem: Problem, name: str) -> str | None:
     columns = competition.columns
     if name in columns.target:
         return "is the label"
-    if name in (columns.id, competition.images.column):
+    if name in (columns.id, *competition.images.file_columns):
         return "names the row or its file, which says nothing about a new one"
     if name in columns.group:
         return "is a group: rows to be answered are of groups that no training row is of"

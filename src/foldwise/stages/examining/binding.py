@@ -26,6 +26,7 @@ from foldwise.models.network import Network
 from foldwise.parts import find
 from foldwise.rundir import Home
 from foldwise.stages.examining.bound import Failure
+from foldwise.tasks.image_sets import image_places
 from foldwise.tasks.problem import Problem, open_problem
 
 T = TypeVar("T")
@@ -73,6 +74,11 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
     attempt("weights-file", "model.pretrained", lambda: assembly.weights)
     attempt("columns", "model.columns", partial(_read_columns, assembly))
     attempt("auxiliary", "auxiliary", lambda: assembly.auxiliary)
+    find_places = partial(image_places, assembly.problem, recipe.input)
+    if attempt("several-images", "input.images", find_places) is not None:
+        attempt("several-images", "input.frames", lambda: assembly.image_sets)
+    if len(failures.found) == num_before:
+        attempt("several-images", "model.siamese", assembly.siamese)
     network = None
     for rule, problems in frozen_problems(recipe).items():
         failures.found += [Failure(rule, p.key, (p.found,), p.remedy) for p in problems]

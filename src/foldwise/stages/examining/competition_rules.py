@@ -21,6 +21,7 @@ def unreachable_column(ground: Ground) -> Iterator[Fault]:
     """A column is named that its table does not have."""
     columns, images = ground.competition.columns, ground.competition.images
     image = [] if images.column is None or images.kind == "folder" else ["images.column"]
+    image += [f"images.columns.{i}" for i in range(len(images.columns))]
     order = ["columns.order"] if columns.order is not None else []
     groups = [f"columns.group.{i}" for i in range(len(columns.group))]
     targets = [f"columns.target.{i}" for i in range(len(columns.target))]

@@ -51,7 +51,7 @@ def cost_of_step(home: str, recipe: str, batch: int, size: int) -> Cost:
     longest = max(assembly.stages(), key=lambda stage: (stage.trainable != "head", stage.epochs))
     rows = np.arange(len(problem.train))
     shown = np.resize(rows, batch)
-    images = torch.randint(0, 256, (batch, size, size, resolved.input.channels))
+    images = torch.randint(0, 256, (batch, size, size, network.num_channels))
     columns = assembly.column_values(problem.train)
     noise = Batch(
         images.to(torch.uint8).permute(0, 3, 1, 2),

@@ -90,6 +90,19 @@ def channels(case: RecipeCase) -> Iterator[Fault]:
             yield error("input.steps", f"{name} takes 1, 3 or 4 channels, not {number}")
 
 
+def independent_draws(case: RecipeCase) -> Iterator[Fault]:
+    """Images that the network sees one upon the other are cropped and turned each by itself."""
+    recipe = case.recipe
+    has_several = recipe.input.frames is not None or case.ground.competition.images.names
+    if recipe.input.draws == "independent" and has_several and recipe.model.siamese is None:
+        yield warning(
+            "input.draws",
+            "independent: the images are stacked as channels, and what lies at one place in them "
+            "will not agree",
+            "use shared, or model.siamese",
+        )
+
+
 def frozen_augment(case: RecipeCase) -> Iterator[Fault]:
     """Features are computed once, so images cannot be changed from epoch to epoch."""
     yield from starmap(error, frozen.unused_parts(case.recipe))
@@ -184,6 +197,7 @@ RULES: dict[str, Callable[[RecipeCase], Iterator[Fault]]] = {
     "zoom": zoom,
     "steps": steps,
     "channels": channels,
+    "independent-draws": independent_draws,
     "frozen-augment": frozen_augment,
     "repeated-views": repeated_views,
     "views": views,

@@ -134,7 +134,7 @@ def num_bytes(unit: Unit) -> int:
 
 def _made_from(unit: Unit) -> str:
     def rows(samples: Samples) -> list[str]:
-        return [*samples.ids, *samples.hashes]
+        return [*samples.ids, *unit.image_hashes(samples)]
 
     problem = unit.problem
     made = [unit.features_print, problem.folds_hash, rows(problem.train), rows(problem.test)]

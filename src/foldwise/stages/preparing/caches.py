@@ -65,7 +65,7 @@ def caches_stand(
     home: Home, known: Samples, wanted: dict[str, tuple[CacheSpec, InputConfig]]
 ) -> bool:
     """Whether every image is still in every cache: the cache folder may be deleted any time."""
-    hashes = known.whole().hashes
+    hashes = known.whole().every_image().hashes
     made = read_caches(home)
     if not set(wanted) <= set(made):
         return False

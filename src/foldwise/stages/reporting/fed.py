@@ -50,7 +50,8 @@ def fed_batch(problem: Problem, record: dict[str, Any]) -> Fed:
         images, chosen = _first_batch(problem, recipe, rows, record["seeds"][0], fold)
     except (FoldwiseError, OSError) as error:
         return Fed((), (), "", f"cannot be shown: {error}")
-    pictures = tuple(encoded(_for_eyes(image)) for image in images)
+    channels = recipe.input.channels
+    pictures = tuple(encoded(_for_eyes(image, channels)) for image in images)
     labels = in_words(problem.target[rows[chosen]], problem.competition.classes)
     sentence = _sentence(recipe, images.shape[1], fold, record["seeds"][0])
     return Fed(pictures, tuple(labels), sentence)
@@ -92,6 +93,8 @@ def _sentence(recipe: Recipe, side: int, fold: int, seed: int) -> str:
     )
 
 
-def _for_eyes(image: np.ndarray) -> np.ndarray:
-    """(H, W, 1 or 3) of an image with any number of channels."""
-    return image[:, :, :3] if image.shape[2] >= 3 else image[:, :, :1]
+def _for_eyes(image: np.ndarray, channels: int) -> np.ndarray:
+    """(H, V * W, 1 or 3) of V images stacked as channels, side by side."""
+    apart = np.split(image, image.shape[2] // channels, axis=2)
+    shown = 3 if channels >= 3 else 1
+    return np.concatenate([each[:, :, :shown] for each in apart], axis=1)

@@ -202,9 +202,22 @@ def run_seconds(
     rounds = float(np.ceil(len(each) / at_once)) * max(each)
     problem, recipe = waiting[0].problem, waiting[0].recipe
     if needs_features(recipe):
-        num_images = (len(problem.train) + len(problem.test)) * len(recipe.views)
-        rounds += num_images / (rates.infer * at_once * _ALL_CORES) * MARGIN
+        num_samples = (len(problem.train) + len(problem.test)) * len(recipe.views)
+        rounds += (
+            num_samples
+            * _share_computed(waiting[0])
+            / (rates.infer * at_once * _ALL_CORES)
+            * MARGIN
+        )
     return rounds
+
+
+def _share_computed(unit: Unit) -> float:
+    """Of the images that frozen features are of; a Siamese network computes each content once."""
+    if unit.recipe.model.siamese is None:
+        return 1.0
+    fed = [unit.image_hashes(part) for part in (unit.problem.train, unit.problem.test)]
+    return sum(len(set(part)) for part in fed) / sum(map(len, fed))
 
 
 def epochs_within(

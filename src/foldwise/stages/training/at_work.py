@@ -12,7 +12,7 @@ from torch import nn
 
 from foldwise import device as machine
 from foldwise.engine.assemble import Assembly
-from foldwise.engine.features import features, features_folder
+from foldwise.engine.features import features, features_folder, joined
 from foldwise.engine.infer import apply_head, infer
 from foldwise.engine.precision import autocast_dtype
 from foldwise.models.network import Network
@@ -168,28 +168,32 @@ def open_work(unit: Unit, choices: Choices, *, timing: Path | None = None) -> Un
 def backbone_features(
     assembly: Assembly, device: torch.device, report: Reporter
 ) -> dict[str, np.ndarray]:
-    """View → (N, D) float32 of the frozen backbone, train rows first, then test rows."""
-    problem = assembly.problem
+    """View → (N, D) float32 of the frozen backbone, train rows first, then test rows.
+
+    A Siamese network sees each image alone, so one is computed once, however many samples it is of.
+    """
+    problem, siamese = assembly.problem, assembly.siamese()
     folder = features_folder(
         problem.home.cache, network=assembly.backbone_print(), pixels=assembly.pixels_print()
     )
-    total = len(problem.train) + len(problem.test)
-    parts, before = [], 0
     # One part after the other: other test rows leave the features of the train rows as they are.
-    for samples in filter(len, (problem.train, problem.test)):
-        parts.append(
-            features(
-                folder,
-                lambda: FeaturesOf(assembly.network()),
-                replace(assembly.source(samples), columns=None),
-                views=assembly.recipe.views,
-                batch=EVAL_BATCH,
-                device=device,
-                workers=assembly.recipe.train.workers,
-                progress=partial(_report_features, report, before, total),
-            )
+    samples = filter(len, (problem.train, problem.test))
+    sources = [replace(assembly.source(part), columns=None) for part in samples]
+    images = sources if siamese is None else [source.apart()[0] for source in sources]
+    total, parts, before = sum(map(len, images)), [], 0
+    for source, seen in zip(sources, images, strict=True):
+        found = features(
+            folder,
+            lambda: FeaturesOf(assembly.network(), apart=True),
+            seen,
+            views=assembly.recipe.views,
+            batch=EVAL_BATCH,
+            device=device,
+            workers=assembly.recipe.train.workers,
+            progress=partial(_report_features, report, before, total),
         )
-        before += len(samples)
+        parts.append(found if siamese is None else joined(found, source, siamese.join))
+        before += len(seen)
     return {view: np.concatenate([part[view] for part in parts]) for view in parts[0]}
 
 
@@ -198,12 +202,14 @@ def _report_features(report: Reporter, before: int, total: int, done: int) -> No
 
 
 class FeaturesOf(nn.Module):
-    """A network that stops before its head."""
+    """A network that stops before its head, or a Siamese one before it joins its images."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, *, apart: bool = False) -> None:
         super().__init__()
         self.network = network
+        self.apart = apart
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(B, C, S, S) uint8 → (B, D)."""
-        return self.network.image_features(images)
+        network = self.network
+        return network.apart_features(images) if self.apart else network.image_features(images)

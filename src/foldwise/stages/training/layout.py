@@ -53,7 +53,7 @@ def decide_layout(
 
 def _tried(assembly: Assembly, network: Network, device: torch.device) -> dict[str, object]:
     recipe = assembly.recipe
-    size, channels = recipe.input.size, recipe.input.channels
+    size, channels = recipe.input.size, network.num_channels
     part = -(-recipe.train.batch // recipe.train.accumulate)
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (part, size, size, channels), generator=generator)
@@ -73,7 +73,9 @@ def _key(assembly: Assembly, device: torch.device) -> str:
     recipe, train = assembly.recipe, assembly.recipe.train
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     model = recipe.model
-    added = [model.pool, model.branch, model.shallow]
+    added: list[object] = [model.pool, model.branch, model.shallow]
+    if assembly.image_sets.num_images > 1:
+        added += [model.siamese, assembly.image_sets.num_images]
     return fingerprint(
         [
             *([repr(added)] if any(part is not None for part in added) else []),

@@ -13,10 +13,12 @@ import numpy as np
 
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import fingerprint
+from foldwise.errors import FoldwiseError
 from foldwise.own_code import own_code_hash
 from foldwise.parts import name_of
 from foldwise.rundir import RunDir, UnitDir, read_json
 from foldwise.samples import Samples
+from foldwise.tasks.image_sets import ImageSets, read_image_sets
 from foldwise.tasks.problem import Problem
 
 #: Raised whenever the same inputs would give another unit than before, as with another default.
@@ -100,6 +102,14 @@ class Unit:
         return fingerprint([record["pretrained_sha256"], kept, code])
 
     @cached_property
+    def _image_sets(self) -> ImageSets | None:
+        """The images its network is fed; None: they cannot be, which training refuses."""
+        try:
+            return read_image_sets(self.problem, self.recipe.input)
+        except FoldwiseError:
+            return None
+
+    @cached_property
     def inputs(self) -> dict[str, Any]:
         """Hashes of what it is made from; another value means that it must be trained again."""
         return {
@@ -115,12 +125,18 @@ class Unit:
             "code": own_code_hash(self.problem.home.code, identity(self.recipe)),
         }
 
+    def image_hashes(self, samples: Samples) -> list[str]:
+        """Of all images that its network is fed for these samples."""
+        sets = self._image_sets
+        return ["none"] if sets is None else list(sets.hashes(samples).ravel())
+
     @cached_property
     def test_print(self) -> str:
         """Hash of what its test scores are made from beside its weights."""
         test = self.problem.test
         cells = _cells(test, _input_columns(self.recipe))
-        return _hash([*test.ids, *test.hashes, *self.recipe.views, *cells])
+        images = self.image_hashes(test)
+        return _hash([*test.ids, *images, *self.recipe.views, *cells])
 
     def is_done(self) -> bool:
         """Whether its network and held-out scores are there, of these inputs or of more epochs."""
@@ -187,7 +203,8 @@ class Unit:
         labels = [label.column for label in self.recipe.auxiliary]
         cells = _cells(train.take(rows), [*_input_columns(self.recipe), *labels])
         target_bytes = target.tobytes().hex()
-        return _hash([*train.ids[rows], *train.hashes[rows], target_bytes, *held, *cells])
+        images = self.image_hashes(train.take(rows))
+        return _hash([*train.ids[rows], *images, target_bytes, *held, *cells])
 
 
 def _input_columns(recipe: Recipe) -> list[str]:
@@ -223,7 +240,8 @@ def data_hash(problem: Problem) -> str:
     """Hash of all samples, their images and targets."""
     train, test = problem.train, problem.test
     target = problem.target.tobytes().hex()
-    return _hash([*train.ids, *train.hashes, target, *test.ids, *test.hashes])
+    images = [part.image_hashes.ravel() for part in (train, test)]
+    return _hash([*train.ids, *images[0], target, *test.ids, *images[1]])
 
 
 def code_hash(problem: Problem) -> str:
