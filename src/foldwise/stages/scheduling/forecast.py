@@ -7,6 +7,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,10 @@ from foldwise.models.second_level import HEADS
 from foldwise.parts import name_of
 from foldwise.publish import publish_json
 from foldwise.rundir import Home, read_json
+from foldwise.stages.progress import duration
 from foldwise.stages.scheduling.lanes import needs_features, side_by_side
+from foldwise.stages.scheduling.phases import names, phases
+from foldwise.stages.scheduling.rates import UNKNOWN, Rates
 from foldwise.stages.training.unit import Unit, recipe_print
 from foldwise.tasks.problem import open_problem
 
@@ -30,31 +34,12 @@ MIN_EPOCHS = 2
 _TRIAL_S = 3.0
 _MAX_STEPS = 20
 _INFER_BATCHES = 3
-#: Units side by side share memory and caches, and machines drift: measured 1.1 to 1.2.
-MARGIN = 1.25
+#: Trials share the machine as units do, but machines drift: of a time limit this is left over.
+MARGIN = 1.15
 #: A pass with all cores against as many passes with one core each, side by side.
 _ALL_CORES = 0.9
 #: What a unit costs beside its images: start, solving the head, writing. Measured 2 to 6 s.
 _UNIT_S = 4.0
-
-
-@dataclass(frozen=True)
-class Rates:
-    """What a recipe reaches on this machine.
-
-    Attributes:
-        start_s: seconds to make the network.
-        train: images per second in training, of one unit; 0: it does not train.
-        infer: images per second and view in inference, of one unit.
-    """
-
-    start_s: float
-    train: float
-    infer: float
-
-
-#: Of a recipe there was no time to try: taken for slow, so that others go first.
-UNKNOWN = Rates(start_s=5.0, train=5.0, infer=10.0)
 
 
 def measure(
@@ -65,6 +50,9 @@ def measure(
     seconds: float | None = None,
 ) -> tuple[dict[str, Rates], dict[str, str]]:
     """Rates of recipes by a few seconds' trial each; known ones are reread.
+
+    As many are tried side by side as units will be, if need be one of them several times: units
+    share memory and caches.
 
     Args:
         home: with prepared images and folds.
@@ -96,12 +84,13 @@ def measure(
             threads=threads,
             stop_at=None if seconds is None else machine.monotonic() + seconds,
         )
-        for name, recipe in untried.items()
+        for name, recipe in _filling(untried, at_once)
     ]
     failed: dict[str, str] = {}
     for outcome in run_jobs(jobs, parallel=at_once):
         if outcome.error is None:
-            stored[keys[outcome.job.name]] = outcome.value
+            key = keys[outcome.job.name]
+            stored[key] = _slower(stored.get(key), outcome.value)
         elif not outcome.stopped:
             failed[outcome.job.name] = outcome.error
     if jobs:
@@ -113,6 +102,17 @@ def measure(
         if recipe.is_second_level
     }
     return {name: found[name] for name in recipes if name not in failed}, failed
+
+
+def _filling(untried: Mapping[str, Recipe], at_once: int) -> list[tuple[str, Recipe]]:
+    """Trials to make: all, and the first ones again where places side by side are left."""
+    places = -(-len(untried) // at_once) * at_once
+    return list(islice(cycle(untried.items()), places)) if untried else []
+
+
+def _slower(one: dict[str, Any] | None, other: dict[str, Any]) -> dict[str, Any]:
+    """Of two trials of a recipe."""
+    return other if one is None or other["infer"] < one["infer"] else one
 
 
 def _of_second_level(
@@ -133,19 +133,20 @@ def _of_second_level(
             continue  # Features of a frozen backbone are there since it was trained.
         rates = stored.get(rates_key(source, parallel))
         seconds += 1.0 / (UNKNOWN.infer if rates is None else rates["infer"])
-    return Rates(start_s=0.0, train=0.0, infer=1.0 / seconds if seconds else float("inf"))
+    return Rates(start_s=0.0, infer=1.0 / seconds if seconds else float("inf"))
 
 
 def rates_key(recipe: Recipe, parallel: int | None) -> str:
     """What stored rates depend on: the recipe, the machine, and how many units share it."""
-    return fingerprint([recipe_print(recipe), *side_by_side(parallel), machine.num_gpus()])
+    where = [*side_by_side(parallel), machine.num_gpus()]
+    return fingerprint([recipe_print(recipe), *where, "by kind of epoch"])
 
 
-def trial(home: str, recipe: str, threads: int, seconds: float) -> dict[str, float]:
+def trial(home: str, recipe: str, threads: int, seconds: float) -> dict[str, Any]:
     """At most `seconds` of training and a few inference batches; the job behind `measure`."""
     from foldwise.engine.assemble import Assembly
     from foldwise.stages.training.layout import decide_layout
-    from foldwise.stages.training.trial import infer_rate, train_rate
+    from foldwise.stages.training.trial import infer_rate, train_rates
 
     machine.keep_freed_memory()  # As the units do.
     problem = open_problem(Home(Path(home)))
@@ -156,32 +157,101 @@ def trial(home: str, recipe: str, threads: int, seconds: float) -> dict[str, flo
     start_s = time.monotonic() - started
     network.set_layout(decide_layout(assembly, network, machine.pick()))
     infer = infer_rate(assembly, network, num_batches=_INFER_BATCHES)
-    trains = resolved.freeze == "none" and bool(assembly.stages())
-    train = train_rate(assembly, network, seconds=seconds, max_steps=_MAX_STEPS) if trains else 0.0
-    return asdict(Rates(start_s, train, infer))
+    train = train_rates(assembly, network, seconds=seconds, max_steps=_MAX_STEPS)
+    return asdict(Rates(start_s, infer, train))
 
 
-def unit_seconds(unit: Unit, rates: Rates, epochs: int) -> float:
-    """Forecast of one unit, features already there.
+@dataclass(frozen=True)
+class Part:
+    """Epochs of a unit that take the same time.
+
+    Attributes:
+        name: what trains, in words.
+        seconds: of one epoch, with the scores of the held-out rows after it.
+        epochs: at least 1.
+    """
+
+    name: str
+    seconds: float
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How long a unit will take.
+
+    Attributes:
+        parts: its epochs.
+        beside: seconds of its start, its solved head and its scores.
+
+    >>> print(Forecast((Part("head", 60.0, 5), Part("all", 180.0, 40)), 12.0))
+    head 1 min 00 s x 5 + all 3 min 00 s x 40 + 12 s for start and scores = 2 h 05 min
+    """
+
+    parts: tuple[Part, ...]
+    beside: float
+
+    @property
+    def seconds(self) -> float:
+        """Of the whole unit."""
+        return sum(part.seconds * part.epochs for part in self.parts) + self.beside
+
+    def __str__(self) -> str:
+        words = [f"{part.name} {_fine(part.seconds)} x {part.epochs}" for part in self.parts]
+        words.append(f"{_fine(self.beside)} for start and scores")
+        return f"{' + '.join(words)} = {duration(self.seconds)}"
+
+
+def _fine(seconds: float) -> str:
+    return f"{seconds:.2g} s" if seconds < 9.5 else duration(seconds)
+
+
+def forecast(
+    recipe: Recipe,
+    rates: Rates,
+    epochs: int,
+    *,
+    num_train: int,
+    num_valid: int,
+    num_test: int,
+) -> Forecast:
+    """How long a unit will take, features already there.
 
     Args:
-        unit: which.
-        rates: of its recipe.
-        epochs: of its schedule.
+        recipe: resolved.
+        rates: of it.
+        epochs: of its schedule, which may be shortened.
+        num_train: rows it trains on.
+        num_valid: rows that are held out.
+        num_test: test rows.
     """
-    num_train, num_valid = len(unit.train_rows), len(unit.valid_rows)
-    num_test, num_views = len(unit.problem.test), len(unit.recipe.views)
-    if unit.recipe.head is not None:
-        head = HEADS[name_of(unit.recipe.head)].seconds(num_train)
+    if recipe.head is not None:
+        head = HEADS[name_of(recipe.head)].seconds(num_train)
         images = num_train + num_valid + num_test
-        return (_UNIT_S + images / rates.infer + head) * MARGIN
-    if unit.recipe.freeze == "backbone":
-        return _UNIT_S + epochs * num_train * 1e-4
-    each = num_train / rates.train + num_valid / rates.infer if rates.train else 0.0
-    last = (num_valid + num_test) * num_views / rates.infer
-    if unit.recipe.train.norm_update:
+        return Forecast((), _UNIT_S + images / rates.infer + head)
+    if recipe.freeze == "backbone":
+        return Forecast((), _UNIT_S + epochs * num_train * 1e-4)
+    found = phases(recipe, epochs) if epochs else ()
+    parts = tuple(
+        Part(name, num_train / rates.of(phase.kind) + num_valid / rates.infer, phase.epochs)
+        for name, phase in zip(names(found), found, strict=True)
+    )
+    last = (num_valid + num_test) * len(recipe.views) / rates.infer
+    if recipe.train.norm_update:
         last += num_train / rates.infer
-    return (rates.start_s + _UNIT_S + epochs * each + last) * MARGIN
+    return Forecast(parts, rates.start_s + _UNIT_S + last)
+
+
+def unit_forecast(unit: Unit, rates: Rates, epochs: int) -> Forecast:
+    """The same of a unit."""
+    return forecast(
+        unit.recipe,
+        rates,
+        epochs,
+        num_train=len(unit.train_rows),
+        num_valid=len(unit.valid_rows),
+        num_test=len(unit.problem.test),
+    )
 
 
 def run_seconds(
@@ -198,12 +268,12 @@ def run_seconds(
     if not waiting:
         return 0.0
     at_once, _ = side_by_side(parallel)
-    each = [unit_seconds(unit, rates, epochs) for unit in waiting]
+    each = [unit_forecast(unit, rates, epochs).seconds for unit in waiting]
     rounds = float(np.ceil(len(each) / at_once)) * max(each)
     problem, recipe = waiting[0].problem, waiting[0].recipe
     if needs_features(recipe):
         num_images = (len(problem.train) + len(problem.test)) * len(recipe.views)
-        rounds += num_images / (rates.infer * at_once * _ALL_CORES) * MARGIN
+        rounds += num_images / (rates.infer * at_once * _ALL_CORES)
     return rounds
 
 
@@ -218,7 +288,7 @@ def epochs_within(
     least = min(MIN_EPOCHS, whole)
     fits = bisect_right(
         range(least, whole + 1),
-        seconds,
+        seconds / MARGIN,
         key=lambda epochs: run_seconds(units, rates, epochs, parallel=parallel),
     )
     return max(least, least + fits - 1)

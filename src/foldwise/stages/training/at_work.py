@@ -19,6 +19,7 @@ from foldwise.models.network import Network
 from foldwise.predictions import Predictions
 from foldwise.samples import Samples
 from foldwise.stages.progress import Reporter
+from foldwise.stages.scheduling.rates import Rates
 from foldwise.stages.training.choices import Choices
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.task import merge
@@ -39,6 +40,7 @@ class UnitWork:
         parts: that batches are cut into.
         notes: what the user should know, in the unit's record.
         head: how the head's penalty was chosen, if it was solved.
+        rates: of the recipe, for the time left; None: not measured.
     """
 
     unit: Unit
@@ -48,6 +50,7 @@ class UnitWork:
     parts: int
     notes: list[str] = field(default_factory=list)
     head: str | None = None
+    rates: Rates | None = None
 
     @property
     def is_frozen(self) -> bool:
@@ -142,13 +145,16 @@ class UnitWork:
         return merge([self.predictions(samples, rows, held_out) for rows in outputs.values()])
 
 
-def open_work(unit: Unit, choices: Choices, *, timing: Path | None = None) -> UnitWork:
+def open_work(
+    unit: Unit, choices: Choices, *, timing: Path | None = None, rates: Rates | None = None
+) -> UnitWork:
     """A unit at work, as the choices say; nothing has been removed or recorded yet.
 
     Args:
         unit: what it is.
         choices: threads, device and layout.
         timing: file for progress; None: the unit's.
+        rates: of the recipe, for the time left; None: not measured.
     """
     machine.keep_freed_memory()
     torch.set_num_threads(choices.threads)
@@ -162,6 +168,7 @@ def open_work(unit: Unit, choices: Choices, *, timing: Path | None = None) -> Un
         Reporter(timing or unit.folder.timing),
         choices.parts or unit.recipe.train.accumulate,
         list(choices.notes),
+        rates=rates,
     )
 
 

@@ -20,6 +20,7 @@ from foldwise.models.heads import stored_head
 from foldwise.models.network import Network
 from foldwise.publish import publish, publish_json, step
 from foldwise.rundir import read_json
+from foldwise.stages.scheduling.rates import Rates
 from foldwise.stages.training.at_work import UnitWork, open_work
 from foldwise.stages.training.choices import Choices, begin
 from foldwise.stages.training.layout import decide_layout
@@ -27,18 +28,19 @@ from foldwise.stages.training.memory import fit_in_memory
 from foldwise.stages.training.unit import Unit
 
 
-def work(unit: Unit, choices: Choices) -> str:
+def work(unit: Unit, choices: Choices, rates: Rates | None = None) -> str:
     """Do a unit from its last checkpoint on; its record is written last.
 
     Args:
         unit: what it is; its lock is held.
         choices: threads, device and layout, which is decided here if it is not yet; recorded
             before they take effect.
+        rates: of the recipe, for the time left; None: not measured.
 
     Returns:
         The notes, as one sentence or none.
     """
-    at_work = open_work(unit, choices)
+    at_work = open_work(unit, choices, rates=rates)
     assembly = at_work.assembly
     torch.manual_seed(seeding.key("weights", *at_work.key))
     network = assembly.network(unit.train_rows)
