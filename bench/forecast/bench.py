@@ -9,9 +9,7 @@ short trainings, stage by stage, by the trial that `foldwise train` makes before
 
 from __future__ import annotations
 
-import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time

@@ -33,6 +33,7 @@ from foldwise.stages.examining.ground import open_ground
 from foldwise.stages.examining.overfit import blind_loss
 from foldwise.stages.examining.trial_facts import Overfit, TrialFacts
 from foldwise.stages.recipes import Places, load_recipe
+from foldwise.stages.scheduling.rates import Rates
 
 from .examining.clinic import QUIET, RECIPE, edit, examine, make_clinic, rules, spoken
 
@@ -368,7 +369,8 @@ def _facts(*attempts: Overfit, memory: int = 0) -> trial_rules.TrialCase:
         pixel_mean=(0.1,),
         pixel_std=(0.9,),
         normalises="",
-        step_s=0.1,
+        rates=Rates(0.0, 10.0, {"all@24": 10.0}),
+        num_test=12,
         memory=memory,
         device="cpu",
     )

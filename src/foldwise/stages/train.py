@@ -26,10 +26,11 @@ from foldwise.stages.prepare import prepare
 from foldwise.stages.progress import TimeLeft
 from foldwise.stages.recipes import load_recipe, network_inputs, recipe_path, recipe_places
 from foldwise.stages.scheduling.announcing import announced
-from foldwise.stages.scheduling.forecast import num_epochs, unit_forecast
+from foldwise.stages.scheduling.forecast import num_epochs
 from foldwise.stages.scheduling.lanes import side_by_side
 from foldwise.stages.scheduling.limit import shortened
 from foldwise.stages.scheduling.rates import Rates
+from foldwise.stages.scheduling.unit_forecast import unit_forecast
 from foldwise.stages.training.cross_stop import choose_epochs
 from foldwise.stages.training.fed_by import check_sources, second_level_facts
 from foldwise.stages.training.starting import feature_jobs, unit_job

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from foldwise.stages.display import Display
 from foldwise.stages.progress import duration
 from foldwise.stages.scheduling.forecast import (
-    Forecast,
     measure,
     num_epochs,
     run_seconds,
-    unit_forecast,
 )
 from foldwise.stages.scheduling.lanes import side_by_side
 from foldwise.stages.scheduling.phases import kinds
 from foldwise.stages.scheduling.rates import Rates
+from foldwise.stages.scheduling.unit_forecast import Forecast, unit_forecast
 from foldwise.stages.training.unit import Unit
 
 #: Pixels trained on (2000 images of 224 px) that take about a minute: no trial for less.
@@ -39,7 +38,8 @@ def announced(units: Sequence[Unit], show: Display) -> dict[str, Rates]:
     first = waiting[0]
     rates, _ = measure(first.problem.home, {first.run.name: first.recipe})
     if first.run.name in rates:
-        show.say("\n".join(told(waiting, rates[first.run.name])))
+        for line in told(waiting, rates[first.run.name]):
+            show.say(f"  {first.run.name}: {line}")
     return rates
 
 
@@ -55,18 +55,18 @@ def told(waiting: Sequence[Unit], rates: Rates, *, parallel: int | None = None) 
     epochs = first.epochs or num_epochs(first.recipe)
     one = unit_forecast(first, rates, epochs)
     total = run_seconds(waiting, rates, epochs, parallel=parallel)
-    return forecast_lines(first.run.name, one, len(waiting), total, parallel=parallel)
+    return forecast_lines(one, len(waiting), total, parallel=parallel)
 
 
 def forecast_lines(
-    name: str, one: Forecast, num_units: int, total: float, *, parallel: int | None = None
+    one: Forecast, num_units: int, total: float, *, parallel: int | None = None
 ) -> list[str]:
     """The forecast of one unit and of all, in words."""
     at_once = min(side_by_side(parallel)[0], num_units)
-    lines = [f"  {name}, one unit: {one}"]
+    lines = [f"one unit: {one}"]
     if num_units > 1:
         how = f"{at_once} at a time" if at_once > 1 else "one after the other"
-        lines.append(f"  {name}, {num_units} units, {how}: about {duration(total)}")
+        lines.append(f"{num_units} units, {how}: about {duration(total)}")
     return lines
 
 

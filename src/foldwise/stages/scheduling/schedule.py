@@ -22,10 +22,10 @@ from foldwise.stages.scheduling.forecast import (
     measure,
     num_epochs,
     run_seconds,
-    unit_forecast,
 )
 from foldwise.stages.scheduling.rates import UNKNOWN, Rates
 from foldwise.stages.scheduling.standing import Standing, standing
+from foldwise.stages.scheduling.unit_forecast import unit_forecast
 from foldwise.stages.train import units_of
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import Problem

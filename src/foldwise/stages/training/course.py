@@ -205,10 +205,11 @@ def _validate(
             state.network,
             at_work.assembly.source(samples),
             views=("identity",),
-            batch=EVAL_BATCH,
+            batch=at_work.eval_batch,
             device=at_work.device,
             workers=at_work.unit.recipe.train.workers,
             autocast=at_work.autocast,
+            halved=at_work.halve,
         )["identity"]
     state.network.load_state_dict(kept)
     losses = plan.loss(torch.from_numpy(logits).float(), at_work.assembly.encoded(rows))

@@ -48,10 +48,11 @@ def work(unit: Unit, choices: Choices, rates: Rates | None = None) -> str:
     layout = choices.layout or decide_layout(assembly, network, at_work.device, epochs=unit.epochs)
     choices = replace(choices, layout=layout)
     begin(unit, choices)
+    at_work.choices = choices
     network.set_layout(layout)
     if assembly.is_solved:
         _start_head(at_work, network)
-    history = fit_in_memory(at_work, choices, network) if assembly.stages(unit.epochs) else []
+    history = fit_in_memory(at_work, network) if assembly.stages(unit.epochs) else []
     if unit.recipe.train.stop == "cross" and history:
         pending = {"inputs": unit.inputs, "head": at_work.head, "history": history}
         publish_json(unit.folder.pending, pending)
