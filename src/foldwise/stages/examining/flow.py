@@ -86,10 +86,11 @@ def _common(names: list[str]) -> str:
     >>> _common(["backbone.conv1.weight", "backbone.bn1.weight"])
     'conv1'
     """
-    layers = [name.removeprefix("backbone.").rpartition(".")[0] for name in names]
+    weights = [name.removeprefix("backbone.") for name in names]
+    layers = [name.rpartition(".")[0] for name in weights]
     steps = zip(*(layer.split(".") for layer in layers), strict=False)
     shared = [step[0] for step in takewhile(lambda step: len(set(step)) == 1, steps)]
-    return ".".join(shared) or layers[0] or names[0]
+    return ".".join(shared) or layers[0] or weights[0]
 
 
 def _norm(tensors: Iterable[torch.Tensor | None]) -> float:

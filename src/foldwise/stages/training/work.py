@@ -22,6 +22,7 @@ from foldwise.publish import publish, publish_json, step
 from foldwise.rundir import read_json
 from foldwise.stages.scheduling.rates import Rates
 from foldwise.stages.training.at_work import UnitWork, open_work
+from foldwise.stages.training.attention import save_attention
 from foldwise.stages.training.choices import Choices, begin
 from foldwise.stages.training.layout import decide_layout
 from foldwise.stages.training.memory import fit_in_memory
@@ -147,6 +148,8 @@ def _finish(at_work: UnitWork, network: Network, num_epochs: int) -> None:
     publish(unit.folder.weights, lambda part: save_file(tensors, part))
     if unit.fold is not None:
         predictions_file.write(unit.folder.valid, valid)
+        if network.branch is not None and not at_work.is_frozen and len(valid.ids):
+            save_attention(at_work, network, valid)
     predictions_file.write(unit.folder.test, test)
     step("record", unit.folder.path)
     weights = at_work.assembly.weights
