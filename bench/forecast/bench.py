@@ -9,11 +9,13 @@ short trainings, stage by stage, by the trial that `foldwise train` makes before
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import measure
@@ -22,16 +24,34 @@ from PIL import Image
 
 from foldwise.cluster.local import Job, run_jobs
 from foldwise.engine.assemble import Assembly
-from foldwise.rundir import Home
+from foldwise.rundir import Home, RunDir
 from foldwise.stages.display import Display
 from foldwise.stages.examining.cost_trial import tried_cost
 from foldwise.stages.examining.costs import Cost, CostModel, near_size, trial_points
 from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import load_recipe
+from foldwise.stages.scheduling import forecast
+from foldwise.stages.scheduling.lanes import side_by_side
+from foldwise.stages.scheduling.unit_forecast import Forecast, unit_forecast
 from foldwise.stages.split import split
+from foldwise.stages.train import record_run, units_of
+from foldwise.stages.training.starting import unit_job
+from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem
 
 NUM, SIDE, CLASSES = 192, 64, ("ape", "bear", "cow")
+#: A schedule of three kinds of epochs: the head alone, and all at two sizes.
+STAGED = """\
+model: {name: resnet18}
+input: {size: 96, zoom: 1.0}
+augment: [crop, hflip]
+train:
+  epochs: 6
+  batch: 16
+  precision: fp32
+  schedule: {preset: staged, head: 2}
+  sizes: [64, 96]
+"""
 ROUNDS = 3
 #: Largest relative error of a forecast.
 TARGET = 0.15
@@ -78,8 +98,13 @@ def make_competition(folder: Path) -> Home:
     home.recipes.mkdir()
     for name, (batch, size) in NETWORKS.items():
         home.recipe(name).write_text(RECIPE.format(name=name, size=size, batch=batch))
+    home.recipe("staged").write_text(STAGED)
     quiet = Display(quiet=True)
-    prepare(home, inputs=[load_recipe(home, name).input for name in NETWORKS], display=quiet)
+    prepare(
+        home,
+        inputs=[load_recipe(home, name).input for name in (*NETWORKS, "staged")],
+        display=quiet,
+    )
     split(home, display=quiet)
     return home
 
@@ -151,6 +176,40 @@ def pair_errors(home: Home, name: str, clock: str) -> Iterator[tuple[float, floa
         yield abs(memory), abs(seconds)
 
 
+def schedule_errors(home: Home) -> list[float]:
+    """Error of the whole unit; its stages are printed beside it."""
+    recipe = load_recipe(home, "staged")
+    measured_rates, _ = forecast.measure(home, {"staged": recipe}, parallel=1)
+    rates = measured_rates["staged"]
+    (unit,) = units_of(open_problem(home), recipe, RunDir(home.runs / "staged"), folds=[0])
+    said = unit_forecast(unit, rates, forecast.num_epochs(recipe))
+    record_run(unit, (0,))
+    job = unit_job("train_unit", unit, side_by_side(1)[1], None, json.dumps(asdict(rates)))
+    started = time.monotonic()
+    (outcome,) = run_jobs([job], parallel=1)
+    took = time.monotonic() - started
+    if outcome.error is not None:
+        raise RuntimeError(outcome.error)
+    print(f"\nstaged, forecast of one unit: {said}; it took {took:.0f} s")
+    print(f"{'stage':>16}{'seconds':>14}{'forecast':>14}{'error':>14}")
+    for part, real in zip(said.parts, stage_seconds(unit, said), strict=True):
+        expected = part.seconds * part.epochs
+        print(f"{part.name:>16}{real:>14.1f}{expected:>14.1f}{expected / real - 1:>+14.1%}")
+    return [abs(said.seconds / took - 1)]
+
+
+def stage_seconds(unit: Unit, said: Forecast) -> list[float]:
+    """What each stage took, between the progress lines of the unit; the last without its scores."""
+    lines = [json.loads(line) for line in unit.folder.timing.read_text().splitlines()]
+    steps = [
+        (line["done"], line["seconds"], line["total"]) for line in lines if line["phase"] == "train"
+    ]
+    done, seconds, totals = (np.array(column, dtype=float) for column in zip(*steps, strict=True))
+    epochs = np.cumsum([0, *(part.epochs for part in said.parts)])
+    ends = np.interp(epochs / epochs[-1] * totals[0], done, seconds)
+    return [float(span) for span in np.diff(ends)]
+
+
 def main() -> int:
     is_busy = measure.describe_machine()
     print((__doc__ or "").strip())
@@ -160,9 +219,18 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         home = make_competition(Path(folder))
         errors = [pair for name in NETWORKS for pair in pair_errors(home, name, clock)]
-    return judge(
-        {"memory": [m for m, _ in errors], f"{clock} seconds of a step": [t for _, t in errors]}
-    )
+        whole = schedule_errors(home)
+    found = {
+        "memory": [memory for memory, _ in errors],
+        f"{clock} seconds of a step": [seconds for _, seconds in errors],
+    }
+    if is_busy:
+        print(
+            f"Not judged on a busy machine, whose wall time drifts: a unit, {whole[0]:.1%} off"
+        )
+    else:
+        found["wall seconds of a whole unit"] = whole
+    return judge(found)
 
 
 def judge(errors: dict[str, list[float]]) -> int:

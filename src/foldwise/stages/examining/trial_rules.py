@@ -12,8 +12,8 @@ from foldwise.stages.examining.finding import Fault, error, warning
 from foldwise.stages.examining.trial_facts import LEARNED_SHARE, BlockFlow, TrialFacts
 
 _MAX_NAMED = 4
-#: Gradient norm against weight norm: of nine sound networks no block was below a tenth of the middle
-#: one or above 20; twelve sigmoid layers bring it down by 6000, layers of gain 6 up to 1e7.
+#: Gradient norm against weight norm: of seven sound networks no block was below a tenth of the
+#: middle one or above 20; twelve sigmoid layers bring it down by 6000, layers of gain 6 up to 1e7.
 _FAINT, _STRONG = 1e-3, 1e3
 #: How far the normalised images may lie from mean 0 and spread 1: dark or flat images do, a bit.
 _MEAN, _STD = 3.0, (0.1, 5.0)
