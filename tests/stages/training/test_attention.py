@@ -66,5 +66,9 @@ def test_the_colour_lies_where_the_map_is_high():
     redness = right[:, :, 0] - right[:, :, 2]
     assert redness[0, 7] > 150
     assert redness[7, 0] == 0
-    flat = overlaid(image, np.full((2, 2), 0.5))
-    assert (flat == 100).all()
+
+
+def test_a_flat_map_is_not_stretched_to_look_like_attention():
+    image = np.full((8, 8, 3), 100, np.uint8)
+    noise = 0.4997 + np.random.default_rng(0).uniform(0, 1e-4, (5, 5))
+    assert (overlaid(image, noise) == 100).all()

@@ -17,6 +17,8 @@ from foldwise.stages.scoring.error_tables import in_words
 from foldwise.tasks.problem import Problem
 
 _SIDE_PX = 112
+#: A map that differs by less looks nowhere: stretched, it would show noise as attention.
+_FLAT = 0.02
 #: Of a place that is looked at most, the colour's share of the picture.
 _COLOUR, _STRENGTH = np.array([255.0, 72.0, 0.0]), 0.65
 
@@ -41,6 +43,11 @@ class Looked:
     least: float
     most: float
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether it looks nowhere in particular."""
+        return self.most - self.least < _FLAT
+
 
 @dataclass(frozen=True)
 class AttentionView:
@@ -57,6 +64,11 @@ class AttentionView:
     shape: str
     looked: tuple[Looked, ...]
     problem: str = ""
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether no map looks anywhere."""
+        return all(one.is_flat for one in self.looked)
 
 
 def attention_view(
@@ -78,11 +90,13 @@ def overlaid(image: np.ndarray, attention: np.ndarray) -> np.ndarray:
 
     Args:
         image: (H, W, C) uint8, C of 1 or 3 and more.
-        attention: (h, w); its least value is left grey, its highest is coloured most.
+        attention: (h, w); its least value is left grey, its highest is coloured most; all is grey
+            where it is flat.
     """
     plain = np.repeat(image[:, :, :1], 3, axis=2) if image.shape[2] < 3 else image[:, :, :3]
     spread = float(np.ptp(attention))
-    share = (attention - attention.min()) / spread if spread else np.zeros_like(attention)
+    is_flat = spread < _FLAT
+    share = np.zeros_like(attention) if is_flat else (attention - attention.min()) / spread
     grown = Image.fromarray(share.astype(np.float32)).resize(
         (plain.shape[1], plain.shape[0]), Image.Resampling.BILINEAR
     )
