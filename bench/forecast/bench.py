@@ -225,9 +225,7 @@ def main() -> int:
         f"{clock} seconds of a step": [seconds for _, seconds in errors],
     }
     if is_busy:
-        print(
-            f"Not judged on a busy machine, whose wall time drifts: a unit, {whole[0]:.1%} off"
-        )
+        print(f"Not judged on a busy machine, whose wall time drifts: a unit, {whole[0]:.1%} off")
     else:
         found["wall seconds of a whole unit"] = whole
     return judge(found)
