@@ -289,6 +289,11 @@ class UnitDir:
         return self.path / "weights.safetensors"
 
     @property
+    def attention(self) -> Path:
+        """Where its attention branch looks, on some held-out images; of networks that have one."""
+        return self.path / "attention.safetensors"
+
+    @property
     def history(self) -> Path:
         """One row per epoch."""
         return self.path / "history.csv"

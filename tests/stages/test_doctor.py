@@ -31,8 +31,9 @@ from foldwise.stages.examining.cases import RecipeCase
 from foldwise.stages.examining.finding import Finding
 from foldwise.stages.examining.ground import open_ground
 from foldwise.stages.examining.overfit import blind_loss
-from foldwise.stages.examining.trial_facts import Overfit, TrialFacts
+from foldwise.stages.examining.trial_facts import BlockFlow, Overfit, TrialFacts
 from foldwise.stages.recipes import Places, load_recipe
+from foldwise.stages.scheduling.rates import Rates
 
 from .examining.clinic import QUIET, RECIPE, edit, examine, make_clinic, rules, spoken
 
@@ -280,6 +281,10 @@ class Net(nn.Module):
         self.body = nn.Conv2d(channels, 8, 3, padding=1)
         self.spare = nn.Linear(3, 3)
         self.head = nn.Linear(8, num_outputs)
+        if kind in ("vanishing", "exploding"):
+            self.deep = nn.Sequential(*[nn.Linear(8, 8) for _ in range(12)])
+            for layer in self.deep:
+                nn.init.orthogonal_(layer.weight, gain=6.0 if kind == "exploding" else 1.0)
         if kind == "normalises":
             self.register_buffer("pixel_mean", torch.zeros(1, channels, 1, 1))
         if kind == "sure":
@@ -291,6 +296,8 @@ class Net(nn.Module):
             maps = maps.detach() * 0
         if self.kind == "infinite":
             maps = maps / 0
+        for layer in getattr(self, "deep", ()):
+            maps = layer(maps) if self.kind == "exploding" else torch.sigmoid(layer(maps))
         return self.head(maps)
 
 
@@ -307,6 +314,8 @@ def test_trials_name_what_only_shows_when_a_recipe_is_tried(tmp_path: Path) -> N
         "detached": {"cannot-learn", "dead-weights"},
         "infinite": {"loss-not-finite"},
         "sure": {"dead-weights", "first-loss"},
+        "vanishing": {"cannot-learn", "gradient-flow"},
+        "exploding": {"gradient-flow"},
         "normalises": {"dead-weights", "pixel-range"},
     }
     for kind in kinds:
@@ -368,7 +377,8 @@ def _facts(*attempts: Overfit, memory: int = 0) -> trial_rules.TrialCase:
         pixel_mean=(0.1,),
         pixel_std=(0.9,),
         normalises="",
-        step_s=0.1,
+        rates=Rates(0.0, 10.0, {"all@24": 10.0}),
+        num_test=12,
         memory=memory,
         device="cpu",
     )
@@ -396,6 +406,18 @@ def test_a_trial_that_ran_out_of_time_says_nothing_against_a_network_whose_loss_
     assert _named_in(_facts(flat)) == {"cannot-learn"}
 
 
+def test_blocks_that_the_gradient_hardly_reaches_or_tears_are_named() -> None:
+    def tried(*relative: float) -> trial_rules.TrialCase:
+        flow = tuple(BlockFlow(f"layers.{i}", ratio) for i, ratio in enumerate(relative))
+        return _facts(Overfit(lr=1e-3, losses=(1.1, 0.4), blind=1.1, flow=flow))
+
+    assert _named_in(tried(0.002, 0.01, 0.3, 2.0)) == set()
+    assert _named_in(tried(1e-9, 0.01, 0.3, 2.0)) == {"gradient-flow"}
+    assert _named_in(tried(5e4, 0.01, 0.3, 2.0)) == {"gradient-flow"}
+    # What is dead altogether is the matter of another rule.
+    assert _named_in(tried(0.0, 0.01, 0.3)) == set()
+
+
 def test_units_that_do_not_fit_into_memory_side_by_side_are_named() -> None:
     assert _named_in(_facts(memory=2**60)) == {"memory"}
 
@@ -415,7 +437,8 @@ def test_a_mix_that_the_formulation_cannot_take_is_named(home: Home) -> None:
 _OTHER_TESTS = {
     *("frozen-augment", "rules-pretrained", "normalisation", "weights-offline", "imbalance"),
     *("harmful-symmetry", "leaking-groups", "mix-fit", "frozen-training"),
-    *("cannot-learn", "dead-weights", "first-loss", "loss-not-finite", "pixel-range"),
+    *("cannot-learn", "dead-weights", "first-loss", "gradient-flow", "loss-not-finite"),
+    "pixel-range",
     *("rate-unfit", "memory"),
 }
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
 from foldwise.data.batches import Source, eval_batches
 from foldwise.engine.views import VIEWS
+from foldwise.errors import RunError
+
+
+def tell_halved(batch: int, problem: str) -> None:
+    """Say in the job's log that scoring goes on with smaller batches."""
+    print(f"memory ran out in scoring ({problem}): batches of {batch} from here", file=sys.stderr)
 
 
 def infer(
@@ -21,11 +30,13 @@ def infer(
     workers: int = 1,
     autocast: torch.dtype | None = None,
     progress: Callable[[int], None] = lambda done: None,
+    halved: Callable[[int, str], None] = tell_halved,
 ) -> dict[str, np.ndarray]:
     """Run a network, or its features, over all samples and views.
 
     Each image is read once for all views; samples go in the source's order in batches of one
-    shape, so a row's result does not depend on how many rows there are.
+    shape, so a row's result does not depend on how many rows there are. Where memory runs out,
+    all of them are run again in batches of half the size, for the same reason.
 
     Args:
         forward: (B, C, S, S) uint8, and what else the source has for its samples → (B, O); a
@@ -37,10 +48,54 @@ def infer(
         workers: threads that prepare batches.
         autocast: half precision to compute in, or None.
         progress: called with the number of samples done.
+        halved: called with the smaller batch and what the device said, before it is used.
 
     Returns:
         View → (N, O) float64.
+
+    Raises:
+        RunError: memory runs out with one image at a time.
     """
+    while True:
+        try:
+            return _passed(
+                forward,
+                source,
+                views=views,
+                batch=batch,
+                device=device,
+                workers=workers,
+                autocast=autocast,
+                progress=progress,
+            )
+        except RuntimeError as error:
+            if not should_reduce_batch_size(error):
+                raise
+            problem = str(error).splitlines()[0]
+        # Out of the handler, whose traceback holds the tensors of the pass.
+        if batch == 1:
+            raise RunError(
+                f"memory ran out in scoring with one image at a time: {problem}",
+                remedy="use a smaller input.size or network, precision bf16, or fewer units side "
+                "by side (parallel in plan.yaml)",
+            )
+        batch //= 2
+        halved(batch, problem)
+        gc.collect()
+        clear_device_cache()
+
+
+def _passed(
+    forward: Callable[..., torch.Tensor],
+    source: Source,
+    *,
+    views: Sequence[str],
+    batch: int,
+    device: torch.device,
+    workers: int,
+    autocast: torch.dtype | None,
+    progress: Callable[[int], None],
+) -> dict[str, np.ndarray]:
     parts: dict[str, list[np.ndarray]] = {view: [] for view in views}
     done = 0
     with (

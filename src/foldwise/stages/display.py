@@ -124,9 +124,8 @@ class Display:
 def describe(line: dict[str, object]) -> tuple[str, float]:
     """A progress line in words with the time left, and the share that is done."""
     done, total = float(str(line["done"])), max(float(str(line["total"])), 1e-9)
-    seconds, share = float(str(line["seconds"])), done / total
-    left = seconds / share * (1 - share) if share > 0 else None
-    tail = "" if left is None or line["phase"] != "train" else f" · {duration(left)} left"
+    left, share = line.get("left"), done / total
+    tail = "" if left is None else f" · {duration(float(str(left)))} left"
     middle = f" · {line['text']}" if line["text"] else f" {done:.0f}/{total:.0f}"
     return f"{line['phase']}{middle}{tail}", share
 

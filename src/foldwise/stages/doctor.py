@@ -27,7 +27,8 @@ from foldwise.stages.examining.costing import show_costs
 from foldwise.stages.examining.finding import Fault, Finding, apply_rules, from_error
 from foldwise.stages.examining.ground import open_ground
 from foldwise.stages.examining.rating import show_lr_range
-from foldwise.stages.examining.trial_facts import TrialFacts, Tried
+from foldwise.stages.examining.telling import trial_lines
+from foldwise.stages.examining.trial_facts import Tried
 from foldwise.stages.examining.trial_jobs import trial_log
 from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import (
@@ -218,8 +219,8 @@ def _from_outcome(
         where = case.places.of(failure.key)
         yield from from_error(failure.at(case.places), failure.rule, recipe=case.name, where=where)
     if tried.facts is not None:
-        show.say(f"  {case.name}: {_measured(case, tried.facts)}")
-        show.say(f"  {case.name}: a batch as the network is fed it: {tried.picture}")
+        for line in trial_lines(case, tried):
+            show.say(f"  {case.name}: {line}")
         at_once, _ = side_by_side(None)
         yield from apply_rules(
             trial_rules.RULES,
@@ -227,23 +228,6 @@ def _from_outcome(
             places=case.places,
             recipe=case.name,
         )
-
-
-def _measured(case: RecipeCase, facts: TrialFacts) -> str:
-    words = []
-    if facts.attempts and facts.attempts[-1].is_learned:
-        last = facts.attempts[-1]
-        words.append(
-            f"{facts.num_images} images learned by heart in {len(last.losses)} steps at {last.lr:g}"
-        )
-    if facts.step_s is not None:
-        batch = case.recipe.train.batch
-        words.append(
-            f"a step of {batch} images takes {facts.step_s:.2g} s ({batch / facts.step_s:.0f} "
-            "images/s)"
-        )
-    words.append(f"{facts.memory / 2**30:.2g} GiB of memory on {facts.device}")
-    return ", ".join(words)
 
 
 def _tell(show: Display, found: Sequence[Finding], num_recipes: int) -> None:

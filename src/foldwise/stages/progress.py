@@ -31,8 +31,18 @@ class Reporter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.write_text("", encoding="utf-8")
 
-    def __call__(self, phase: str, done: int, total: int, text: str = "") -> None:
-        """Say how far the phase is; lines in quick succession are left out, the last never."""
+    def __call__(
+        self, phase: str, done: int, total: int, text: str = "", *, left: float | None = None
+    ) -> None:
+        """Say how far the phase is; lines in quick succession are left out, the last never.
+
+        Args:
+            phase: what is done.
+            done: how much of it.
+            total: all of it.
+            text: more to be shown.
+            left: seconds that it still takes; None: not known.
+        """
         now = time.monotonic()
         if done < total and now - self._last < _EVERY_S:
             return
@@ -43,6 +53,7 @@ class Reporter:
             "total": total,
             "text": text,
             "seconds": round(now - self._started, 2),
+            "left": None if left is None else round(left, 1),
         }
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

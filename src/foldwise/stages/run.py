@@ -178,7 +178,7 @@ def _train(schedule: Schedule, allotment: Allotment, conclusion: Conclusion) -> 
             some,
             stop_at=until,
             parallel=schedule.parallel,
-            costs=schedule.costs([unit for unit in some if not unit.is_done()]),
+            rates=schedule.measured[0],
             display=show,
         )
         for outcome in outcomes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -24,8 +25,12 @@ from foldwise.stages.features import feed
 from foldwise.stages.prepare import prepare
 from foldwise.stages.progress import TimeLeft
 from foldwise.stages.recipes import load_recipe, network_inputs, recipe_path, recipe_places
+from foldwise.stages.scheduling.announcing import announced
+from foldwise.stages.scheduling.forecast import num_epochs
 from foldwise.stages.scheduling.lanes import side_by_side
 from foldwise.stages.scheduling.limit import shortened
+from foldwise.stages.scheduling.rates import Rates
+from foldwise.stages.scheduling.unit_forecast import unit_forecast
 from foldwise.stages.training.cross_stop import choose_epochs
 from foldwise.stages.training.fed_by import check_sources, second_level_facts
 from foldwise.stages.training.starting import feature_jobs, unit_job
@@ -98,6 +103,7 @@ def train(
     if own_stop is not None and not resolved.is_second_level:
         every = partial(_every_unit, problem, resolved, run, folds, seeds)
         units = shortened(units, every, own_stop - machine.monotonic(), show)
+    rates = announced(units, show)
     record_run(units[0], seeds)
     failed = dict(held)
     free = [unit for unit in units if unit.name not in held]
@@ -105,7 +111,7 @@ def train(
         units, refused = feed(units, stop_at=own_stop, display=show)
         free = [unit for unit in units if unit.name not in held]
         failed |= refused
-    for outcome in run_units(free, stop_at=own_stop, display=show):
+    for outcome in run_units(free, stop_at=own_stop, rates=rates, display=show):
         if outcome.error is not None:
             failed[outcome.job.name] = outcome.error
     return Trained(run, tuple(unit for unit in units if unit.is_done()), failed)
@@ -172,7 +178,7 @@ def run_units(
     *,
     stop_at: float | None = None,
     parallel: int | None = None,
-    costs: Mapping[str, float] | None = None,
+    rates: Mapping[str, Rates] | None = None,
     display: Display,
 ) -> Iterator[Outcome]:
     """Train what is not done, features of frozen backbones first; yields each outcome.
@@ -184,7 +190,7 @@ def run_units(
         units: of runs whose records are written.
         stop_at: on the monotonic clock; jobs still running then are stopped.
         parallel: units side by side; None: by GPUs or cores.
-        costs: unit → seconds it is forecast to take, for the time left; None: all alike.
+        rates: run → rates of its recipe, for the time left; runs without any: all units alike.
         display: where progress is shown.
     """
     at_once, threads = side_by_side(parallel)
@@ -204,8 +210,12 @@ def run_units(
             if outcome.error is not None:
                 yield outcome
         untrained = [unit for unit in waiting if not unit.is_pending()]
-        left = TimeLeft(costs or dict.fromkeys((unit.name for unit in waiting), 1.0))
-        jobs = [unit_job("train_unit", unit, threads, stop_at) for unit in untrained]
+        known = rates or {}
+        left = TimeLeft({unit.name: _cost(unit, known.get(unit.run.name)) for unit in waiting})
+        jobs = [
+            unit_job("train_unit", unit, threads, stop_at, _stored(known.get(unit.run.name)))
+            for unit in untrained
+        ]
         for outcome in run_jobs(jobs, parallel=at_once, poll=poll):
             _tell_end(display, outcome, left)
             yield outcome
@@ -218,6 +228,18 @@ def run_units(
         for outcome in run_jobs(finishing, parallel=at_once, poll=poll):
             _tell_end(display, outcome, left)
             yield outcome
+
+
+def _cost(unit: Unit, rates: Rates | None) -> float:
+    """Seconds that a unit is forecast to take, or 1."""
+    if rates is None:
+        return 1.0
+    return unit_forecast(unit, rates, unit.epochs or num_epochs(unit.recipe)).seconds
+
+
+def _stored(rates: Rates | None) -> str | None:
+    """As a job is given them."""
+    return None if rates is None else json.dumps(asdict(rates))
 
 
 def _sweep(units: Sequence[Unit]) -> None:

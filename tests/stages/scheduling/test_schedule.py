@@ -15,8 +15,9 @@ from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import load_plan, planned_recipes
-from foldwise.stages.scheduling.forecast import Rates, rates_key, run_seconds
+from foldwise.stages.scheduling.forecast import rates_key, run_seconds
 from foldwise.stages.scheduling.limit import shortened
+from foldwise.stages.scheduling.rates import Rates
 from foldwise.stages.scheduling.schedule import Schedule
 from foldwise.stages.split import split
 from foldwise.stages.train import record_run
@@ -26,7 +27,7 @@ from tests.builders import SMALL, make_home
 
 QUIET = Display(quiet=True)
 #: 24 train and 12 held-out images a fold: an epoch of 4 s and 5 s beside it, by forecast.
-RATES = Rates(start_s=0.0, train=12.0, infer=12.0)
+RATES = Rates(start_s=0.0, infer=12.0, train={"all@16": 12.0})
 
 
 def long(**train: Any) -> dict[str, Any]:

@@ -269,7 +269,7 @@ def test_the_trial_of_the_doctor_is_silent_on_a_clean_recipe(home: Home, tmp_pat
     tried = try_recipe(str(home.path), values, "a", str(tmp_path / "batch.png"), 1)
     assert tried.failures == ()
     assert tried.facts is not None
-    assert tried.facts.step_s is not None
+    assert tried.facts.rates.train
     case = TrialCase(tried.facts, side_by_side=1)
     assert [fault for rule in RULES.values() for fault in rule(case)] == []
 

@@ -3,6 +3,7 @@
 import pytest
 from safetensors.torch import load_file
 
+from foldwise import predictions
 from foldwise.errors import RunError
 from foldwise.rundir import read_json
 from foldwise.stages.training.unit import Unit
@@ -15,27 +16,35 @@ import torch
 from torch import nn
 
 class Hungry(nn.Module):
-    def __init__(self, num_outputs, channels, most, after, message):
+    def __init__(self, num_outputs, channels, most, after, message, most_scored):
         super().__init__()
         self.layers = nn.Sequential(nn.Flatten(), nn.Linear(channels * 256, num_outputs))
         self.most, self.after, self.steps = most, after, 0
-        self.message = message
+        self.message, self.most_scored = message, most_scored
 
     def forward(self, images):
         self.steps += self.training
+        if not self.training and len(images) > self.most_scored:
+            raise torch.OutOfMemoryError(self.message)
         if self.training and self.steps > self.after and len(images) > self.most:
             raise torch.OutOfMemoryError(self.message)
         return self.layers(images)
 
-def network(*, num_outputs, channels, most, after, message):
-    return Hungry(num_outputs, channels, most, after, message)
+def network(*, num_outputs, channels, most, after, message, most_scored):
+    return Hungry(num_outputs, channels, most, after, message, most_scored)
 """
 
 
 def hungry(
-    folder, most: int, after: int = 0, message: str = FULL, loss: str | None = None, **train
+    folder,
+    most: int,
+    after: int = 0,
+    message: str = FULL,
+    loss: str | None = None,
+    most_scored: int = 64,
+    **train,
 ) -> Unit:
-    options = {"most": most, "after": after, "message": message}
+    options = {"most": most, "after": after, "message": message, "most_scored": most_scored}
     model = {"name": "hungry:network", "options": options}
     recipe = {**SMALL, "model": model, "loss": loss, "train": {**SMALL["train"], **train}}
     task = "multiclass" if loss is None else "ordinal"
@@ -87,3 +96,28 @@ def test_a_loss_of_whole_batches_is_not_cut(tmp_path):
     with pytest.raises(RunError, match="statistic of the whole batch") as caught:
         work(unit)
     assert "memory ran out" in caught.value.problems[0]
+
+
+def test_scoring_halves_its_batches_until_they_fit_and_the_unit_says_so(tmp_path):
+    unit = hungry(tmp_path / "small", most=8, most_scored=20)
+    notes = work(unit)
+    assert "32 images are scored at a time" in notes
+    assert "16 images are scored at a time" in notes
+    choices = read_json(unit.folder.choices)
+    assert (choices["eval_batch"], choices["parts"]) == (16, None)
+    assert read_json(unit.folder.record)["notes"] == choices["notes"]
+    whole = hungry(tmp_path / "whole", most=8)
+    assert work(whole) == ""
+    for ours, theirs in (
+        (unit.folder.valid, whole.folder.valid),
+        (unit.folder.test, whole.folder.test),
+    ):
+        scores = [predictions.read(path).scores for path in (ours, theirs)]
+        assert scores[0] == pytest.approx(scores[1], abs=1e-6)
+
+
+def test_both_kinds_of_smaller_batches_are_recorded(tmp_path):
+    unit = hungry(tmp_path, most=3, most_scored=40)
+    work(unit)
+    choices = read_json(unit.folder.choices)
+    assert (choices["eval_batch"], choices["parts"]) == (32, 4)

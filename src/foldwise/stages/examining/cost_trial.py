@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +24,8 @@ from foldwise.rundir import Home
 from foldwise.stages.examining.costs import Cost
 from foldwise.tasks.problem import open_problem
 
-_MOST_STEPS, _SECONDS = 5, 6.0
+#: Steps that are timed: so many for quick ones, fewer for slow ones, but two at least.
+_MOST_STEPS, _ENOUGH_STEPS, _ENOUGH_S, _SECONDS = 40, 5, 1.5, 6.0
 
 
 def cost_of_step(home: str, recipe: str, batch: int, size: int) -> Cost:
@@ -38,13 +39,22 @@ def cost_of_step(home: str, recipe: str, batch: int, size: int) -> Cost:
     """
     problem = open_problem(Home(Path(home)))
     resolved = from_values(json.loads(recipe), Recipe, source="recipe")
-    resolved = resolved.model_copy(
-        update={
-            "input": resolved.input.model_copy(update={"size": size}),
-            "train": resolved.train.model_copy(update={"batch": batch}),
-        }
-    )
-    assembly, device = Assembly(problem, resolved), machine.pick()
+    return tried_cost(Assembly(problem, resolved), batch, size)
+
+
+def tried_cost(
+    assembly: Assembly, batch: int, size: int, *, clock: Callable[[], float] = time.monotonic
+) -> Cost:
+    """The same in this process, whose memory so far counts as well.
+
+    Args:
+        assembly: of the recipe.
+        batch: images.
+        size: of their sides, pixels.
+        clock: seconds; the process's CPU time where others keep the machine busy.
+    """
+    assembly, device = _resized(assembly, batch, size), machine.pick()
+    problem = assembly.problem
     machine.keep_freed_memory()
     torch.manual_seed(0)
     network = assembly.network()
@@ -78,11 +88,25 @@ def cost_of_step(home: str, recipe: str, batch: int, size: int) -> Cost:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         if isinstance(event, Step):
-            marks.append(time.monotonic())
-        if len(marks) > 2 and marks[-1] - marks[0] > _SECONDS:
+            marks.append(clock())
+        if len(marks) > 2 and marks[-1] - marks[0] > _limit_s(len(marks) - 1):
             break
     seconds = float(np.median(np.diff(marks)))
     return Cost(batch, size, _most_memory(device), seconds, device.type)
+
+
+def _limit_s(num_steps: int) -> float:
+    """Seconds after which so many timed steps are enough."""
+    return _ENOUGH_S if num_steps >= _ENOUGH_STEPS else _SECONDS
+
+
+def _resized(assembly: Assembly, batch: int, size: int) -> Assembly:
+    recipe = assembly.recipe
+    changed = {
+        "input": recipe.input.model_copy(update={"size": size}),
+        "train": recipe.train.model_copy(update={"batch": batch}),
+    }
+    return Assembly(assembly.problem, recipe.model_copy(update=changed))
 
 
 def _most_memory(device: torch.device) -> int:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
-#: Up to this side sizes are multiples of 8, above it of 32.
-_SMALL_PX = 96
+#: Up to these sides sizes are multiples of 8 and of 16, which patches of transformers divide, and
+#: above of 32.
+_TINY_PX, _SMALL_PX = 32, 96
 
 
 @dataclass(frozen=True)
@@ -95,5 +96,5 @@ def near_size(size: int, share: float) -> int:
     >>> near_size(224, 0.72), near_size(28, 1.28)
     (160, 40)
     """
-    stride = 32 if size > _SMALL_PX else 8
+    stride = 32 if size > _SMALL_PX else 16 if size > _TINY_PX else 8
     return max(stride, stride * round(size * share / stride))

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foldwise.stages.examining.bars import drawn
+
 #: Weight of the past in the mean that smooths the losses of single batches.
 _SMOOTHING = 0.9
 #: The loss has flown off at this many times its first value.
 FLOWN_OFF = 4.0
 #: Steps in which the mean has just begun: their slopes mean nothing.
 FEWEST_STEPS = 10
-_BARS = "▁▂▃▄▅▆▇█"
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,7 @@ class LrRange:
         places = np.linspace(0, len(self.losses) - 1, min(width, len(self.losses))).round()
         values = np.array(self.losses)[places.astype(int)]
         values = np.minimum(values, 1.5 * values[: max(1, len(values) // 4)].max())
-        spread = float(values.max() - values.min()) or 1.0
-        levels = ((values - values.min()) / spread * (len(_BARS) - 1)).round().astype(int)
-        return "".join(_BARS[level] for level in levels)
+        return drawn(values)
 
 
 def read_range(rates: Sequence[float], losses: Sequence[float]) -> LrRange:

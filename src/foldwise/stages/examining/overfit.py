@@ -15,8 +15,10 @@ from foldwise.engine.fit import Step, fit
 from foldwise.engine.fit_step import NonFiniteLossError
 from foldwise.engine.fitting import fit_plan, fit_state
 from foldwise.losses.terms import Loss, total
+from foldwise.models.freezing import set_trainable
 from foldwise.models.network import Network
 from foldwise.optim.schedule import Stage, Trainable
+from foldwise.stages.examining.flow import FlowMeter
 from foldwise.stages.examining.trial_facts import LEARNED_SHARE, Overfit
 
 _STEPS, _SECONDS = 60, 6.0
@@ -63,6 +65,8 @@ def learn_by_heart(
     blind = blind_loss(plan.loss, plan.target, num_outputs)
     losses: list[float] = []
     seen: set[str] = set()
+    set_trainable(network, trainable)
+    meter = FlowMeter(network)
     started, problem, ran_out = time.monotonic(), "", False
     try:
         for event in fit(state, plan):
@@ -70,13 +74,14 @@ def learn_by_heart(
                 continue
             losses.append(event.loss)
             seen |= _with_gradient(network)
+            meter.take()
             ran_out = time.monotonic() - started > _SECONDS and len(losses) < _STEPS
             if event.loss < LEARNED_SHARE * blind or ran_out:
                 break
     except NonFiniteLossError as error:
         problem = error.problems[0]
-    dead = sorted(_trained(network) - seen) if losses else []
-    return Overfit(lr, tuple(losses), blind, tuple(dead), problem, ran_out)
+    dead = meter.gathered(_trained(network) - seen) if losses else []
+    return Overfit(lr, tuple(losses), blind, tuple(dead), meter.flow(), problem, ran_out)
 
 
 def blind_loss(loss: Loss, target: torch.Tensor, num_outputs: int) -> float:

@@ -17,9 +17,7 @@ from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
 from foldwise.data.batches import eval_batches
 from foldwise.engine.assemble import Assembly
-from foldwise.engine.fit import Step, fit
 from foldwise.engine.fit_step import NonFiniteLossError
-from foldwise.engine.fitting import fit_plan, fit_state, image_batches
 from foldwise.models.network import Network
 from foldwise.optim.schedule import Stage
 from foldwise.parts import name_of
@@ -28,12 +26,14 @@ from foldwise.stages.examining.binding import bind_parts
 from foldwise.stages.examining.overfit import learn_by_heart
 from foldwise.stages.examining.picture import write_picture
 from foldwise.stages.examining.trial_facts import Overfit, TrialFacts, Tried
+from foldwise.stages.scheduling.rates import Rates
+from foldwise.stages.training.trial import infer_rate, train_rates
 from foldwise.tasks.problem import Problem, open_problem
 
 _FEW, _MANY = 16, 32
 #: Up to this side 32 images make a batch that is learned in a second or two.
 _SMALL_PX = 96
-_STEPS_TIMED, _SECONDS_TIMED = 4, 5.0
+_STEPS_TIMED, _SECONDS_TIMED, _INFER_BATCHES = 8, 5.0, 2
 _USUAL_LR = 1e-3
 
 
@@ -76,17 +76,19 @@ def _measure(assembly: Assembly) -> TrialFacts:
     batch = next(eval_batches(source, batch=len(rows), workers=0))
     images = batch.images
     torch.manual_seed(seeding.key("weights", 0, -1))
-    network = assembly.network().to(device).eval()
+    started = time.monotonic()
+    network = assembly.network()
+    start_s = time.monotonic() - started
+    network.to(device).eval()
     with torch.inference_mode():
         pixels = network.normalize(images.to(device))
         inputs = batch.inputs(device)
         features = network.features(*inputs) if network.has_features else None
         outputs = network(*inputs) if features is None else network.head(features)
-    step_s: float | None = None
     attempts: tuple[Overfit, ...] = ()
     if trains := assembly.recipe.freeze == "none" and bool(assembly.stages()):
         attempts = _attempts(assembly, images, rows, device)
-        step_s = _seconds_of_step(assembly, network, device)
+    infer = infer_rate(assembly, network, num_batches=_INFER_BATCHES)
     return TrialFacts(
         num_images=len(rows),
         chance=_chance(assembly) if trains else None,
@@ -96,7 +98,8 @@ def _measure(assembly: Assembly) -> TrialFacts:
         pixel_mean=tuple(pixels.mean(dim=(0, 2, 3)).tolist()),
         pixel_std=tuple(pixels.std(dim=(0, 2, 3)).tolist()),
         normalises=_normalising_layer(assembly, network),
-        step_s=step_s,
+        rates=Rates(start_s, infer, _train_rates(assembly, network)),
+        num_test=len(assembly.problem.test),
         memory=_memory(device),
         device=device.type,
     )
@@ -132,29 +135,12 @@ def _chance(assembly: Assembly) -> float | None:
     return math.log(assembly.problem.num_classes)
 
 
-def _seconds_of_step(assembly: Assembly, network: Network, device: torch.device) -> float | None:
-    """Median over a few steps as in training, after one to warm up."""
-    rows = np.arange(len(assembly.problem.train))
-    state = fit_state(assembly, network, device)
-    plan = fit_plan(
-        assembly,
-        rows,
-        device,
-        batches=image_batches(assembly, rows, seed=0, fold=-1),
-        stages=(_main_stage(assembly),),
-        seed=0,
-        fold=-1,
-    )
-    marks: list[float] = []
+def _train_rates(assembly: Assembly, network: Network) -> dict[str, float]:
+    """Of steps as in training; none where the loss is not finite."""
     try:
-        for event in fit(state, plan):
-            if isinstance(event, Step):
-                marks.append(time.monotonic())
-            if len(marks) > _STEPS_TIMED or marks[-1] - marks[0] > _SECONDS_TIMED:
-                break
+        return train_rates(assembly, network, seconds=_SECONDS_TIMED, max_steps=_STEPS_TIMED)
     except NonFiniteLossError:
-        return None  # Learning by heart has told why.
-    return float(np.median(np.diff(marks))) if len(marks) > 1 else None
+        return {}  # Learning by heart has told why.
 
 
 def _memory(device: torch.device) -> int:

@@ -5,11 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from foldwise.stages.examining.bound import Failure
+from foldwise.stages.scheduling.rates import Rates
 
 #: A batch is learned by heart when its loss is below this share of what blind guessing gets.
 LEARNED_SHARE = 0.5
 #: Fewer steps than this say nothing against a network.
 FEWEST_STEPS = 12
+
+
+@dataclass(frozen=True)
+class BlockFlow:
+    """What of the gradient reaches a block.
+
+    Attributes:
+        name: as in the network.
+        relative: largest norm of its gradient in a few steps, against that of its weights.
+    """
+
+    name: str
+    relative: float
 
 
 @dataclass(frozen=True)
@@ -20,7 +34,8 @@ class Overfit:
         lr: rate.
         losses: mean loss of the batch before each step.
         blind: the least loss that one answer for all images has.
-        dead: weights that should train and only ever had a gradient of zeros, or none.
+        dead: weights or whole blocks that should train and only ever had a gradient of zeros.
+        flow: of each block that trains, from the input on.
         problem: why it broke off, else "".
         ran_out: whether the time was up before the last step.
     """
@@ -29,6 +44,7 @@ class Overfit:
     losses: tuple[float, ...]
     blind: float
     dead: tuple[str, ...] = ()
+    flow: tuple[BlockFlow, ...] = ()
     problem: str = ""
     ran_out: bool = False
 
@@ -60,7 +76,8 @@ class TrialFacts:
         pixel_mean: (C,) of the normalised images.
         pixel_std: (C,) of the normalised images.
         normalises: the layer by which an own network seems to normalise once more, else "".
-        step_s: seconds of an optimiser step at the recipe's batch; None: it makes none.
+        rates: in training by kind of epoch, and in inference.
+        num_test: test rows.
         memory: most bytes in use, of the GPU or of the process.
         device: where.
     """
@@ -73,7 +90,8 @@ class TrialFacts:
     pixel_mean: tuple[float, ...]
     pixel_std: tuple[float, ...]
     normalises: str
-    step_s: float | None
+    rates: Rates
+    num_test: int
     memory: int
     device: str
 

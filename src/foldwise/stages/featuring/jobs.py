@@ -75,7 +75,6 @@ def _computed(unit: Unit, threads: int, timing: Path) -> UnitFeatures:
 
     from foldwise.engine.infer import infer
     from foldwise.stages.training.at_work import (
-        EVAL_BATCH,
         FeaturesOf,
         backbone_features,
         open_work,
@@ -106,7 +105,7 @@ def _computed(unit: Unit, threads: int, timing: Path) -> UnitFeatures:
             FeaturesOf(network),
             replace(assembly.source(samples), columns=None),
             views=("identity",),
-            batch=EVAL_BATCH,
+            batch=at_work.eval_batch,
             device=at_work.device,
             workers=unit.recipe.train.workers,
             autocast=at_work.autocast,

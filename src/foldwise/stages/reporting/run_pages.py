@@ -11,6 +11,7 @@ from foldwise.config.recipe import Recipe
 from foldwise.config.writing import to_yaml
 from foldwise.errors import FoldwiseError
 from foldwise.stages.progress import duration
+from foldwise.stages.reporting.attention_view import attention_view
 from foldwise.stages.reporting.charts import Course, courses
 from foldwise.stages.reporting.errors_view import (
     class_table,
@@ -91,6 +92,9 @@ def _page(material: Material, run: Run) -> dict[str, Any]:
         "groups": _of(scores, groups_view),
         "samples": None if scores is None else samples_view(material, scores),
         "fed": fed_batch(problem, run.record) if is_fed and problem is not None else None,
+        "attention": attention_view(problem, run.folder, run.record)
+        if is_fed and problem is not None
+        else None,
         "recipe": _recipe_text(run) if is_recipe else None,
         "units": run.units,
         "facts": _facts(run),

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from foldwise.config.recipe import Recipe
 from foldwise.stages.progress import duration
-from foldwise.stages.scheduling.forecast import Rates, num_epochs, run_seconds
+from foldwise.stages.scheduling.forecast import num_epochs, run_seconds
+from foldwise.stages.scheduling.rates import Rates
 from foldwise.stages.training.unit import Unit
 
 _STEPS = 24

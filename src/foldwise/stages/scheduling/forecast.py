@@ -6,7 +6,8 @@ import json
 import time
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ from foldwise.cluster.local import Job, run_jobs
 from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import fingerprint
-from foldwise.models.second_level import HEADS
-from foldwise.parts import name_of
 from foldwise.publish import publish_json
 from foldwise.rundir import Home, read_json
 from foldwise.stages.scheduling.lanes import needs_features, side_by_side
+from foldwise.stages.scheduling.rates import UNKNOWN, Rates
+from foldwise.stages.scheduling.unit_forecast import unit_forecast
 from foldwise.stages.training.unit import Unit, recipe_print
 from foldwise.tasks.problem import open_problem
 
@@ -30,31 +31,10 @@ MIN_EPOCHS = 2
 _TRIAL_S = 3.0
 _MAX_STEPS = 20
 _INFER_BATCHES = 3
-#: Units side by side share memory and caches, and machines drift: measured 1.1 to 1.2.
-MARGIN = 1.25
+#: Trials share the machine as units do, but machines drift: of a time limit this is left over.
+MARGIN = 1.15
 #: A pass with all cores against as many passes with one core each, side by side.
 _ALL_CORES = 0.9
-#: What a unit costs beside its images: start, solving the head, writing. Measured 2 to 6 s.
-_UNIT_S = 4.0
-
-
-@dataclass(frozen=True)
-class Rates:
-    """What a recipe reaches on this machine.
-
-    Attributes:
-        start_s: seconds to make the network.
-        train: images per second in training, of one unit; 0: it does not train.
-        infer: images per second and view in inference, of one unit.
-    """
-
-    start_s: float
-    train: float
-    infer: float
-
-
-#: Of a recipe there was no time to try: taken for slow, so that others go first.
-UNKNOWN = Rates(start_s=5.0, train=5.0, infer=10.0)
 
 
 def measure(
@@ -65,6 +45,9 @@ def measure(
     seconds: float | None = None,
 ) -> tuple[dict[str, Rates], dict[str, str]]:
     """Rates of recipes by a few seconds' trial each; known ones are reread.
+
+    As many are tried side by side as units will be, if need be one of them several times: units
+    share memory and caches.
 
     Args:
         home: with prepared images and folds.
@@ -96,12 +79,13 @@ def measure(
             threads=threads,
             stop_at=None if seconds is None else machine.monotonic() + seconds,
         )
-        for name, recipe in untried.items()
+        for name, recipe in _filling(untried, at_once)
     ]
     failed: dict[str, str] = {}
     for outcome in run_jobs(jobs, parallel=at_once):
         if outcome.error is None:
-            stored[keys[outcome.job.name]] = outcome.value
+            key = keys[outcome.job.name]
+            stored[key] = _slower(stored.get(key), outcome.value)
         elif not outcome.stopped:
             failed[outcome.job.name] = outcome.error
     if jobs:
@@ -113,6 +97,17 @@ def measure(
         if recipe.is_second_level
     }
     return {name: found[name] for name in recipes if name not in failed}, failed
+
+
+def _filling(untried: Mapping[str, Recipe], at_once: int) -> list[tuple[str, Recipe]]:
+    """Trials to make: all, and the first ones again where places side by side are left."""
+    places = -(-len(untried) // at_once) * at_once
+    return list(islice(cycle(untried.items()), places)) if untried else []
+
+
+def _slower(one: dict[str, Any] | None, other: dict[str, Any]) -> dict[str, Any]:
+    """Of two trials of a recipe."""
+    return other if one is None or other["infer"] < one["infer"] else one
 
 
 def _of_second_level(
@@ -133,19 +128,20 @@ def _of_second_level(
             continue  # Features of a frozen backbone are there since it was trained.
         rates = stored.get(rates_key(source, parallel))
         seconds += 1.0 / (UNKNOWN.infer if rates is None else rates["infer"])
-    return Rates(start_s=0.0, train=0.0, infer=1.0 / seconds if seconds else float("inf"))
+    return Rates(start_s=0.0, infer=1.0 / seconds if seconds else float("inf"))
 
 
 def rates_key(recipe: Recipe, parallel: int | None) -> str:
     """What stored rates depend on: the recipe, the machine, and how many units share it."""
-    return fingerprint([recipe_print(recipe), *side_by_side(parallel), machine.num_gpus()])
+    where = [*side_by_side(parallel), machine.num_gpus()]
+    return fingerprint([recipe_print(recipe), *where, "by kind of epoch"])
 
 
-def trial(home: str, recipe: str, threads: int, seconds: float) -> dict[str, float]:
+def trial(home: str, recipe: str, threads: int, seconds: float) -> dict[str, Any]:
     """At most `seconds` of training and a few inference batches; the job behind `measure`."""
     from foldwise.engine.assemble import Assembly
     from foldwise.stages.training.layout import decide_layout
-    from foldwise.stages.training.trial import infer_rate, train_rate
+    from foldwise.stages.training.trial import infer_rate, train_rates
 
     machine.keep_freed_memory()  # As the units do.
     problem = open_problem(Home(Path(home)))
@@ -156,32 +152,8 @@ def trial(home: str, recipe: str, threads: int, seconds: float) -> dict[str, flo
     start_s = time.monotonic() - started
     network.set_layout(decide_layout(assembly, network, machine.pick()))
     infer = infer_rate(assembly, network, num_batches=_INFER_BATCHES)
-    trains = resolved.freeze == "none" and bool(assembly.stages())
-    train = train_rate(assembly, network, seconds=seconds, max_steps=_MAX_STEPS) if trains else 0.0
-    return asdict(Rates(start_s, train, infer))
-
-
-def unit_seconds(unit: Unit, rates: Rates, epochs: int) -> float:
-    """Forecast of one unit, features already there.
-
-    Args:
-        unit: which.
-        rates: of its recipe.
-        epochs: of its schedule.
-    """
-    num_train, num_valid = len(unit.train_rows), len(unit.valid_rows)
-    num_test, num_views = len(unit.problem.test), len(unit.recipe.views)
-    if unit.recipe.head is not None:
-        head = HEADS[name_of(unit.recipe.head)].seconds(num_train)
-        images = num_train + num_valid + num_test
-        return (_UNIT_S + images / rates.infer + head) * MARGIN
-    if unit.recipe.freeze == "backbone":
-        return _UNIT_S + epochs * num_train * 1e-4
-    each = num_train / rates.train + num_valid / rates.infer if rates.train else 0.0
-    last = (num_valid + num_test) * num_views / rates.infer
-    if unit.recipe.train.norm_update:
-        last += num_train / rates.infer
-    return (rates.start_s + _UNIT_S + epochs * each + last) * MARGIN
+    train = train_rates(assembly, network, seconds=seconds, max_steps=_MAX_STEPS)
+    return asdict(Rates(start_s, infer, train))
 
 
 def run_seconds(
@@ -198,17 +170,13 @@ def run_seconds(
     if not waiting:
         return 0.0
     at_once, _ = side_by_side(parallel)
-    each = [unit_seconds(unit, rates, epochs) for unit in waiting]
+    each = [unit_forecast(unit, rates, epochs).seconds for unit in waiting]
     rounds = float(np.ceil(len(each) / at_once)) * max(each)
     problem, recipe = waiting[0].problem, waiting[0].recipe
     if needs_features(recipe):
         num_samples = (len(problem.train) + len(problem.test)) * len(recipe.views)
-        rounds += (
-            num_samples
-            * _share_computed(waiting[0])
-            / (rates.infer * at_once * _ALL_CORES)
-            * MARGIN
-        )
+        passes = num_samples * _share_computed(waiting[0])
+        rounds += passes / (rates.infer * at_once * _ALL_CORES)
     return rounds
 
 
@@ -231,7 +199,7 @@ def epochs_within(
     least = min(MIN_EPOCHS, whole)
     fits = bisect_right(
         range(least, whole + 1),
-        seconds,
+        seconds / MARGIN,
         key=lambda epochs: run_seconds(units, rates, epochs, parallel=parallel),
     )
     return max(least, least + fits - 1)

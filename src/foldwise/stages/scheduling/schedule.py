@@ -16,16 +16,16 @@ from foldwise.stages.display import Display
 from foldwise.stages.progress import duration
 from foldwise.stages.scheduling.budget import Allotment, Candidate, allot
 from foldwise.stages.scheduling.forecast import (
+    MARGIN,
     MIN_EPOCHS,
-    UNKNOWN,
-    Rates,
     epochs_within,
     measure,
     num_epochs,
     run_seconds,
-    unit_seconds,
 )
+from foldwise.stages.scheduling.rates import UNKNOWN, Rates
 from foldwise.stages.scheduling.standing import Standing, standing
+from foldwise.stages.scheduling.unit_forecast import unit_forecast
 from foldwise.stages.train import units_of
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import Problem
@@ -119,17 +119,6 @@ class Schedule:
         """Recipe → error, where a trial failed: it is not trained, the others are."""
         return self.measured[1]
 
-    def costs(self, units: Sequence[Unit]) -> dict[str, float]:
-        """Unit → its forecast in seconds."""
-        rates = self.measured[0]
-        return {
-            unit.name: unit_seconds(
-                unit, rates[unit.run.name], unit.epochs or num_epochs(unit.recipe)
-            )
-            for unit in units
-            if unit.run.name in rates
-        }
-
     def allotment(self, show: Display) -> Allotment:
         """What is trained, said before it starts."""
         if not any(state.waiting for state in self.standings.values()):
@@ -142,7 +131,9 @@ class Schedule:
         left = float("inf")
         if self.stop_at is not None and self.train_until is not None:
             left = self.train_until - machine.monotonic()
-        found = allot(candidates, seeds=self.plan.seeds, seconds=left) if candidates else None
+        found = (
+            allot(candidates, seeds=self.plan.seeds, seconds=left / MARGIN) if candidates else None
+        )
         if found is None:
             return Allotment((), self.plan.seeds)
         notes = [*self._kept_short(), *self._limited(candidates)]
@@ -196,6 +187,9 @@ class Schedule:
                 f"  {candidate.name}: {len(candidate.waiting)} of {candidate.num_units} units to "
                 f"train, about {duration(cost)}{guess}"
             )
+            if not candidate.recipe.is_second_level and not guess:
+                one = unit_forecast(candidate.waiting[0], candidate.rates, epochs)
+                show.say(f"    one unit: {one}")
         show.say(f"training takes about {duration(total)} in full")
 
     def _kept_short(self) -> list[str]:

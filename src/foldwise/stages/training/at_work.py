@@ -19,11 +19,13 @@ from foldwise.models.network import Network
 from foldwise.predictions import Predictions
 from foldwise.samples import Samples
 from foldwise.stages.progress import Reporter
-from foldwise.stages.training.choices import Choices
+from foldwise.stages.scheduling.rates import Rates
+from foldwise.stages.training.choices import Choices, amend
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.task import merge
 
-#: Rows per forward pass in inference: fixed, so that a row's bits never depend on others.
+#: Rows per forward pass in inference: fixed, so that a row's bits never depend on others; fewer
+#: only where memory runs out, which is recorded.
 EVAL_BATCH = 64
 
 
@@ -36,18 +38,46 @@ class UnitWork:
         assembly: recipe and problem, ready to be run.
         device: where it computes.
         report: where progress goes.
-        parts: that batches are cut into.
+        choices: as recorded.
         notes: what the user should know, in the unit's record.
         head: how the head's penalty was chosen, if it was solved.
+        rates: of the recipe, for the time left; None: not measured.
     """
 
     unit: Unit
     assembly: Assembly
     device: torch.device
     report: Reporter
-    parts: int
+    choices: Choices
     notes: list[str] = field(default_factory=list)
     head: str | None = None
+    rates: Rates | None = None
+
+    @property
+    def parts(self) -> int:
+        """That batches are cut into."""
+        return self.choices.parts or self.unit.recipe.train.accumulate
+
+    @property
+    def eval_batch(self) -> int:
+        """Images that are scored at a time."""
+        return self.choices.eval_batch or EVAL_BATCH
+
+    def amend(self, note: str, *, parts: int | None = None, eval_batch: int | None = None) -> None:
+        """Record smaller batches before they take effect, and why."""
+        self.notes.append(note)
+        self.choices = replace(
+            self.choices,
+            parts=parts or self.choices.parts,
+            eval_batch=eval_batch or self.choices.eval_batch,
+            notes=tuple(self.notes),
+        )
+        amend(self.unit, self.choices)
+
+    def halve(self, batch: int, problem: str) -> None:
+        """Score in smaller batches from here on, and say so."""
+        note = f"memory ran out in scoring ({problem}): {batch} images are scored at a time"
+        self.amend(note, eval_batch=batch)
 
     @property
     def is_frozen(self) -> bool:
@@ -115,11 +145,12 @@ class UnitWork:
             network.to(self.device).eval(),
             source,
             views=self.unit.recipe.views,
-            batch=EVAL_BATCH,
+            batch=self.eval_batch,
             device=self.device,
             workers=self.unit.recipe.train.workers,
             autocast=self.autocast,
             progress=lambda done: self.report("predict", done, len(source)),
+            halved=self.halve,
         )
         return self._merged(samples, outputs, held_out)
 
@@ -142,13 +173,16 @@ class UnitWork:
         return merge([self.predictions(samples, rows, held_out) for rows in outputs.values()])
 
 
-def open_work(unit: Unit, choices: Choices, *, timing: Path | None = None) -> UnitWork:
+def open_work(
+    unit: Unit, choices: Choices, *, timing: Path | None = None, rates: Rates | None = None
+) -> UnitWork:
     """A unit at work, as the choices say; nothing has been removed or recorded yet.
 
     Args:
         unit: what it is.
         choices: threads, device and layout.
         timing: file for progress; None: the unit's.
+        rates: of the recipe, for the time left; None: not measured.
     """
     machine.keep_freed_memory()
     torch.set_num_threads(choices.threads)
@@ -160,8 +194,9 @@ def open_work(unit: Unit, choices: Choices, *, timing: Path | None = None) -> Un
         assembly,
         device,
         Reporter(timing or unit.folder.timing),
-        choices.parts or unit.recipe.train.accumulate,
+        choices,
         list(choices.notes),
+        rates=rates,
     )
 
 

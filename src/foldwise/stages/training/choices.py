@@ -25,6 +25,7 @@ class Choices:
         device: such as `cpu` or `cuda`.
         layout: how the network lies in memory; None: not decided yet.
         parts: that batches are cut into, since memory ran out; None: as the recipe says.
+        eval_batch: images that are scored at a time, since memory ran out; None: as usual.
         notes: what the user should know about them.
     """
 
@@ -33,6 +34,7 @@ class Choices:
     device: str
     layout: Layout | None = None
     parts: int | None = None
+    eval_batch: int | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -28,9 +28,11 @@ from foldwise.errors import RunError
 from foldwise.losses.terms import named, total
 from foldwise.models.network import Network
 from foldwise.publish import publish, publish_text
+from foldwise.stages.scheduling.phases import kinds
 from foldwise.stages.split import inner_rows
 from foldwise.stages.training.at_work import EVAL_BATCH, UnitWork
 from foldwise.stages.training.interrupting import interruptible
+from foldwise.stages.training.pace import Pace
 from foldwise.stages.training.saving import Saver
 
 History = list[dict[str, Any]]
@@ -68,18 +70,27 @@ def fit_unit(at_work: UnitWork, network: Network) -> History:
     course = _resume(at_work, state)
     plan = _plan(at_work, rows, state.row_losses)
     saver = Saver(at_work.unit.folder, at_work.unit.recipe.train.checkpoint)
+    pace = Pace(
+        kinds(at_work.unit.recipe, at_work.unit.epochs),
+        plan.num_steps,
+        len(chosen_on) / max(len(rows), 1),
+        at_work.rates,
+    )
     started, first = time.monotonic(), state.epoch * plan.num_steps + state.step
     try:
         with interruptible() as interruption:
             for event in fit(state, plan):
                 if isinstance(event, Step):
-                    _report(at_work, plan, event, course, time.monotonic() - started, first)
+                    pace.step(event.epoch)
+                    _report(at_work, plan, event, course, time.monotonic() - started, first, pace)
                 else:
                     _end_epoch(at_work, state, plan, event, course, chosen_on)
                 if interruption.is_asked or saver.is_due(at_end=isinstance(event, EpochEnd)):
                     saver.save(_checkpoint(state, course))
                 if interruption.is_asked:
                     raise KeyboardInterrupt
+                if isinstance(event, EpochEnd):
+                    pace.epoch_end()
     except NonFiniteLossError as error:
         ids = at_work.unit.problem.train.ids[rows[error.rows]]
         raise RunError(
@@ -199,10 +210,11 @@ def _validate(
             state.network,
             at_work.assembly.source(samples),
             views=("identity",),
-            batch=EVAL_BATCH,
+            batch=at_work.eval_batch,
             device=at_work.device,
             workers=at_work.unit.recipe.train.workers,
             autocast=at_work.autocast,
+            halved=at_work.halve,
         )["identity"]
     state.network.load_state_dict(kept)
     losses = plan.loss(torch.from_numpy(logits).float(), at_work.assembly.encoded(rows))
@@ -228,7 +240,13 @@ def _is_best(at_work: UnitWork, course: Course) -> bool:
 
 
 def _report(
-    at_work: UnitWork, plan: FitPlan, event: Step, course: Course, seconds: float, first: int
+    at_work: UnitWork,
+    plan: FitPlan,
+    event: Step,
+    course: Course,
+    seconds: float,
+    first: int,
+    pace: Pace,
 ) -> None:
     done = event.epoch * plan.num_steps + event.step + 1
     begun = done - first
@@ -239,7 +257,8 @@ def _report(
     score = course.history[-1]["valid_score"] if course.history else None
     if score is not None:
         text += f" · {at_work.unit.problem.metric_name} {score:.4f}"
-    at_work.report("train", done, plan.num_epochs * plan.num_steps, text)
+    left = pace.left(event.epoch, event.step)
+    at_work.report("train", done, plan.num_epochs * plan.num_steps, text, left=left)
 
 
 def _tell_skipped(at_work: UnitWork, state: FitState, rows: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,13 +12,20 @@ from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
 from foldwise.publish import locked
 from foldwise.rundir import Home
+from foldwise.stages.scheduling.rates import Rates
 from foldwise.stages.training.choices import choose, reuse
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem
 
 
 def train_unit(
-    home: str, run: str, fold: int | None, seed: int, threads: int, epochs: int | None
+    home: str,
+    run: str,
+    fold: int | None,
+    seed: int,
+    threads: int,
+    epochs: int | None,
+    rates: str | None = None,
 ) -> str:
     """Train a unit whose run has a record; killed and started again, it ends with the same bits.
 
@@ -31,6 +39,7 @@ def train_unit(
         seed: of all random draws.
         threads: compute threads.
         epochs: shortened schedule, or None.
+        rates: of the recipe as JSON, for the time left; None: not measured.
 
     Returns:
         What the user should know, or nothing.
@@ -49,7 +58,9 @@ def train_unit(
             return second_level.fit(unit, choose(unit, threads))
         from foldwise.stages.training.work import work
 
-        return work(unit, choose(unit, threads))
+        return work(
+            unit, choose(unit, threads), None if rates is None else Rates(**json.loads(rates))
+        )
 
 
 def finish_unit(

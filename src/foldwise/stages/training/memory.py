@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import replace
 
 from accelerate.utils.memory import clear_device_cache
 
@@ -12,11 +11,11 @@ from foldwise.engine.fit import StepMemoryError
 from foldwise.errors import ConfigError, RunError
 from foldwise.models.network import Network
 from foldwise.stages.training.at_work import UnitWork
-from foldwise.stages.training.choices import Choices, amend
 from foldwise.stages.training.course import History, fit_unit
+from foldwise.stages.training.unit import Unit
 
 
-def fit_in_memory(at_work: UnitWork, choices: Choices, network: Network) -> History:
+def fit_in_memory(at_work: UnitWork, network: Network) -> History:
     """`fit_unit`; when memory runs out, with twice as many parts, from the last checkpoint on.
 
     A step still sees the whole batch: the gradients of its parts are summed. Only batch-norm in
@@ -25,7 +24,6 @@ def fit_in_memory(at_work: UnitWork, choices: Choices, network: Network) -> Hist
 
     Args:
         at_work: the unit.
-        choices: that it was begun with.
         network: trained in place.
 
     Raises:
@@ -46,24 +44,21 @@ def fit_in_memory(at_work: UnitWork, choices: Choices, network: Network) -> Hist
                 remedy="use a smaller input.size or network, precision bf16, or fewer units side "
                 "by side (parallel in plan.yaml)",
             )
-        at_work.parts = min(2 * at_work.parts, batch)
-        _check_cut(at_work, problem)
-        at_work.notes.append(
-            f"memory ran out ({problem}): batches of {batch} are cut into {at_work.parts} parts"
-        )
-        choices = replace(choices, parts=at_work.parts, notes=tuple(at_work.notes))
-        amend(unit, choices)
+        parts = min(2 * at_work.parts, batch)
+        _check_cut(unit, parts, problem)
+        note = f"memory ran out ({problem}): batches of {batch} are cut into {parts} parts"
+        at_work.amend(note, parts=parts)
         network.zero_grad(set_to_none=True)
         network.load_state_dict(start)
         gc.collect()
         clear_device_cache()
 
 
-def _check_cut(at_work: UnitWork, problem: str) -> None:
-    recipe = at_work.unit.recipe
-    train = recipe.train.model_copy(update={"accumulate": at_work.parts})
+def _check_cut(unit: Unit, parts: int, problem: str) -> None:
+    recipe = unit.recipe
+    train = recipe.train.model_copy(update={"accumulate": parts})
     try:
-        Assembly(at_work.unit.problem, recipe.model_copy(update={"train": train})).loss()
+        Assembly(unit.problem, recipe.model_copy(update={"train": train})).loss()
     except ConfigError as refusal:
         raise RunError(
             f"memory ran out: {problem}", *refusal.problems, remedy=refusal.remedy

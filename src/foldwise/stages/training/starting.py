@@ -31,13 +31,15 @@ def feature_jobs(units: Sequence[Unit], stop_at: float | None) -> list[Job]:
     ]
 
 
-def unit_job(function: str, unit: Unit, threads: int, stop_at: float | None) -> Job:
-    """A job that calls a function of `training/jobs.py` for a unit."""
+def unit_job(
+    function: str, unit: Unit, threads: int, stop_at: float | None, *more: str | None
+) -> Job:
+    """A job that calls a function of `training/jobs.py` for a unit, with `more` at the end."""
     home = str(unit.problem.home.path)
     return Job(
         name=unit.name,
         function=f"foldwise.stages.training.jobs:{function}",
-        arguments=(home, str(unit.run.path), unit.fold, unit.seed, threads, unit.epochs),
+        arguments=(home, str(unit.run.path), unit.fold, unit.seed, threads, unit.epochs, *more),
         log=unit.folder.log,
         threads=threads,
         stop_at=stop_at,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -14,6 +15,8 @@ from foldwise.engine.assemble import Assembly
 from foldwise.engine.fit import Step, fit
 from foldwise.engine.fitting import fit_plan, fit_state, image_batches
 from foldwise.models.network import Network
+from foldwise.optim.epochs import Epoch
+from foldwise.stages.scheduling.phases import Phase, phases
 
 _BATCH = 32
 
@@ -33,18 +36,43 @@ def infer_rate(assembly: Assembly, network: Network, *, num_batches: int) -> flo
     return _BATCH * (len(marks) - 1) / max(marks[-1] - marks[0], 1e-6)
 
 
-def train_rate(assembly: Assembly, network: Network, *, seconds: float, max_steps: int) -> float:
-    """Images per second of training steps of the longest stage, after one step to warm up."""
-    device = machine.pick()
+def train_rates(
+    assembly: Assembly, network: Network, *, seconds: float, max_steps: int
+) -> dict[str, float]:
+    """Images per second of training, of each kind of epoch, after one step to warm up.
+
+    Args:
+        assembly: of the recipe.
+        network: trained in place.
+        seconds: that all kinds may take; each is tried for a step at least.
+        max_steps: of each kind.
+
+    Returns:
+        Key of the kind → rate; nothing where no whole network trains.
+    """
+    if assembly.recipe.freeze != "none":
+        return {}
+    found = {phase.kind.key: phase for phase in phases(assembly.recipe)}
+    return {
+        key: _train_rate(assembly, network, phase, seconds / len(found), max_steps)
+        for key, phase in found.items()
+    }
+
+
+def _train_rate(
+    assembly: Assembly, network: Network, phase: Phase, seconds: float, max_steps: int
+) -> float:
+    device, stage = machine.pick(), phase.stage
     rows = np.arange(len(assembly.problem.train))
-    stage = max(assembly.stages(), key=lambda stage: (stage.trainable != "head", stage.epochs))
     state = fit_state(assembly, network, device)
     plan = fit_plan(
         assembly,
         rows,
         device,
-        batches=image_batches(assembly, rows, seed=0, fold=-1),
-        stages=(stage,),
+        batches=image_batches(
+            assembly, rows, seed=0, fold=-1, epochs=[Epoch(phase.kind.size, stage.augment)]
+        ),
+        stages=(replace(stage, epochs=1, end_lr=stage.start_lr, shape="constant"),),
         seed=0,
         fold=-1,
     )
@@ -54,7 +82,7 @@ def train_rate(assembly: Assembly, network: Network, *, seconds: float, max_step
             break
         marks.append(time.monotonic())
         images += event.num_images if len(marks) > 1 else 0
-        if len(marks) > max_steps or marks[-1] - marks[0] > seconds:
+        if len(marks) > max_steps or (len(marks) > 1 and marks[-1] - marks[0] > seconds):
             break
     if len(marks) < 2:
         return float(assembly.recipe.train.batch)

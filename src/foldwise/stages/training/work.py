@@ -20,25 +20,28 @@ from foldwise.models.heads import stored_head
 from foldwise.models.network import Network
 from foldwise.publish import publish, publish_json, step
 from foldwise.rundir import read_json
+from foldwise.stages.scheduling.rates import Rates
 from foldwise.stages.training.at_work import UnitWork, open_work
+from foldwise.stages.training.attention import save_attention
 from foldwise.stages.training.choices import Choices, begin
 from foldwise.stages.training.layout import decide_layout
 from foldwise.stages.training.memory import fit_in_memory
 from foldwise.stages.training.unit import Unit
 
 
-def work(unit: Unit, choices: Choices) -> str:
+def work(unit: Unit, choices: Choices, rates: Rates | None = None) -> str:
     """Do a unit from its last checkpoint on; its record is written last.
 
     Args:
         unit: what it is; its lock is held.
         choices: threads, device and layout, which is decided here if it is not yet; recorded
             before they take effect.
+        rates: of the recipe, for the time left; None: not measured.
 
     Returns:
         The notes, as one sentence or none.
     """
-    at_work = open_work(unit, choices)
+    at_work = open_work(unit, choices, rates=rates)
     assembly = at_work.assembly
     torch.manual_seed(seeding.key("weights", *at_work.key))
     network = assembly.network(unit.train_rows)
@@ -46,10 +49,11 @@ def work(unit: Unit, choices: Choices) -> str:
     layout = choices.layout or decide_layout(assembly, network, at_work.device, epochs=unit.epochs)
     choices = replace(choices, layout=layout)
     begin(unit, choices)
+    at_work.choices = choices
     network.set_layout(layout)
     if assembly.is_solved:
         _start_head(at_work, network)
-    history = fit_in_memory(at_work, choices, network) if assembly.stages(unit.epochs) else []
+    history = fit_in_memory(at_work, network) if assembly.stages(unit.epochs) else []
     if unit.recipe.train.stop == "cross" and history:
         pending = {"inputs": unit.inputs, "head": at_work.head, "history": history}
         publish_json(unit.folder.pending, pending)
@@ -144,6 +148,8 @@ def _finish(at_work: UnitWork, network: Network, num_epochs: int) -> None:
     publish(unit.folder.weights, lambda part: save_file(tensors, part))
     if unit.fold is not None:
         predictions_file.write(unit.folder.valid, valid)
+        if network.branch is not None and not at_work.is_frozen and len(valid.ids):
+            save_attention(at_work, network, valid)
     predictions_file.write(unit.folder.test, test)
     step("record", unit.folder.path)
     weights = at_work.assembly.weights
