@@ -169,7 +169,7 @@ def unit_seconds(unit: Unit, rates: Rates, epochs: int) -> float:
         rates: of its recipe.
         epochs: of its schedule.
     """
-    num_train, num_valid = len(unit.train_rows), len(unit.valid_rows)
+    num_train, num_valid = unit.num_fitted, len(unit.valid_rows)
     num_test, num_views = len(unit.problem.test), len(unit.recipe.views)
     if unit.recipe.head is not None:
         head = HEADS[name_of(unit.recipe.head)].seconds(num_train)

@@ -72,13 +72,15 @@ class UnitWork:
 
     @cached_property
     def features(self) -> dict[str, np.ndarray]:
-        """View → (N, D) features of all train rows, then all test rows: backbone's, columns'."""
+        """View → (A, D) features of all train, test and external rows: backbone's, columns'.
+
+        External rows are left out where no head is trained on them.
+        """
         found = backbone_features(self.assembly, self.device, self.report)
         encoder = self.assembly.column_encoder(self.unit.train_rows)
         if encoder is None:
             return found
-        problem = self.unit.problem
-        values = [self.assembly.column_values(part) for part in (problem.train, problem.test)]
+        values = [self.assembly.column_values(part) for part in feature_rows(self.assembly)]
         known = np.concatenate([part for part in values if part is not None])
         columns = encoder(torch.from_numpy(known)).numpy()
         return {view: np.concatenate([rows, columns], axis=1) for view, rows in found.items()}
@@ -165,18 +167,27 @@ def open_work(unit: Unit, choices: Choices, *, timing: Path | None = None) -> Un
     )
 
 
+def feature_rows(assembly: Assembly) -> list[Samples]:
+    """Whose features a frozen backbone gives: rows of train, of test, and external ones it uses."""
+    problem, recipe = assembly.problem, assembly.recipe
+    if problem.external is None or not recipe.external or recipe.freeze != "backbone":
+        return [problem.train, problem.test]
+    return [problem.train, problem.test, problem.external]
+
+
 def backbone_features(
     assembly: Assembly, device: torch.device, report: Reporter
 ) -> dict[str, np.ndarray]:
-    """View → (N, D) float32 of the frozen backbone, train rows first, then test rows."""
+    """View → (A, D) float32 of the frozen backbone, of `feature_rows` one after the other."""
     problem = assembly.problem
     folder = features_folder(
         problem.home.cache, network=assembly.backbone_print(), pixels=assembly.pixels_print()
     )
-    total = len(problem.train) + len(problem.test)
+    wanted = feature_rows(assembly)
+    total = sum(map(len, wanted))
     parts, before = [], 0
     # One part after the other: other test rows leave the features of the train rows as they are.
-    for samples in filter(len, (problem.train, problem.test)):
+    for samples in filter(len, wanted):
         parts.append(
             features(
                 folder,
