@@ -13,8 +13,8 @@ from foldwise import predictions as predictions_file
 from foldwise import samples as samples_file
 from foldwise.config.competition import Competition
 from foldwise.config.loading import from_values, load
-from foldwise.config.recipe import Recipe
 from foldwise.config.reading import shown
+from foldwise.config.recipe import Recipe
 from foldwise.config.writing import write_yaml
 from foldwise.data.cache_writing import write_blocks
 from foldwise.data.spec import THUMB
@@ -66,7 +66,12 @@ def edited(problem: Problem, file: str, rows: list[int], **cells: Any) -> Proble
 
 
 def make_teacher(
-    problem: Problem, name: str = "t", *, seeds: tuple[int, ...] = (0,), seed: int = 0, **recipe: Any
+    problem: Problem,
+    name: str = "t",
+    *,
+    seeds: tuple[int, ...] = (0,),
+    seed: int = 0,
+    **recipe: Any,
 ) -> list[Unit]:
     """A run whose units have scores that nobody trained, merged."""
     units = make_units(problem, name, seeds=seeds, **recipe)

@@ -195,6 +195,12 @@ class ExternalConfig(Section):
         Field(description="Its label → one of ours, or null to leave such rows out."),
     ] = {}
 
+    @model_validator(mode="after")
+    def _has_no_test(self) -> ExternalConfig:
+        if self.images is not None and self.images.test != Images.model_fields["test"].default:
+            raise ValueError("images.test: external data have no test rows; use images.train")
+        return self
+
 
 class Competition(Section):
     """The whole of `competition.yaml`."""

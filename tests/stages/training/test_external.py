@@ -30,7 +30,7 @@ from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem
 from tests.builders import SMALL, make_home
 from tests.stages.extra_homes import MORE, declare, place_of, write_more
-from tests.stages.small_units import pretrained, units, with_train, work
+from tests.stages.small_units import pretrained, units, work
 
 LABELS = {"dark": "0", "grey": "1", "bright": "2", "odd": None}
 KINDS = ["dark", "bright", "grey", "odd", "bright", "dark", "grey", "bright", "dark"]

@@ -174,9 +174,13 @@ def test_wrong_keys_are_refused(values: dict[str, Any], wrong: str) -> None:
 
 @pytest.mark.parametrize(
     ("task", "formulation"),
-    [("multiclass", "softmax"), ("multiclass", "sigmoid"), ("multilabel", "sigmoid"),
-     ("regression", "value"), *(("ordinal", n) for n in ("borders", "regression", "coral", "corn"))],
-)  # fmt: skip
+    [
+        *(("multiclass", name) for name in ("softmax", "sigmoid")),
+        ("multilabel", "sigmoid"),
+        ("regression", "value"),
+        *(("ordinal", name) for name in ("borders", "regression", "coral", "corn")),
+    ],
+)
 def test_soft_labels_that_are_certain_are_what_hard_labels_are(
     tmp_path: Path, task: str, formulation: str
 ) -> None:
