@@ -142,8 +142,12 @@ class Conclusion:
         """Make the plan's blends that label test rows for these recipes, without a word."""
         silent = self.show.silent()
         names = {teacher for recipe in recipes for teacher in recipe.teachers}
-        # In the plan's order: a blend may be made of those before it.
-        for name, config in self.plan.blends.items():
+        blends = self.plan.blends
+        # A blend may be made of those before it in the plan.
+        for name in reversed(blends):
+            if name in names and blends[name].members != "all":
+                names |= {*blends[name].members}
+        for name, config in blends.items():
             if name in names and config.members != "all":
                 for member in {*config.members} & {*self.recipes}:
                     self.settle(member)

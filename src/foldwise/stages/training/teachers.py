@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -64,55 +64,39 @@ def taught_decision(student: Unit) -> Decision:
     return decided.without(student.fold)
 
 
-def teacher_units(student: Unit, name: str) -> list[Unit]:
-    """The units whose test scores a teacher's are made of, members of blends included.
-
-    Raises:
-        RunError: there is no such run, or it has no units.
-    """
-    run = student.problem.home.run(name)
-    record = run.read_record()
-    if record["kind"] == "blend":
-        return [unit for one in record["members"] for unit in teacher_units(student, one["name"])]
-    if record["kind"] not in ("recipe", "reference"):
-        raise RunError(
-            f"{name} is of kind {record['kind']}: nobody knows which models its test scores come "
-            "from, so they may know the fold that is held out",
-            remedy="name runs of recipes, or blends of such runs",
-        )
-    recipe = Recipe.model_validate(record["recipe"])
-    own = RunDir(run.path.parent) if record["kind"] == "reference" else run
-    return [
-        replace(student, recipe=recipe, run=own, fold=fold, epochs=record["epochs"])
-        for fold in _folds(student, recipe)
-    ]
-
-
-def _folds(student: Unit, recipe: Recipe) -> Sequence[int]:
-    if student.fold is not None:
-        return [student.fold]
-    every = sorted(set(student.problem.folds.tolist()))
-    return every if recipe.folds == "all" else list(recipe.folds)
-
-
 def _scores(student: Unit, name: str) -> np.ndarray:
     problem = student.problem
     run = problem.home.run(name)
-    _check_honest(problem, run)
-    if run.read_record()["kind"] == "blend":
-        return _blended(student, run)
-    units = teacher_units(student, name)
-    _check_scored(units)
-    is_reference = units[0].run != run
+    record = run.read_record()
+    _check_honest(problem, run, record)
+    if record["kind"] == "blend":
+        return _blended(student, run, record)
     found = []
-    for unit in units:
+    for unit in _units(student, run, record):
+        is_reference = record["kind"] == "reference"
         path = unit.folder.reference_test if is_reference else unit.folder.test
         part = ordered_columns(predictions_file.read(path), problem.columns, name=unit.name)
         found.append(part.align(problem.test.ids, name=unit.name).scores)
     return _mean(found)
 
 
-def _blended(student: Unit, run: RunDir) -> np.ndarray:
+def _check_honest(problem: Problem, run: RunDir, record: Mapping[str, Any]) -> None:
+    if record["kind"] == "outside":
+        raise RunError(
+            f"{run.name}: its scores are from outside: nobody knows which models they come from, "
+            "so they may tell of the fold that is held out",
+            remedy="name runs of recipes, or blends of such runs",
+        )
+    how = how_got(run, record, decision_of(problem, record))
+    if how["got"] != "cross-fitted":
+        raise RunError(
+            f"{run.name}: cannot label rows for others: its score is {how['got']}, "
+            f"{how['sentence']}",
+            remedy="name a run of which nothing was chosen or fitted on the held-out fold",
+        )
+
+
+def _blended(student: Unit, run: RunDir, record: Mapping[str, Any]) -> np.ndarray:
     stored = read_json(run.blend)
     if "without" not in stored:
         raise RunError(
@@ -126,31 +110,35 @@ def _blended(student: Unit, run: RunDir) -> np.ndarray:
             f"{run.name} blends decided answers, which say nothing of new rows by themselves",
             remedy="name a blend of scores as teacher, or its members",
         )
-    members = run.read_record()["members"]
-    return blend.apply(Members(np.stack([_scores(student, each["name"]) for each in members])))
+    members = [_scores(student, member["name"]) for member in record["members"]]
+    return blend.apply(Members(np.stack(members)))
 
 
-def _check_honest(problem: Problem, run: RunDir) -> None:
-    record = run.read_record()
-    how = how_got(run, record, decision_of(problem, record))
-    if how["got"] != "cross-fitted":
-        raise RunError(
-            f"{run.name}: cannot label rows for others: its score is {how['got']}, "
-            f"{how['sentence']}",
-            remedy="name a run of which nothing was chosen or fitted on the held-out fold",
-        )
+def _units(student: Unit, run: RunDir, record: Mapping[str, Any]) -> list[Unit]:
+    """The units of a run whose test scores are its fold's; of all folds for a student on all rows.
 
-
-def _check_scored(units: Sequence[Unit]) -> None:
-    lacking = [unit for unit in units if not unit.is_scored()]
-    if lacking:
-        unit = lacking[0]
-        what = "the test rows are not scored" if unit.is_done() else "is not trained"
-        raise RunError(
-            f"{unit.name}, which labels the test rows: {what}",
-            remedy=f"run `foldwise train {unit.run.name}` with fold {unit.fold} and seed "
-            f"{unit.seed} first",
-        )
+    Raises:
+        RunError: one is not trained, or has not scored the test rows there are now.
+    """
+    recipe = Recipe.model_validate(record["recipe"])
+    own = RunDir(run.path.parent) if record["kind"] == "reference" else run
+    folds = [student.fold]
+    if student.fold is None:
+        every = sorted(set(student.problem.folds.tolist()))
+        folds = every if recipe.folds == "all" else list(recipe.folds)
+    units = [
+        replace(student, recipe=recipe, run=own, fold=fold, epochs=record["epochs"])
+        for fold in folds
+    ]
+    for unit in units:
+        if not unit.is_scored():
+            what = "the test rows are not scored" if unit.is_done() else "is not trained"
+            raise RunError(
+                f"{unit.name}, which labels the test rows: {what}",
+                remedy=f"run `foldwise train {own.name}` with fold {unit.fold} and seed "
+                f"{unit.seed} first",
+            )
+    return units
 
 
 def _mean(parts: Sequence[np.ndarray]) -> np.ndarray:
