@@ -55,6 +55,11 @@ class Home:
         return self.path / "audit.json"
 
     @property
+    def external(self) -> Path:
+        """One row per image of external data, if any is declared."""
+        return self.path / "external.parquet"
+
+    @property
     def folds(self) -> Path:
         """Sample id → fold."""
         return self.path / "folds.csv"

@@ -8,7 +8,7 @@ from annotated_types import Ge
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from foldwise.config.duration import Duration
-from foldwise.config.section import Part, Section, distinct
+from foldwise.config.section import Name, Part, Section, distinct
 
 
 class Tables(Section):
@@ -213,6 +213,44 @@ class Limits(Section):
     ] = None
 
 
+class ExternalColumns(Section):
+    """What the columns of an external table mean, where they are called otherwise than in train."""
+
+    id: Annotated[str | None, Field(description="Column that names a row; null: as in train.")] = (
+        None
+    )
+    target: Annotated[
+        tuple[str, ...],
+        Field(description="Label columns, in the order of columns.target; empty: as in train."),
+    ] = ()
+
+
+class ExternalConfig(Section):
+    """A set of labelled images from elsewhere, which recipes may train on and nothing else."""
+
+    data: Annotated[str, Field(description="Its folder, relative to this file.")]
+    table: Annotated[
+        str, Field(description="Table with its labels, or a folder per class, in that folder.")
+    ]
+    images: Annotated[
+        Images | None,
+        Field(description="Where its images are, as `train` of images; null: as those of train."),
+    ] = None
+    columns: Annotated[
+        ExternalColumns, Field(description="What its columns mean, where they differ from train.")
+    ] = ExternalColumns()
+    labels: Annotated[
+        dict[str, str | None],
+        Field(description="Its label → one of ours, or null to leave such rows out."),
+    ] = {}
+
+    @model_validator(mode="after")
+    def _has_no_test(self) -> ExternalConfig:
+        if self.images is not None and self.images.test != Images.model_fields["test"].default:
+            raise ValueError("images.test: external data have no test rows; use images.train")
+        return self
+
+
 class Competition(Section):
     """The whole of `competition.yaml`."""
 
@@ -221,6 +259,10 @@ class Competition(Section):
     tables: Annotated[Tables, Field(description="The tables.")]
     images: Annotated[Images, Field(description="Where the images are.")]
     columns: Annotated[Columns, Field(description="What the columns mean.")]
+    external: Annotated[
+        dict[Name, ExternalConfig],
+        Field(description="Name → labelled images from elsewhere, for recipes to train on."),
+    ] = {}
     task: Annotated[str, Field(description="multiclass, multilabel, regression or ordinal.")]
     classes: Annotated[
         tuple[str, ...], Field(description="Class names or grades in order; empty for regression.")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 from pydantic import AfterValidator, Field, model_validator
 
+from foldwise.config.extra import ExternalUse, PseudoConfig, named_once
 from foldwise.config.network import NO_NETWORK, InputConfig, ModelConfig
 from foldwise.config.section import Name, Part, Section, distinct
 from foldwise.config.training import TrainConfig
@@ -76,6 +77,15 @@ class Recipe(Section):
         tuple[AuxiliaryConfig, ...],
         Field(description="Further label columns of train, each learned by a head of its own."),
     ] = ()
+    external: Annotated[
+        tuple[Name | ExternalUse, ...],
+        AfterValidator(named_once),
+        Field(description="External data of competition.yaml to train on, never to score."),
+    ] = ()
+    pseudo: Annotated[
+        PseudoConfig | None,
+        Field(description="Test rows to train on, labelled by other runs; null: none."),
+    ] = None
     augment: Annotated[
         tuple[Part, ...], Field(description="Augmentations per sample, in order.")
     ] = ()
@@ -142,6 +152,24 @@ class Recipe(Section):
     def sources(self) -> tuple[str, ...]:
         """Runs whose features a second-level model is fitted on; empty: it is a network."""
         return (self.features,) if isinstance(self.features, str) else self.features
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """Runs that label test rows for it."""
+        return () if self.pseudo is None else self.pseudo.runs
+
+    @property
+    def external_weights(self) -> dict[str, float]:
+        """External data to train on → the weight of its rows."""
+        return {
+            use if isinstance(use, str) else use.name: 1.0 if isinstance(use, str) else use.weight
+            for use in self.external
+        }
+
+    @property
+    def has_extra_rows(self) -> bool:
+        """Whether it trains on rows that are not of the train table."""
+        return bool(self.external) or self.pseudo is not None
 
     @property
     def is_second_level(self) -> bool:

@@ -47,6 +47,7 @@ from foldwise.samples import Samples
 from foldwise.tasks.auxiliary import Auxiliary, read_auxiliary
 from foldwise.tasks.balancing import bound_balance
 from foldwise.tasks.columns import Column, column_values, read_columns
+from foldwise.tasks.extra_rows import ExtraRows, all_rows, fitted_target
 from foldwise.tasks.image_sets import ImageSets, read_image_sets
 from foldwise.tasks.problem import Problem, data_folder
 from foldwise.tasks.task import Formulation
@@ -280,7 +281,7 @@ class Assembly:
         """The prepared images."""
         problem = self.problem
         data = data_folder(problem.home, problem.competition)
-        return open_cache(problem.home, self.recipe.input, problem.samples, data)
+        return open_cache(problem.home, self.recipe.input, all_rows(problem), data)
 
     def source(self, samples: Samples) -> Source:
         """The images of these samples, as the network takes them."""
@@ -334,13 +335,26 @@ class Assembly:
         """
         return bound_loss(self.recipe, self.formulation_name, self.formulation, self.code)
 
-    def encoded(self, rows: np.ndarray | slice = slice(None)) -> torch.Tensor:
-        """What the loss takes for these train rows."""
-        target = self.formulation.encode(self.problem.target[rows], self.problem.num_classes)
+    def encoded(
+        self, rows: np.ndarray | slice = slice(None), extra: ExtraRows | None = None
+    ) -> torch.Tensor:
+        """What the loss takes for these train rows, then for the extra rows."""
+        soft = None if extra is None else self._softened(extra)
+        labels = fitted_target(self.problem, rows, extra if soft is None else None)
+        target = self.formulation.encode(labels, self.problem.num_classes)
         encoded = torch.from_numpy(np.ascontiguousarray(target))
-        if self.recipe.mix is not None and encoded.dtype == torch.int64:
-            return torch.nn.functional.one_hot(encoded, self.problem.num_classes).float()
-        return encoded
+        has_shares = self.recipe.mix is not None or soft is not None
+        if has_shares and encoded.dtype == torch.int64:
+            encoded = torch.nn.functional.one_hot(encoded, self.problem.num_classes).float()
+        return encoded if soft is None else torch.cat([encoded, soft])
+
+    def _softened(self, extra: ExtraRows) -> torch.Tensor | None:
+        """What the loss takes for soft labels; None: the labels are hard."""
+        if extra.soft is None:
+            return None
+        assert self.formulation.soften is not None, "the recipe was checked"
+        soft = self.formulation.soften(extra.soft, self.problem.num_classes)
+        return torch.from_numpy(np.ascontiguousarray(soft))
 
     def stages(self, epochs: int | None = None) -> tuple[Stage, ...]:
         """The schedule, shortened to `epochs` if given."""
@@ -370,23 +384,27 @@ class Assembly:
         """
         return bound_balance(self.recipe.imbalance, self.problem.task, self.formulation_name)
 
-    def class_weights(self, rows: np.ndarray) -> np.ndarray | None:
+    def class_weights(self, rows: np.ndarray, extra: ExtraRows | None = None) -> np.ndarray | None:
         """(n,) chance or weight of each row when training begins; mean 1; None: all alike.
+
+        Train rows come first, then the extra rows.
 
         Raises:
             ConfigError: as `sampler` and `balance` say.
         """
         if self.sampler is not None:
-            return self.sampler(standing(self.problem, rows))
+            return self.sampler(standing(self.problem, rows, extra))
         if self.balance.acts_on not in ("order", "losses"):
             return None
-        return self.balance.row_weights(self.problem.target[rows], self.problem.num_classes)
+        labels = fitted_target(self.problem, rows, extra)
+        return self.balance.row_weights(labels, self.problem.num_classes)
 
-    def logit_shift(self, rows: np.ndarray) -> np.ndarray | None:
+    def logit_shift(self, rows: np.ndarray, extra: ExtraRows | None = None) -> np.ndarray | None:
         """(O,) added to the logits of these rows in training only; None: nothing is."""
         if self.balance.acts_on != "logits":
             return None
-        return self.balance.log_ratio(self.problem.target[rows], self.problem.num_classes)
+        labels = fitted_target(self.problem, rows, extra)
+        return self.balance.log_ratio(labels, self.problem.num_classes)
 
     @property
     def corrects_prior(self) -> bool:

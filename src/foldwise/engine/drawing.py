@@ -8,6 +8,7 @@ from foldwise import parts
 from foldwise.config.recipe import Recipe
 from foldwise.data.samplers import BY_CLASS, SAMPLERS, STEADY, Sampler, Standing
 from foldwise.errors import ConfigError
+from foldwise.tasks.extra_rows import ExtraRows, fitted_target
 from foldwise.tasks.problem import Problem
 
 
@@ -47,18 +48,25 @@ def _check_fit(name: str, problem: Problem) -> None:
 
 
 def standing(
-    problem: Problem, rows: np.ndarray, progress: float = 0.0, losses: np.ndarray | None = None
+    problem: Problem,
+    rows: np.ndarray,
+    extra: ExtraRows | None = None,
+    *,
+    progress: float = 0.0,
+    losses: np.ndarray | None = None,
 ) -> Standing:
-    """What a sampler may know of these train rows.
+    """What a sampler may know of these train rows and the extra rows after them.
 
     Args:
         problem: competition and targets.
-        rows: (n,) positions of train rows.
+        rows: positions of train rows.
+        extra: rows that are not of train.
         progress: of the schedule.
         losses: (n,) last losses; None: none is known.
     """
-    classes = problem.target[rows] if problem.task.one_of_classes else None
-    known = np.full(len(rows), np.nan) if losses is None else losses
+    labels = fitted_target(problem, rows, extra)
+    classes = labels if problem.task.one_of_classes else None
+    known = np.full(len(labels), np.nan) if losses is None else losses
     return Standing(classes, progress, known)
 
 

@@ -24,6 +24,7 @@ from foldwise.optim.epochs import Epoch
 from foldwise.optim.lookahead import Lookahead
 from foldwise.optim.schedule import Stage
 from foldwise.parts import name_of
+from foldwise.tasks.extra_rows import ExtraRows, fitted_samples
 
 #: Epoch, steps of it that are done → its other batches.
 Batches = Callable[[int, int], Iterator[Batch]]
@@ -74,6 +75,7 @@ def fit_plan(
     stages: tuple[Stage, ...],
     seed: int,
     fold: int,
+    extra: ExtraRows | None = None,
 ) -> FitPlan:
     """What the recipe says about training on these rows.
 
@@ -81,25 +83,26 @@ def fit_plan(
         assembly: of the recipe.
         rows: positions of the train rows to fit on.
         device: where to compute.
-        batches: epoch, steps done → batches whose rows count within `rows`.
+        batches: epoch, steps done → batches whose rows count within `rows`, then `extra`.
         stages: the schedule.
         seed: of the run.
         fold: the held-out fold; -1: none.
+        extra: rows to fit on that are not of train.
     """
     train = assembly.recipe.train
-    weights = assembly.class_weights(rows) if assembly.balance.acts_on == "losses" else None
-    found = assembly.logit_shift(rows)
+    weights = _loss_weights(assembly, rows, extra)
+    found = assembly.logit_shift(rows, extra)
     shift = None if found is None else torch.from_numpy(found).float().to(device)
     row_weights = None if weights is None else torch.from_numpy(weights).float().to(device)
     return FitPlan(
         stages=stages,
-        num_steps=num_steps(len(rows), train.batch),
+        num_steps=num_steps(_count(rows, extra), train.batch),
         batches=batches,
-        target=assembly.encoded(rows).to(device),
+        target=assembly.encoded(rows, extra).to(device),
         loss=assembly.loss(),
         row_weights=row_weights,
         logit_shift=shift,
-        sides=_sides(assembly, rows, device, row_weights, shift),
+        sides=_sides(assembly, rows, extra, device, row_weights, shift),
         mix=assembly.mix(),
         sharpness=assembly.sharpness(),
         norm=train.norm,
@@ -119,8 +122,9 @@ def image_batches(
     fold: int,
     epochs: Sequence[Epoch] = (),
     losses: RowLosses | None = None,
+    extra: ExtraRows | None = None,
 ) -> Batches:
-    """Augmented images of train rows, epoch by epoch.
+    """Augmented images of train rows and extra rows, epoch by epoch.
 
     Args:
         assembly: of the recipe.
@@ -129,17 +133,18 @@ def image_batches(
         fold: the held-out fold; -1: none.
         epochs: of the schedule; empty: each as the first one at `input.size`, as in a trial.
         losses: last loss of each row, for a sampler that draws by them.
+        extra: rows that are not of train; they come after those.
     """
     train = assembly.recipe.train
-    source = assembly.source(assembly.problem.train.take(rows))
+    source = assembly.source(fitted_samples(assembly.problem, rows, extra))
     augments = assembly.augments()
-    shares = _shares(assembly, rows, epochs, losses)
+    shares = _shares(assembly, rows, extra, epochs, losses)
 
     def batches(epoch: int, first: int) -> Iterator[Batch]:
         now = epochs[epoch] if epochs else Epoch(source.size)
         return train_batches(
             replace(source, size=now.size),
-            epoch_order(len(rows), seeding.key("order", seed, fold, epoch), shares(epoch)),
+            epoch_order(len(source), seeding.key("order", seed, fold, epoch), shares(epoch)),
             batch=train.batch,
             augments=augments if now.augment else (),
             key=seeding.key("augment", seed, fold, epoch),
@@ -159,35 +164,55 @@ def feature_batches(
     fold: int,
     epochs: Sequence[Epoch] = (),
     losses: RowLosses | None = None,
+    extra: ExtraRows | None = None,
 ) -> Batches:
-    """Cached features of train rows, a view drawn for each, epoch by epoch.
+    """Cached features of train rows and extra rows, a view drawn for each, epoch by epoch.
 
     Args:
         assembly: of the recipe.
         rows: positions of the train rows.
-        features: (V, N, D) float32 of all views and train rows.
+        features: (V, A, D) float32 of all views and rows: train, test, external.
         seed: of the run.
         fold: the held-out fold; -1: none.
         epochs: of the schedule; empty: each as the first one at `input.size`, as in a trial.
         losses: last loss of each row, for a sampler that draws by them.
+        extra: rows that are not of train; they come after those.
     """
-    counters = assembly.problem.train.take(rows).counters
-    shares = _shares(assembly, rows, epochs, losses)
+    counters = fitted_samples(assembly.problem, rows, extra).counters
+    places = rows if extra is None else np.concatenate([rows, extra.places])
+    shares = _shares(assembly, rows, extra, epochs, losses)
 
     def batches(epoch: int, first: int) -> Iterator[Batch]:
-        order = epoch_order(len(rows), seeding.key("order", seed, fold, epoch), shares(epoch))
+        order = epoch_order(len(places), seeding.key("order", seed, fold, epoch), shares(epoch))
         draws = seeding.uniforms(seeding.key("view", seed, fold, epoch), counters, 1)[:, 0]
         views = (draws * len(features)).astype(int)
         groups = np.array_split(order, num_steps(len(order), assembly.recipe.train.batch))
         for part in groups[first:]:
-            yield Batch(torch.from_numpy(features[views[part], rows[part]]), part)
+            yield Batch(torch.from_numpy(features[views[part], places[part]]), part)
 
     return batches
+
+
+def _count(rows: np.ndarray, extra: ExtraRows | None) -> int:
+    return len(rows) + (0 if extra is None else len(extra))
+
+
+def _loss_weights(
+    assembly: Assembly, rows: np.ndarray, extra: ExtraRows | None
+) -> np.ndarray | None:
+    """(n,) how much the loss of each row weighs, mean 1; None: all alike."""
+    by_class = assembly.class_weights(rows, extra) if assembly.balance.acts_on == "losses" else None
+    if extra is None or (extra.weight == 1).all():
+        return by_class
+    by_kind = np.concatenate([np.ones(len(rows)), extra.weight])
+    weights = by_kind if by_class is None else by_kind * by_class
+    return np.asarray(weights / weights.mean())
 
 
 def _sides(
     assembly: Assembly,
     rows: np.ndarray,
+    extra: ExtraRows | None,
     device: torch.device,
     row_weights: torch.Tensor | None,
     shift: torch.Tensor | None,
@@ -197,21 +222,29 @@ def _sides(
     found = (
         [] if branch is None else [branch_side(branch.weight, assembly.loss(), row_weights, shift)]
     )
-    return (*found, *(label_side(label, rows, device) for label in assembly.auxiliary))
+    num_extra = _count(rows, extra) - len(rows)
+    labels = (label_side(each, rows, device, num_extra=num_extra) for each in assembly.auxiliary)
+    return (*found, *labels)
 
 
 def _shares(
-    assembly: Assembly, rows: np.ndarray, epochs: Sequence[Epoch], losses: RowLosses | None
+    assembly: Assembly,
+    rows: np.ndarray,
+    extra: ExtraRows | None,
+    epochs: Sequence[Epoch],
+    losses: RowLosses | None,
 ) -> Callable[[int], np.ndarray | None]:
     """Epoch → (n,) chance of each row, mean 1; None: each row once."""
     sampler = assembly.sampler
     if sampler is None:
-        fixed = assembly.class_weights(rows) if assembly.balance.acts_on == "order" else None
+        by_class = assembly.balance.acts_on == "order"
+        fixed = assembly.class_weights(rows, extra) if by_class else None
         return lambda epoch: fixed
 
     def shares(epoch: int) -> np.ndarray | None:
         progress = epochs[epoch].progress if epochs else 0.0
         known = None if losses is None else losses.at_start(epoch)
-        return sampler(standing(assembly.problem, rows, progress, known))
+        here = standing(assembly.problem, rows, extra, progress=progress, losses=known)
+        return sampler(here)
 
     return shares

@@ -51,7 +51,9 @@ def branch_side(
     return Side("attention", weight, losses)
 
 
-def label_side(label: Auxiliary, rows: np.ndarray, device: torch.device) -> Side:
+def label_side(
+    label: Auxiliary, rows: np.ndarray, device: torch.device, *, num_extra: int = 0
+) -> Side:
     """A further label: cross-entropy of classes, squared error of standardised numbers.
 
     Rows without a value are left out; the others make up for them, so that the weight means the
@@ -61,8 +63,9 @@ def label_side(label: Auxiliary, rows: np.ndarray, device: torch.device) -> Side
         label: with its target.
         rows: (n,) positions of the train rows to fit on.
         device: where to compute.
+        num_extra: rows after them that are not of train, and have no value.
     """
-    values = label.target[rows]
+    values = np.concatenate([label.target[rows], np.full(num_extra, np.nan)])
     is_known = ~np.isnan(values)
     share = torch.from_numpy(is_known / max(is_known.mean(), 1e-9)).float().to(device)
     known = values[is_known]

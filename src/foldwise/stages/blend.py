@@ -34,7 +34,7 @@ from foldwise.stages.training.unit import code_hash, data_hash
 from foldwise.tasks.problem import Problem, open_problem
 
 #: Raised whenever the same members would give another blend than before.
-_VERSION = 5
+_VERSION = 6
 
 
 def blend(
@@ -215,7 +215,8 @@ def _write(
         "created": (stored or {}).get("created") or time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
     _write_scores(problem, run, made, record["without"])
-    publish_json(run.blend, blend.to_json())
+    apart = {str(fold): made.fitted.without[fold].to_json() for fold in record["without"]}
+    publish_json(run.blend, {**blend.to_json(), "without": apart})
     publish_json(run.record, record)  # Last: what is there without it is made again.
     return record
 

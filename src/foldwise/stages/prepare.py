@@ -24,6 +24,7 @@ from foldwise.data.inputs import image_refs, wanted_spec
 from foldwise.data.sources import ImageRef, hash_all
 from foldwise.data.spec import THUMB, CacheSpec
 from foldwise.errors import DataError
+from foldwise.external import collect_external, external_set
 from foldwise.publish import locked
 from foldwise.rundir import Home
 from foldwise.samples import Samples, collect
@@ -43,7 +44,7 @@ class PreparedData:
     """What `prepare` left behind.
 
     Attributes:
-        samples: all rows, damaged ones marked.
+        samples: all rows of train and test, damaged ones marked.
         changed: whether anything was written.
     """
 
@@ -79,15 +80,19 @@ def prepare(
     data = data_folder(home, competition)
     if inputs is None:
         inputs = network_inputs(planned_recipes(home).values())
-    found = collect(competition, data)
+    found = _collected(home, competition, data)
     read_target(competition, task, found.part("train"))  # Wrong labels must stop it here.
+    external = found.part("external")
+    for name in competition.external:
+        read_target(competition, task, external.take(external_set(external, name)))
     wanted = {spec.key: (spec, config) for config in inputs for spec in [wanted_spec(config)]}
     state = _state(found, data, competition)
     with locked(home.cache / ".lock", doing="preparing images", wait_s=86_400):
-        is_known = home.is_fresh("prepare", state, home.samples)
-        known = samples_file.read(home.samples) if is_known else None
+        files = [home.samples, home.external] if competition.external else [home.samples]
+        is_known = home.is_fresh("prepare", state, *files)
+        known = _joined([samples_file.read(file) for file in files]) if is_known else None
         if known is not None and caches_stand(home, known, wanted):
-            done = PreparedData(known, changed=False)
+            prepared, changed = known, False
         else:
             images = found.every_image()
             specs = choose_stores(home, len(images), wanted, show)
@@ -95,13 +100,30 @@ def prepare(
             hashes = None if known is None else known.every_image().hashes
             decoded = _decode(home, images, refs, hashes, specs, competition.decoding, show)
             _check_damaged(home, competition, decoded, show)
-            prepared = found.with_images(decoded)
-            samples_file.write(home.samples, prepared)
+            prepared, changed = found.with_images(decoded), True
+            samples_file.write(home.samples, _own(prepared))
+            if competition.external:
+                samples_file.write(home.external, prepared.part("external"))
             home.set_fresh("prepare", state)
-            done = PreparedData(prepared, changed=True)
         if verify:
-            verify_caches(home, done.samples, data, inputs)
-    return done
+            verify_caches(home, prepared, data, inputs)
+    return PreparedData(_own(prepared), changed)
+
+
+def _collected(home: Home, competition: Competition, data: Path) -> Samples:
+    """The rows of train and test, then those of external data."""
+    own = collect(competition, data)
+    if not competition.external:
+        return own
+    return _joined([own, collect_external(competition, home.path, own)])
+
+
+def _joined(parts: Sequence[Samples]) -> Samples:
+    return Samples(pd.concat([part.frame for part in parts], ignore_index=True))
+
+
+def _own(samples: Samples) -> Samples:
+    return samples.take((samples.frame["split"] != "external").to_numpy())
 
 
 def _state(found: Samples, data: Path, competition: Competition) -> dict[str, Any]:

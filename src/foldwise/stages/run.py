@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from foldwise import device as machine
 from foldwise.config.duration import seconds
+from foldwise.config.plan import Plan
 from foldwise.config.recipe import Recipe
 from foldwise.errors import ConfigError, FoldwiseError
 from foldwise.publish import locked
@@ -34,6 +35,7 @@ from foldwise.stages.scheduling.schedule import Schedule
 from foldwise.stages.split import split
 from foldwise.stages.train import held_units, record_run, run_units
 from foldwise.stages.training.fed_by import check_sources
+from foldwise.stages.training.taught import check_teachers, teach
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem
 
@@ -70,7 +72,7 @@ def run(
     plan = load_plan(home, overrides)
     recipes, places = planned_recipes(home, overrides), planned_places(home, overrides)
     _check_steps(recipes, places)
-    _check_sources(home, recipes, places)
+    _check_sources(home, plan, recipes, places)
     check_blends(home, plan, plan_places(home, overrides))
     with locked(home.stamp("run").with_suffix(".lock"), doing="foldwise run"):
         with kept(stop_at, "preparing, auditing and splitting the data"):
@@ -117,13 +119,16 @@ def _check_steps(recipes: Mapping[str, Recipe], places: Mapping[str, Places]) ->
         raise joined(problems)
 
 
-def _check_sources(home: Home, recipes: Mapping[str, Recipe], places: Mapping[str, Places]) -> None:
-    """Check that what second-level recipes read is there or in the plan."""
+def _check_sources(
+    home: Home, plan: Plan, recipes: Mapping[str, Recipe], places: Mapping[str, Places]
+) -> None:
+    """Check that what recipes read and are taught by is there or in the plan."""
     planned = [name for name, recipe in recipes.items() if not recipe.is_second_level]
     problems = []
     for name, recipe in recipes.items():
         try:
             check_sources(home, recipe, places[name], planned=planned)
+            check_teachers(home, name, recipe, places[name], recipes=recipes, blends=plan.blends)
         except ConfigError as problem:
             problems.append(problem)
     if problems:
@@ -167,8 +172,10 @@ def _train(schedule: Schedule, allotment: Allotment, conclusion: Conclusion) -> 
     free = [unit for unit in units if unit.name not in held]
     free.sort(key=lambda unit: (schedule.plan.seeds.index(unit.seed), unit.fold is None))
     for batch, until in _batches(schedule, free):
+        conclusion.blend_teachers([unit.recipe for unit in batch])
         some, refused = feed(batch, stop_at=until, display=show)
-        for name, why in refused.items():
+        some, untaught = teach(some, display=show)
+        for name, why in {**refused, **untaught}.items():
             show.warn(f"{name}: {why}")
             if schedule.stop_at is None:
                 done.failed[name] = why
@@ -223,19 +230,17 @@ def _batches(
 ) -> Iterator[tuple[list[Unit], float | None]]:
     """Units side by side and when they are stopped: each run with a limit of its own by itself.
 
-    Second-level units come when all networks are trained.
+    Units come when all that they read or are taught by is trained.
     """
-    until = schedule.train_until
-    second_level = [unit for unit in units if unit.recipe.is_second_level]
-    units = [unit for unit in units if not unit.recipe.is_second_level]
-    alone = {unit.run.name: unit.recipe.train.limit for unit in units}
-    free = [unit for unit in units if alone[unit.run.name] is None]
-    if free:
-        yield free, until
-    for name, limit in alone.items():
-        if limit is not None:
-            own = machine.monotonic() + seconds(limit)
-            some = [unit for unit in units if unit.run.name == name]
-            yield some, own if until is None else min(own, until)
-    if second_level:
-        yield second_level, until
+    until, when = schedule.train_until, schedule.generations
+    for generation in sorted({when[unit.run.name] for unit in units}):
+        now = [unit for unit in units if when[unit.run.name] == generation]
+        alone = {unit.run.name: unit.recipe.train.limit for unit in now}
+        free = [unit for unit in now if alone[unit.run.name] is None]
+        if free:
+            yield free, until
+        for name, limit in alone.items():
+            if limit is not None:
+                own = machine.monotonic() + seconds(limit)
+                some = [unit for unit in now if unit.run.name == name]
+                yield some, own if until is None else min(own, until)

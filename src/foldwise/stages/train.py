@@ -34,6 +34,7 @@ from foldwise.stages.scheduling.unit_forecast import unit_forecast
 from foldwise.stages.training.cross_stop import choose_epochs
 from foldwise.stages.training.fed_by import check_sources, second_level_facts
 from foldwise.stages.training.starting import feature_jobs, unit_job
+from foldwise.stages.training.taught import check_teachers, teach
 from foldwise.stages.training.unit import Unit, code_hash, data_hash, identity, recipe_print
 from foldwise.tasks.problem import Problem, open_problem
 
@@ -90,6 +91,7 @@ def train(
     prepare(home, inputs=network_inputs([resolved]), display=show)
     problem = open_problem(home)
     check_sources(home, resolved, places)
+    check_teachers(home, run.name, resolved, places)
     units = units_of(problem, resolved, run, folds=folds, seeds=seeds)
     held = held_units(units)
     if held and len(held) == len([unit for unit in units if not unit.is_done()]):
@@ -110,6 +112,10 @@ def train(
     if resolved.is_second_level:
         units, refused = feed(units, stop_at=own_stop, display=show)
         free = [unit for unit in units if unit.name not in held]
+        failed |= refused
+    if resolved.has_extra_rows:
+        free, refused = teach(free, display=show)
+        units = [unit.again() for unit in units]
         failed |= refused
     for outcome in run_units(free, stop_at=own_stop, rates=rates, display=show):
         if outcome.error is not None:

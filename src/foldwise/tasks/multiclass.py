@@ -137,6 +137,7 @@ TASK = Task(
             losses=("cross_entropy", "focal", "poly1", "symmetric_cross_entropy"),
             solver="softmax",
             prior=True,
+            soften=lambda scores, num_classes: _normalised(scores, num_classes).astype(np.float32),
         ),
         "sigmoid": Formulation(
             num_outputs=lambda num_classes: num_classes,
@@ -147,6 +148,7 @@ TASK = Task(
             loss="bce",
             losses=("bce", "binary_focal", "asymmetric"),
             solver="sigmoid",
+            soften=lambda scores, num_classes: scores.astype(np.float32),
             is_proposed=False,
         ),
     },
@@ -157,5 +159,6 @@ TASK = Task(
     decision=_decision,
     answers=_answers,
     recognise=_recognise,
+    certainty=lambda scores: scores.max(axis=1),
     metrics=("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "roc_auc"),
 )

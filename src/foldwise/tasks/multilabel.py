@@ -97,6 +97,7 @@ TASK = Task(
             losses=("bce", "binary_focal", "asymmetric"),
             solver="sigmoid",
             prior=False,
+            soften=lambda scores, num_classes: scores.astype(np.float32),
         ),
     },
     columns=lambda classes, targets: tuple(classes),
@@ -106,6 +107,8 @@ TASK = Task(
     decision=_decision,
     answers=_answers,
     recognise=_recognise,
+    # An answer to all labels is as sure as the least sure of them.
+    certainty=lambda scores: np.maximum(scores, 1.0 - scores).min(axis=1),
     metrics=("mean_average_precision", "macro_f1", "roc_auc", "log_loss", "accuracy"),
     one_of_classes=False,
 )

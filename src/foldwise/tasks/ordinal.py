@@ -43,6 +43,11 @@ def _borders(target: np.ndarray, num_classes: int) -> np.ndarray:
     return (target[:, None] > np.arange(num_classes - 1)).astype(np.float32)
 
 
+def _border_shares(scores: np.ndarray, num_classes: int) -> np.ndarray:
+    """How far a grade between two has come over each border, such as 1.3 → 1, 0.3, 0."""
+    return np.clip(scores - np.arange(num_classes - 1), 0.0, 1.0).astype(np.float32)
+
+
 def _expectation(raw: np.ndarray, num_classes: int) -> np.ndarray:
     grade = raw @ np.arange(num_classes)
     return to_common(grade[:, None], half_cuts(num_classes), num_classes)
@@ -123,6 +128,7 @@ _BORDERS = Formulation(
     loss="bce",
     losses=("bce", "binary_focal"),
     solver="sigmoid",
+    soften=_border_shares,
 )
 
 TASK = Task(
@@ -139,6 +145,7 @@ TASK = Task(
             loss="mse",
             losses=("mse", "smooth_l1", "huber"),
             solver="linear",
+            soften=lambda scores, num_classes: scores.astype(np.float32),
         ),
         "classes": replace(
             _EXPECTATION, loss="cross_entropy", losses=_PLAIN_LOSSES, is_proposed=False

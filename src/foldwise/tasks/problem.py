@@ -15,6 +15,7 @@ from foldwise.data.fold_groups import merge_groups
 from foldwise.data.folds_file import folds_hash, read_folds
 from foldwise.decide.decision import Decision
 from foldwise.errors import ConfigError, DataError
+from foldwise.external import check_rules
 from foldwise.metrics import METRICS, Metric, bind
 from foldwise.parts import Spec, name_of
 from foldwise.rundir import Home
@@ -33,12 +34,14 @@ class Problem:
         competition: what is asked.
         task: which kind of question.
         samples: train and test rows, damaged ones left out.
+        external: rows of external data, which are trained on alone; None: none is declared.
     """
 
     home: Home
     competition: Competition
     task: Task
     samples: Samples
+    external: Samples | None = None
 
     @property
     def num_classes(self) -> int:
@@ -255,6 +258,7 @@ def load_competition(home: Home) -> tuple[Competition, Task]:
             f"{home.competition}: classes: task {task.name} needs at least two classes"
         )
     _check_prior(home, competition, task)
+    check_rules(home.competition, competition)
     return competition, task
 
 
@@ -266,7 +270,8 @@ def open_problem(home: Home) -> Problem:
     """
     competition, task = load_competition(home)
     found = samples_file.read(home.samples).whole()
-    return Problem(home, competition, task, found)
+    external = samples_file.read(home.external).whole() if competition.external else None
+    return Problem(home, competition, task, found, external)
 
 
 def data_folder(home: Home, competition: Competition) -> Path:

@@ -61,6 +61,7 @@ TASK = Task(
             loss="mse",
             losses=("mse", "smooth_l1", "huber"),
             solver="linear",
+            soften=lambda scores, num_classes: scores.astype(np.float32),
         ),
     },
     columns=lambda classes, targets: ("value",),

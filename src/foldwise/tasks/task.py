@@ -28,6 +28,8 @@ class Formulation:
         losses: losses whose logits mean what `activate` expects.
         solver: how the head is solved on frozen features; see `models.composed_head.Solver`.
         prior: whether a sampler's or weights' class shares can be taken out of the logits.
+        soften: (n, C) scores on the common scale, number of classes → what the loss takes, (n, O)
+            float32; None: scores do not say what each output should be.
         mixable: whether targets of two samples may be mixed.
         shares_weights: whether one weight per feature serves all outputs, each with a bias.
         is_proposed: whether `init` writes it into a recipe.
@@ -42,6 +44,7 @@ class Formulation:
     losses: tuple[str, ...]
     solver: Literal["softmax", "sigmoid", "linear", "shared", "conditional", "two_step"]
     prior: bool = False
+    soften: Callable[[np.ndarray, int], np.ndarray] | None = None
     mixable: bool = True
     shares_weights: bool = False
     is_proposed: bool = True
@@ -110,6 +113,7 @@ class Task:
         recognise: evidence → guess, or None.
         metrics: names of metrics that suit it, the commonest first.
         has_classes: whether it has classes or grades.
+        certainty: (n, C) scores → (n,) probability of each row's answer; None: scores hold none.
         one_of_classes: whether each sample has exactly one of them, so that shares make sense.
     """
 
@@ -124,6 +128,7 @@ class Task:
     recognise: Callable[[Evidence], Guess | None]
     metrics: tuple[str, ...]
     has_classes: bool = True
+    certainty: Callable[[np.ndarray], np.ndarray] | None = None
     one_of_classes: bool = True
 
     @property

@@ -16,6 +16,7 @@ from foldwise import device as machine
 from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
 from foldwise.engine.assemble import Assembly
+from foldwise.engine.extra import extra_problems
 from foldwise.engine.frozen import frozen_problems
 from foldwise.engine.precision import autocast_dtype
 from foldwise.engine.second_level import bound_head, chosen_formulation
@@ -82,6 +83,9 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
     network = None
     for rule, problems in frozen_problems(recipe).items():
         failures.found += [Failure(rule, p.key, (p.found,), p.remedy) for p in problems]
+    failures.found += [
+        Failure("extra-rows", p.key, (p.found,), p.remedy) for p in extra_problems(assembly)
+    ]
     if len(failures.found) == num_before and None not in (balance, stages):
         network = attempt("network", "model", assembly.network)
     attempt("optimizer", "train.optimizer", lambda: _optimizer(assembly, network))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from foldwise.cluster.local import Job, run_jobs
-from foldwise.config.plan import Plan
+from foldwise.config.plan import BlendConfig, Plan
 from foldwise.config.recipe import Recipe
 from foldwise.errors import BudgetError, FoldwiseError
 from foldwise.rundir import Home, RunDir
@@ -136,16 +136,34 @@ class Conclusion:
             if len(members) < 2:
                 self.show.warn(f"{name}: not blended, only {len(members)} of the runs are complete")
                 continue
-            call = partial(
-                blend,
-                self.home,
-                name,
-                method=config.method,
-                members=members,
-                problem=self.problem,
-                display=self.show,
-            )
-            self._tried(name, "blending it", call)
+            self._blend(name, config, members, self.show)
+
+    def blend_teachers(self, recipes: Sequence[Recipe]) -> None:
+        """Make the plan's blends that label test rows for these recipes, without a word."""
+        silent = self.show.silent()
+        names = {teacher for recipe in recipes for teacher in recipe.teachers}
+        blends = self.plan.blends
+        # A blend may be made of those before it in the plan.
+        for name in reversed(blends):
+            if name in names and blends[name].members != "all":
+                names |= {*blends[name].members}
+        for name, config in blends.items():
+            if name in names and config.members != "all":
+                for member in {*config.members} & {*self.recipes}:
+                    self.settle(member)
+                self._blend(name, config, config.members, silent)
+
+    def _blend(self, name: str, config: BlendConfig, members: Sequence[str], show: Display) -> None:
+        call = partial(
+            blend,
+            self.home,
+            name,
+            method=config.method,
+            members=members,
+            problem=self.problem,
+            display=show,
+        )
+        self._tried(name, "blending it", call)
 
     def _merged(self, name: str) -> Merged | None:
         call = partial(predict, self.home, name, problem=self.problem)

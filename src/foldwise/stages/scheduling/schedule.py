@@ -23,6 +23,7 @@ from foldwise.stages.scheduling.forecast import (
     num_epochs,
     run_seconds,
 )
+from foldwise.stages.scheduling.generations import generations, teacher_runs
 from foldwise.stages.scheduling.rates import UNKNOWN, Rates
 from foldwise.stages.scheduling.standing import Standing, standing
 from foldwise.stages.scheduling.unit_forecast import unit_forecast
@@ -101,10 +102,19 @@ class Schedule:
             )
             for name in self.recipes
         }
-        for name, recipe in self.recipes.items():
+        for name in sorted(self.recipes, key=self.generations.__getitem__):
+            recipe = self.recipes[name]
             sources = [found[source] for source in recipe.sources if source in found]
-            found[name] = found[name].renewed(sources) if sources else found[name]
+            runs = teacher_runs(recipe, self.plan.blends)
+            teachers = [found[run] for run in runs if run in found]
+            if sources or teachers:
+                found[name] = found[name].renewed(sources, teachers)
         return found
+
+    @cached_property
+    def generations(self) -> dict[str, int]:
+        """Recipe → when it is trained: after all that it reads or is taught by."""
+        return generations(self.recipes, self.plan.blends)
 
     @cached_property
     def measured(self) -> tuple[dict[str, Rates], dict[str, str]]:

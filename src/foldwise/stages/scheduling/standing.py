@@ -27,9 +27,16 @@ class Standing:
     epochs: int | None
     is_settled: bool
 
-    def renewed(self, sources: Sequence[Standing]) -> Standing:
-        """A second-level recipe's: of the folds and seeds that its sources train, all wait."""
-        trained = {(unit.fold, unit.seed) for source in sources for unit in source.waiting}
+    def renewed(self, sources: Sequence[Standing], teachers: Sequence[Standing] = ()) -> Standing:
+        """Of the folds and seeds that its sources and teachers train, all wait.
+
+        Args:
+            sources: whose features a second-level recipe reads.
+            teachers: who label test rows for it; for a unit on all rows each of their folds does.
+        """
+        before = [unit for each in (*sources, *teachers) for unit in each.waiting]
+        trained: set[tuple[int | None, int]] = {(unit.fold, unit.seed) for unit in before}
+        trained |= {(None, unit.seed) for each in teachers for unit in each.waiting}
         names = {unit.name for unit in self.waiting}
         waiting = [u for u in self.units if u.name in names or (u.fold, u.seed) in trained]
         return replace(self, waiting=tuple(waiting))

@@ -103,7 +103,7 @@ def unit_forecast(unit: Unit, rates: Rates, epochs: int) -> Forecast:
         unit.recipe,
         rates,
         epochs,
-        num_train=len(unit.train_rows),
+        num_train=unit.num_fitted,
         num_valid=len(unit.valid_rows),
         num_test=len(unit.problem.test),
     )

@@ -83,7 +83,18 @@ def _recipe(run: RunDir, record: Mapping[str, Any], said: str) -> dict[str, Any]
     epochs = train["epochs"] if record["epochs"] is None else record["epochs"]
     has_stages = bool(train["schedule"]["stages"])
     what = _STOPS[train["stop"]] if epochs or has_stages else "head solved on frozen features"
-    return _said("cross-fitted", f"{what}, {said}{refit}")
+    return _said("cross-fitted", f"{what}{_beside(record['recipe'])}, {said}{refit}")
+
+
+def _beside(recipe: Mapping[str, Any]) -> str:
+    """What was trained on beside the rows of train; records of before know of none."""
+    uses, pseudo = recipe.get("external") or (), recipe.get("pseudo")
+    names = [use if isinstance(use, str) else use["name"] for use in uses]
+    found = f", external data ({', '.join(names)})" if names else ""
+    if pseudo is None:
+        return found
+    teachers = [pseudo["run"]] if isinstance(pseudo["run"], str) else pseudo["run"]
+    return f"{found}, test rows labelled without the fold by {', '.join(teachers)}"
 
 
 def _second_level(

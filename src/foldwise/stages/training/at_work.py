@@ -102,13 +102,15 @@ class UnitWork:
 
     @cached_property
     def features(self) -> dict[str, np.ndarray]:
-        """View → (N, D) features of all train rows, then all test rows: backbone's, columns'."""
+        """View → (A, D) features of all train, test and external rows: backbone's, columns'.
+
+        External rows are left out where no head is trained on them.
+        """
         found = backbone_features(self.assembly, self.device, self.report)
         encoder = self.assembly.column_encoder(self.unit.train_rows)
         if encoder is None:
             return found
-        problem = self.unit.problem
-        values = [self.assembly.column_values(part) for part in (problem.train, problem.test)]
+        values = [self.assembly.column_values(part) for part in feature_rows(self.assembly)]
         known = np.concatenate([part for part in values if part is not None])
         columns = encoder(torch.from_numpy(known)).numpy()
         return {view: np.concatenate([rows, columns], axis=1) for view, rows in found.items()}
@@ -200,10 +202,18 @@ def open_work(
     )
 
 
+def feature_rows(assembly: Assembly) -> list[Samples]:
+    """Whose features a frozen backbone gives: rows of train, of test, and external ones it uses."""
+    problem, recipe = assembly.problem, assembly.recipe
+    if problem.external is None or not recipe.external or recipe.freeze != "backbone":
+        return [problem.train, problem.test]
+    return [problem.train, problem.test, problem.external]
+
+
 def backbone_features(
     assembly: Assembly, device: torch.device, report: Reporter
 ) -> dict[str, np.ndarray]:
-    """View → (N, D) float32 of the frozen backbone, train rows first, then test rows.
+    """View → (A, D) float32 of the frozen backbone, of `feature_rows` one after the other.
 
     A Siamese network sees each image alone, so one is computed once, however many samples it is of.
     """
@@ -212,7 +222,7 @@ def backbone_features(
         problem.home.cache, network=assembly.backbone_print(), pixels=assembly.pixels_print()
     )
     # One part after the other: other test rows leave the features of the train rows as they are.
-    samples = filter(len, (problem.train, problem.test))
+    samples = filter(len, feature_rows(assembly))
     sources = [replace(assembly.source(part), columns=None) for part in samples]
     images = sources if siamese is None else [source.apart()[0] for source in sources]
     total, parts, before = sum(map(len, images)), [], 0

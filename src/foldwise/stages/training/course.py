@@ -28,12 +28,14 @@ from foldwise.errors import RunError
 from foldwise.losses.terms import named, total
 from foldwise.models.network import Network
 from foldwise.publish import publish, publish_text
+from foldwise.samples import Samples
 from foldwise.stages.scheduling.phases import kinds
 from foldwise.stages.split import inner_rows
 from foldwise.stages.training.at_work import EVAL_BATCH, UnitWork
 from foldwise.stages.training.interrupting import interruptible
 from foldwise.stages.training.pace import Pace
 from foldwise.stages.training.saving import Saver
+from foldwise.tasks.extra_rows import fitted_samples
 
 History = list[dict[str, Any]]
 
@@ -65,8 +67,9 @@ def fit_unit(at_work: UnitWork, network: Network) -> History:
         KeyboardInterrupt: by SIGINT; the state after the last whole step is saved.
     """
     rows, chosen_on = _rows(at_work)
+    samples = fitted_samples(at_work.unit.problem, rows, at_work.unit.extra)
     module: nn.Module = network.head if at_work.is_frozen else network
-    state = fit_state(at_work.assembly, module, at_work.device, num_rows=len(rows))
+    state = fit_state(at_work.assembly, module, at_work.device, num_rows=len(samples))
     course = _resume(at_work, state)
     plan = _plan(at_work, rows, state.row_losses)
     saver = Saver(at_work.unit.folder, at_work.unit.recipe.train.checkpoint)
@@ -92,11 +95,11 @@ def fit_unit(at_work: UnitWork, network: Network) -> History:
                 if isinstance(event, EpochEnd):
                     pace.epoch_end()
     except NonFiniteLossError as error:
-        ids = at_work.unit.problem.train.ids[rows[error.rows]]
+        ids = samples.ids[error.rows]
         raise RunError(
             *error.problems, f"samples of that batch: {', '.join(ids)}", remedy=error.remedy
         ) from None
-    _tell_skipped(at_work, state, rows)
+    _tell_skipped(at_work, state, samples)
     weights = course.best_weights or state.weights()
     state.network.load_state_dict(weights)
     if at_work.unit.recipe.train.norm_update:
@@ -116,22 +119,23 @@ def _rows(at_work: UnitWork) -> tuple[np.ndarray, np.ndarray]:
 
 def _plan(at_work: UnitWork, rows: np.ndarray, losses: RowLosses | None) -> FitPlan:
     assembly, (seed, fold) = at_work.assembly, at_work.key
-    epochs = assembly.epochs(at_work.unit.epochs)
+    epochs, extra = assembly.epochs(at_work.unit.epochs), at_work.unit.extra
+    keyed = {"seed": seed, "fold": fold}
     if at_work.is_frozen:
         found = np.stack(list(at_work.features.values()))
         batches = feature_batches(
-            assembly, rows, found, seed=seed, fold=fold, epochs=epochs, losses=losses
+            assembly, rows, found, **keyed, epochs=epochs, losses=losses, extra=extra
         )
     else:
-        batches = image_batches(assembly, rows, seed=seed, fold=fold, epochs=epochs, losses=losses)
+        batches = image_batches(assembly, rows, **keyed, epochs=epochs, losses=losses, extra=extra)
     plan = fit_plan(
         assembly,
         rows,
         at_work.device,
         batches=batches,
         stages=assembly.stages(at_work.unit.epochs),
-        seed=seed,
-        fold=fold,
+        **keyed,
+        extra=extra,
     )
     return replace(plan, accumulate=at_work.parts)
 
@@ -261,9 +265,9 @@ def _report(
     at_work.report("train", done, plan.num_epochs * plan.num_steps, text, left=left)
 
 
-def _tell_skipped(at_work: UnitWork, state: FitState, rows: np.ndarray) -> None:
+def _tell_skipped(at_work: UnitWork, state: FitState, samples: Samples) -> None:
     if state.skipped:
-        ids = sorted(set(at_work.unit.problem.train.ids[rows[state.skipped]]))
+        ids = sorted(set(samples.ids[state.skipped]))
         at_work.notes.append(
             f"{len(state.skipped)} rows were in batches skipped for a loss that was not finite: "
             + ", ".join(ids)

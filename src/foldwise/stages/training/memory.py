@@ -37,7 +37,7 @@ def fit_in_memory(at_work: UnitWork, network: Network) -> History:
         except StepMemoryError as error:
             problem = str(error)
         # Out of the handler, whose traceback holds the tensors of the step.
-        batch = min(unit.recipe.train.batch, len(unit.train_rows))
+        batch = min(unit.recipe.train.batch, unit.num_fitted)
         if at_work.parts >= batch:
             raise RunError(
                 f"memory ran out with one image at a time: {problem}",

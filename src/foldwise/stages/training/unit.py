@@ -18,6 +18,8 @@ from foldwise.own_code import own_code_hash
 from foldwise.parts import name_of
 from foldwise.rundir import RunDir, UnitDir, read_json
 from foldwise.samples import Samples
+from foldwise.stages.training.extra import Taken, joined, taken_rows
+from foldwise.tasks.extra_rows import ExtraRows
 from foldwise.tasks.image_sets import ImageSets, read_image_sets
 from foldwise.tasks.problem import Problem
 
@@ -87,6 +89,29 @@ class Unit:
             found.append(Unit(self.problem, recipe, run, self.fold, self.seed, record["epochs"]))
         return tuple(found)
 
+    @cached_property
+    def taken(self) -> tuple[Taken, ...]:
+        """The rows it learns from that are not of the train table, by kind.
+
+        Raises:
+            RunError: a teacher is not ready, or nothing is left of a kind.
+            DataError: labels or score files are wrong.
+        """
+        return taken_rows(self) if self.recipe.has_extra_rows else ()
+
+    @cached_property
+    def extra(self) -> ExtraRows | None:
+        """All of them together, or None; raises as `taken`."""
+        return joined(self.problem, self.taken) if self.taken else None
+
+    @property
+    def num_fitted(self) -> int:
+        """Rows it learns from; where extra rows cannot be had yet, as if there were none."""
+        try:
+            return len(self.train_rows) + (0 if self.extra is None else len(self.extra))
+        except FoldwiseError:
+            return len(self.train_rows)
+
     @property
     def features_print(self) -> str | None:
         """Hash of what its network's features are made from beside the rows; None: not trained."""
@@ -114,6 +139,7 @@ class Unit:
         """Hashes of what it is made from; another value means that it must be trained again."""
         return {
             **({"features": self._fed} if self.recipe.is_second_level else {}),
+            **({"extra": self._extra_print} if self.recipe.has_extra_rows else {}),
             "version": _VERSION,
             "recipe": recipe_print(self.recipe),
             "task": fingerprint(self._task),
@@ -191,6 +217,19 @@ class Unit:
         """What a second-level model is fitted on beside the tables: features by run."""
         prints = [None if unit is None else unit.features_print for unit in self.sources]
         return prints
+
+    @property
+    def _extra_print(self) -> str | None:
+        """Hash of its extra rows, labels and weights; None: they cannot be had now."""
+        try:
+            extra = self.extra
+        except FoldwiseError:
+            return None
+        assert extra is not None
+        labels = extra.target if extra.soft is None else extra.soft
+        numbers = [labels.tobytes().hex(), extra.weight.tobytes().hex()]
+        cells = _cells(extra.samples, _input_columns(self.recipe))
+        return _hash([*extra.samples.ids, *extra.samples.hashes, *numbers, *cells])
 
     def _rows_hash(self, rows: np.ndarray) -> str:
         train = self.problem.train

@@ -128,7 +128,7 @@ def _check(at_work: UnitWork, network: Network) -> None:
     unit, assembly = at_work.unit, at_work.assembly
     _ = assembly.loss(), assembly.mix(), assembly.augments(), assembly.optimizer(network)
     _ = assembly.sharpness()
-    _ = at_work.autocast, assembly.cache, assembly.class_weights(unit.train_rows)
+    _ = at_work.autocast, assembly.cache, assembly.class_weights(unit.train_rows, unit.extra)
     _ = assembly.is_solved and network.num_features
     problem, rows = unit.problem, unit.train_rows
     with contextlib.suppress(ValueError):  # Undefined on these rows, which is no fault of it.
@@ -163,12 +163,16 @@ def _finish(at_work: UnitWork, network: Network, num_epochs: int) -> None:
             "epochs": num_epochs,
             "weights_sha256": checkpoint.file_hash(unit.folder.weights),
             "pretrained_sha256": None if weights is None else weights.fingerprint,
+            **({"extra": {part.name: part.facts() for part in unit.taken}} if unit.taken else {}),
         },
     )
 
 
 def _start_head(at_work: UnitWork, network: Network) -> None:
-    """Solve the head on frozen features; its predictions are the run's reference."""
+    """Solve the head on frozen features; its predictions are the run's reference.
+
+    Extra rows come in with the first epoch: the reference is what they are judged against, too.
+    """
     unit, assembly = at_work.unit, at_work.assembly
     rows = unit.train_rows
     num_views = len(at_work.features)
@@ -189,7 +193,7 @@ def _start_head(at_work: UnitWork, network: Network) -> None:
     at_work.report("head", 1, 1)
     at_work.head = solved.note
     # With this shift added, as the loss adds it, these are the solved logits.
-    shift = assembly.logit_shift(rows)
+    shift = assembly.logit_shift(rows, unit.extra)
     bias = solved.bias if shift is None else solved.bias - shift
     tensors = {
         "weight": torch.from_numpy(solved.weight).float().contiguous(),
