@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from foldwise.config.competition import Competition
 from foldwise.config.loading import load
 from foldwise.config.recipe import Recipe
 from foldwise.errors import ConfigError
@@ -65,3 +66,17 @@ def test_a_pair_that_cannot_be_is_refused(
 )
 def test_a_pair_that_can_be_is_taken(tmp_path: Path, train: str) -> None:
     assert recipe(tmp_path, train).train
+
+
+def test_external_rows_have_one_image_and_no_neighbours(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("model: {name: small_cnn}\nexternal: [web]\ninput: {frames: {before: 1}}\n")
+    with pytest.raises(ConfigError, match="external rows are of none; take one of the two out"):
+        load(path, Recipe)
+    path.write_text(
+        "name: a\ndata: .\ntask: regression\nmetric: rmse\ntables: {train: a.csv}\n"
+        "columns: {id: id, target: [y]}\nimages: {kind: path, columns: [left, right]}\n"
+        "submission: {columns: [id, y]}\nexternal: {web: {data: web, table: web.csv}}\n"
+    )
+    with pytest.raises(ConfigError, match="its rows have one image each, and those of train have "):
+        load(path, Competition)

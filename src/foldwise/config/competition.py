@@ -292,3 +292,12 @@ class Competition(Section):
         tuple[str, ...],
         Field(description="Guesses nobody confirmed; shown with every score until removed."),
     ] = ()
+
+    @model_validator(mode="after")
+    def _external_rows_have_one_image(self) -> Competition:
+        if self.external and self.images.names:
+            raise ValueError(
+                f"external: its rows have one image each, and those of train have "
+                f"{len(self.images.names)} ({', '.join(self.images.names)}); take one out"
+            )
+        return self

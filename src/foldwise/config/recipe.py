@@ -133,6 +133,15 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _frames_fit(self) -> Recipe:
+        if self.external and self.input.frames is not None:
+            raise ValueError(
+                "input.frames takes neighbours of a row in its sequence, and external rows are of "
+                "none; take one of the two out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _sizes_fit(self) -> Recipe:
         largest = max(self.other_sizes, default=0)
         if largest > self.input.size:
