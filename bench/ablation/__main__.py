@@ -7,10 +7,11 @@ import os
 import sys
 from pathlib import Path
 
-from foldwise.errors import LockedError
-from foldwise.publish import locked
 from studies import FOLDER
 from work import Place, say, work_off
+
+from foldwise.errors import LockedError
+from foldwise.publish import locked
 
 
 def main() -> int:

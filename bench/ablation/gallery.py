@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from foldwise.publish import publish_bytes
 from ruamel.yaml import YAML
 from studies import FOLDER
+
+from foldwise.publish import publish_bytes
 
 RECIPES = FOLDER.parents[1] / "recipes"
 
@@ -24,6 +25,7 @@ class Entry:
         num_folds: of the competition it is measured in.
         overrides: what the measured run has less of, so that it fits two cores.
         members: of a blend; empty: it is a recipe.
+        method: how they are blended.
         is_measured: False: it does not fit this machine.
     """
 
@@ -34,6 +36,7 @@ class Entry:
     num_folds: int
     overrides: tuple[str, ...]
     members: tuple[str, ...]
+    method: str
     is_measured: bool
 
     @property
@@ -56,6 +59,7 @@ def read_entries() -> list[Entry]:
             num_folds=packs[entry["pack"]]["folds"],
             overrides=tuple(entry.get("measured_with", ())),
             members=tuple(entry.get("members", ())),
+            method=entry.get("method", "mean"),
             is_measured=entry.get("measured", True),
         )
         for name, entry in values["recipes"].items()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
 from foldwise.config.loading import load
 from foldwise.config.recipe import Recipe
 from foldwise.publish import publish_text
-from ruamel.yaml import YAML
 
 FOLDER = Path(__file__).resolve().parent
 BASE = "base"
@@ -44,6 +46,7 @@ class Study:
         pack: name of the data set's folder.
         init: options of `foldwise init` for it.
         num_folds: every seed is trained on all of them.
+        num_first: how many tricks of the list get their verdict before the others are screened.
         base: the recipe that is changed.
         tricks: in the order of work.
     """
@@ -51,6 +54,7 @@ class Study:
     pack: str
     init: tuple[str, ...]
     num_folds: int
+    num_first: int
     base: Mapping[str, Any]
     tricks: tuple[Trick, ...]
 
@@ -83,7 +87,14 @@ def read_study(path: Path) -> Study:
         Trick(name, changes.pop("extends", BASE), changes)
         for name, changes in values["tricks"].items()
     )
-    return Study(values["pack"], tuple(values["init"]), values["folds"], values["base"], tricks)
+    return Study(
+        pack=values["pack"],
+        init=tuple(values["init"]),
+        num_folds=values["folds"],
+        num_first=values["first"],
+        base=values["base"],
+        tricks=tricks,
+    )
 
 
 def read_studies() -> list[Study]:
@@ -93,26 +104,29 @@ def read_studies() -> list[Study]:
     ]
 
 
-def in_order(studies: list[Study]) -> list[tuple[Study, str]]:
+def in_order(studies: Sequence[Study], *, first: bool) -> list[tuple[Study, str]]:
     """Recipes in the order of work: the packs take turns, so that each has its first tricks early.
 
-    What a trick is compared with comes before it.
+    What a trick is compared with comes before it. No result is looked at: which tricks go on is
+    said by their place in the list, so none has its verdict for a lucky screen.
+
+    Args:
+        studies: which packs.
+        first: the first of each list, or the others.
     """
-    lines = [
-        [(study, name) for trick in study.tricks for name in study.needed(trick)]
-        for study in studies
-    ]
-    turns = chain.from_iterable(zip_longest(*lines))
+    lines = []
+    for study in studies:
+        cut = study.num_first
+        tricks = study.tricks[:cut] if first else study.tricks[cut:]
+        lines.append([(study, name) for trick in tricks for name in study.needed(trick)])
     order: dict[tuple[str, str], tuple[Study, str]] = {}
-    for turn in turns:
+    for turn in chain.from_iterable(zip_longest(*lines)):
         if turn is not None:
             order.setdefault((turn[0].pack, turn[1]), turn)
     return list(order.values())
 
 
 def _write_yaml(path: Path, values: Mapping[str, Any]) -> None:
-    from io import StringIO
-
     text = StringIO()
     YAML(pure=True).dump(dict(values), text)
     if not path.exists() or path.read_text(encoding="utf-8") != text.getvalue():

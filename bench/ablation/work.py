@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from foldwise.errors import FoldwiseError
-from foldwise.publish import publish_json
-from foldwise.rundir import Home, read_json
 from gallery import Entry, copy_recipes, read_entries
 from studies import BASE, SCREEN_SEEDS, VERDICT_SEEDS, Study, in_order, read_studies
 from verbs import VerbError, begin, foldwise, split
+
+from foldwise.errors import FoldwiseError
+from foldwise.publish import publish_json
+from foldwise.rundir import Home, read_json
 
 
 @dataclass(frozen=True)
@@ -42,20 +43,26 @@ class Place:
 
 
 def work_off(place: Place) -> int:
-    """Do all steps that are not done: screen, gallery, verdicts.
+    """Do all steps that are not done: the first tricks, the gallery, the other tricks.
 
     Returns:
         How many could not be done; each says why, and the others are done all the same.
     """
-    order = in_order(read_studies())
-    failed = 0
-    for study, name in order:
-        failed += not _try(place, study, name, SCREEN_SEEDS)
-    for entry in read_entries():
-        failed += not _try_entry(place, entry)
-    for study, name in order:
-        failed += not _try(place, study, name, VERDICT_SEEDS)
-    return failed
+    studies = read_studies()
+    first, others = in_order(studies, first=True), in_order(studies, first=False)
+    failed = _screen(place, first)
+    failed += sum(not _try_entry(place, entry) for entry in read_entries())
+    failed += _to_verdict(place, first)
+    failed += _screen(place, others)
+    return failed + _to_verdict(place, others)
+
+
+def _screen(place: Place, recipes: Sequence[tuple[Study, str]]) -> int:
+    return sum(not _try(place, study, name, SCREEN_SEEDS) for study, name in recipes)
+
+
+def _to_verdict(place: Place, recipes: Sequence[tuple[Study, str]]) -> int:
+    return sum(not _try(place, study, name, VERDICT_SEEDS) for study, name in recipes)
 
 
 def _try(place: Place, study: Study, name: str, seeds: Sequence[int]) -> bool:
@@ -86,7 +93,8 @@ def _try_entry(place: Place, entry: Entry) -> bool:
         copy_recipes(home.recipes)
         split(home, entry.name, entry.num_folds)
         if entry.members:
-            foldwise("blend", *entry.members, "--as", entry.name, "-C", str(home.path), "--quiet")
+            words = [*entry.members, "--method", entry.method, "--as", entry.name]
+            foldwise("blend", *words, "-C", str(home.path), "--quiet")
             publish_json(path, {"done": now()})
         else:
             _train(home, entry.name, entry.name, (0,), path, *entry.overrides)
