@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import resource
+import contextlib
+import ctypes
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+import psutil
 
 from foldwise.publish import publish_text
 from foldwise.rundir import Home
+
+_POLL_S = 0.5
+_PR_SET_PDEATHSIG = 1  # From Linux' sys/prctl.h.
 
 
 class VerbError(Exception):
@@ -17,21 +25,25 @@ class VerbError(Exception):
 
 
 def foldwise(*words: str) -> float:
-    """Run a command such as `train base`, and wait for it.
+    """Run a command such as `train base`, and wait for it; killed, it takes the command along.
 
     Returns:
-        Processor seconds of it and all that it started, other than the clock independent of what
-        else the machine does.
+        Processor seconds of it and all that it started. Unlike those of the clock, they do not
+        grow with what else the machine does.
 
     Raises:
         VerbError: its exit code is not 0.
     """
-    before = _cpu_s()
     command = [sys.executable, "-m", "foldwise", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise VerbError(f"foldwise {' '.join(words)}: {(done.stderr or done.stdout).strip()}")
-    return _cpu_s() - before
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+        process = subprocess.Popen(
+            command, stdout=said, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent
+        )
+        seconds = _cpu_s_until_end(process)
+        if process.returncode:
+            said.seek(0)
+            raise VerbError(f"foldwise {' '.join(words)}: {said.read().strip()}")
+    return seconds
 
 
 def begin(home: Home, data: Path, init: tuple[str, ...]) -> None:
@@ -66,6 +78,20 @@ def split(home: Home, recipe: str, num_folds: int) -> None:
         foldwise(verb, "-C", str(home.path), "--quiet")
 
 
-def _cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+def _cpu_s_until_end(process: subprocess.Popen[str]) -> float:
+    """Looked at again and again: units run in children of a server that nobody waits for."""
+    seconds: dict[psutil.Process, float] = {}
+    root = psutil.Process(process.pid)
+    while True:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for each in [root, *root.children(recursive=True)]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    used = each.cpu_times()
+                    seconds[each] = used.user + used.system
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_POLL_S)
+            return sum(seconds.values())
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
