@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -16,7 +17,7 @@ import psutil
 from foldwise.publish import publish_text
 from foldwise.rundir import Home
 
-_POLL_S = 0.5
+_POLL_S = 1.0
 _PR_SET_PDEATHSIG = 1  # From Linux' sys/prctl.h.
 
 
@@ -24,12 +25,13 @@ class VerbError(Exception):
     """A command ended badly; what it said."""
 
 
-def foldwise(*words: str) -> float:
+def foldwise(*words: str, tell: Callable[[float], None] = lambda cpu_s: None) -> None:
     """Run a command such as `train base`, and wait for it; killed, it takes the command along.
 
-    Returns:
-        Processor seconds of it and all that it started. Unlike those of the clock, they do not
-        grow with what else the machine does.
+    Args:
+        words: the verb and what it is given.
+        tell: called about once a second with the processor seconds of the command and all that it
+            started. Unlike those of the clock, they do not count what else the machine does.
 
     Raises:
         VerbError: its exit code is not 0.
@@ -39,11 +41,10 @@ def foldwise(*words: str) -> float:
         process = subprocess.Popen(
             command, stdout=said, stderr=subprocess.STDOUT, preexec_fn=_die_with_parent
         )
-        seconds = _cpu_s_until_end(process)
+        _watch(process, tell)
         if process.returncode:
             said.seek(0)
             raise VerbError(f"foldwise {' '.join(words)}: {said.read().strip()}")
-    return seconds
 
 
 def begin(home: Home, data: Path, init: tuple[str, ...]) -> None:
@@ -78,8 +79,8 @@ def split(home: Home, recipe: str, num_folds: int) -> None:
         foldwise(verb, "-C", str(home.path), "--quiet")
 
 
-def _cpu_s_until_end(process: subprocess.Popen[str]) -> float:
-    """Looked at again and again: units run in children of a server that nobody waits for."""
+def _watch(process: subprocess.Popen[str], tell: Callable[[float], None]) -> None:
+    """Look again and again: units run in children of a server that nobody waits for."""
     seconds: dict[psutil.Process, float] = {}
     root = psutil.Process(process.pid)
     while True:
@@ -88,9 +89,10 @@ def _cpu_s_until_end(process: subprocess.Popen[str]) -> float:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     used = each.cpu_times()
                     seconds[each] = used.user + used.system
+        tell(sum(seconds.values()))
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_POLL_S)
-            return sum(seconds.values())
+            return
 
 
 def _die_with_parent() -> None:

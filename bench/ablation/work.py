@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gallery import Entry, copy_recipes, read_entries
 from studies import BASE, SCREEN_SEEDS, VERDICT_SEEDS, Study, in_order, read_studies
@@ -108,33 +107,39 @@ def _try_entry(place: Place, entry: Entry) -> bool:
 def _train(
     home: Home, recipe: str, run: str, seeds: Sequence[int], path: Path, *overrides: str
 ) -> None:
-    """Train a run's units and store that, with the processor time if all of it was seen."""
+    """Train a run's units, and store that it is done and what processor time it took.
+
+    That time is noted as it goes, so that what a kill broke off is counted, too.
+    """
     units = home.path / "runs" / run / "units"
-    num_before = len(list(units.glob("*/unit.json")))
-    was_broken_off = any(units.glob("*/checkpoint"))
+    tally = path.with_suffix(".part.json")
+    spent = read_json(tally) or {"cpu_s": 0.0, "num_before": _num_done(units)}
+
+    def note(cpu_s: float) -> None:
+        publish_json(tally, {**spent, "cpu_s": round(spent["cpu_s"] + cpu_s, 1)})
+
     words = [word for seed in seeds for word in ("--seed", str(seed))]
-    started = time.monotonic()
-    cpu_s = foldwise(
-        "train", recipe, *overrides, *words, "--as", run, "-C", str(home.path), "--quiet"
-    )
-    wall_s = time.monotonic() - started
+    given = [recipe, *overrides, *words, "--as", run, "-C", str(home.path), "--quiet"]
+    foldwise("train", *given, tell=note)
     foldwise("evaluate", run, "-C", str(home.path), "--quiet")
-    num_units = len(list(units.glob("*/unit.json"))) - num_before
-    facts: dict[str, Any] = {"done": now(), "num_units": num_units}
-    if num_units and not was_broken_off:
-        facts |= {"cpu_s": round(cpu_s, 1), "wall_s": round(wall_s, 1)}
-    publish_json(path, facts)
+    cpu_s = read_json(tally)["cpu_s"]
+    num_units = _num_done(units) - spent["num_before"]
+    publish_json(path, {"done": now(), "num_units": num_units, "cpu_s": cpu_s})
+    tally.unlink()
+
+
+def _num_done(units: Path) -> int:
+    return len(list(units.glob("*/unit.json")))
 
 
 def seconds_per_unit(place: Place, home: Home, run: str) -> float | None:
-    """Processor seconds of a unit, mean over the steps that were seen whole; None: no such."""
+    """Processor seconds of a unit, mean over all that are stored; None: none are."""
     steps = [
         read_json(place.step(home, run, len(seeds))) for seeds in (SCREEN_SEEDS, VERDICT_SEEDS)
     ]
-    seen = [step for step in steps if step is not None and "cpu_s" in step]
-    if not seen:
-        return None
-    return float(sum(step["cpu_s"] for step in seen) / sum(step["num_units"] for step in seen))
+    timed = [step for step in steps if step is not None and "cpu_s" in step]
+    num_units = sum(step["num_units"] for step in timed)
+    return sum(step["cpu_s"] for step in timed) / num_units if num_units else None
 
 
 def now() -> str:

@@ -88,7 +88,7 @@ def test_a_trick_waits_for_the_verdict_until_its_reference_has_the_seeds(place: 
     assert rows(table.study_section(place, STUDY))["good"][3] == "screened only"
 
 
-def test_time_is_not_told_of_steps_that_were_broken_off(place: Place) -> None:
+def test_no_ratio_is_told_where_a_time_is_not_known(place: Place) -> None:
     problem = make_problem(place.study(STUDY).path, thumbs=False)
     for name in (BASE, "good"):
         seeded_run(problem, name, [1.0] * 3)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_all_steps_are_done_once(place: Place, monkeypatch: pytest.MonkeyPatch) 
     assert work_off(place) == 0
 
 
-def _nothing_is_left(*words: str) -> float:
+def _nothing_is_left(*words: str, **options: object) -> None:
     raise AssertionError(words)
 
 
@@ -75,6 +76,32 @@ def test_a_step_that_fails_says_why_and_does_not_stop_the_others(
     assert work_off(place) == 4
     assert tried == ["fundus-grade"] * 4
     assert "fundus-grade mixup, 1 seeds: FAILED: no such pack" in capsys.readouterr().out
+
+
+def test_processor_time_of_what_was_broken_off_counts(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = place.study(STUDY)
+    units = home.run(BASE).path / "units"
+
+    def train(*words: str, tell: Callable[[float], None] = lambda cpu_s: None) -> None:
+        if words[0] != "train":
+            return
+        num_done = len(list(units.glob("*")))
+        (units / f"fold{num_done}-seed0").mkdir(parents=True)
+        (units / f"fold{num_done}-seed0" / "unit.json").touch()
+        tell(30.0)
+        if num_done == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(work, "foldwise", train)
+    for stage in ("begin", "split"):
+        monkeypatch.setattr(work, stage, lambda *given: None)
+    with pytest.raises(KeyboardInterrupt):
+        work_off(place)
+    work_off(place)
+    step = read_json(place.step(home, BASE, 1))
+    assert (step["cpu_s"], step["num_units"]) == (60.0, 2)
 
 
 def test_a_verb_that_ends_badly_is_an_error_with_what_it_said(tmp_path: Path) -> None:
