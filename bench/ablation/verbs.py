@@ -75,7 +75,7 @@ def split(home: Home, recipe: str, num_folds: int) -> None:
     if home.folds.exists():
         return
     publish_text(home.plan, f"recipes: {{{recipe}: {{}}}}\nfolds: {{count: {num_folds}}}\n")
-    for verb in ("prepare", "audit", "split"):
+    for verb in ("prepare", "split"):
         foldwise(verb, "-C", str(home.path), "--quiet")
 
 

@@ -45,15 +45,16 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 
 @pytest.mark.slow
 def test_all_steps_are_done_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "VERDICT_SEEDS", (0,))  # One look is enough here.
     fundus_grade(place.data / "fundus-grade")
     assert work_off(place) == 0
     home = place.study(STUDY)
     for name in (BASE, "mixup"):
         units = sorted(path.parent.name for path in home.run(name).path.glob("units/*/unit.json"))
-        assert units == ["fold0-seed0", "fold0-seed1", "fold1-seed0", "fold1-seed1"]
-        first, second = (read_json(place.step(home, name, num)) for num in (1, 2))
-        assert (first["num_units"], second["num_units"]) == (2, 2)
-        assert first["cpu_s"] > 0
+        assert units == ["fold0-seed0", "fold1-seed0"]
+        step = read_json(place.step(home, name, 1))
+        assert step["num_units"] == 2
+        assert step["cpu_s"] > 0
     assert not list(home.recipes.glob("small*")), "what init proposed is not part of a study"
     monkeypatch.setattr(work, "foldwise", _nothing_is_left)
     assert work_off(place) == 0
