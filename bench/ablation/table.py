@@ -45,11 +45,12 @@ def study_section(place: Place, study: Study) -> str:
         if trick.name in entries
     ]
     waiting = [trick.name for trick in study.tricks if trick.name not in entries]
-    left = f"\nNot run yet: {', '.join(waiting)}.\n" if waiting else ""
+    left = f"Not run yet: {', '.join(waiting)}." if waiting else ""
     table = _HEAD + "".join(rows) if rows else ""
     seconds = seconds_per_unit(place, home, BASE)
-    cost = "" if seconds is None else f" {seconds:.0f} processor seconds a unit."
-    return f"## {study.pack}\n\n{_base_line(compared)}{cost}\n\n{table}{left}"
+    cost = "" if seconds is None or not rows else f" {seconds:.0f} processor seconds a unit."
+    parts = [f"## {study.pack}", f"{_base_line(compared)}{cost}", table.strip(), left]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def gallery_table(place: Place) -> str:
@@ -109,7 +110,7 @@ def _row(place: Place, study: Study, trick: Trick, entry: dict[str, Any]) -> str
 def _base_line(compared: Sequence[dict[str, Any]]) -> str:
     of_base = [found for found in compared if found["runs"][0]["name"] == BASE]
     if not of_base:
-        return "Not run yet."
+        return ""
     found = max(of_base, key=lambda each: len(each["runs"][0]["seeds"]))
     base = found["runs"][0]
     return (
