@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test lint check format docs bench prove survive clean
+.PHONY: setup demo test lint check format docs bench ablation ablation-tables prove survive clean
 
 setup: $(READY)
 
@@ -40,6 +40,13 @@ docs: setup
 
 bench: setup
 	$(BIN)/python bench/run.py $(NAME)
+
+ablation: setup
+	$(BIN)/python bench/ablation run $(if $(DATA),--data $(DATA)) $(if $(WORK),--work $(WORK))
+	$(BIN)/python bench/ablation table $(if $(DATA),--data $(DATA)) $(if $(WORK),--work $(WORK))
+
+ablation-tables: setup
+	$(BIN)/python bench/ablation table $(if $(DATA),--data $(DATA)) $(if $(WORK),--work $(WORK))
 
 prove: setup
 	$(BIN)/pytest --full -n 2 -rP tests/blending/test_honesty.py tests/choosing tests/decide tests/stages/comparing

@@ -76,7 +76,7 @@ def test_external_rows_have_one_image_and_no_neighbours(tmp_path: Path) -> None:
     path.write_text(
         "name: a\ndata: .\ntask: regression\nmetric: rmse\ntables: {train: a.csv}\n"
         "columns: {id: id, target: [y]}\nimages: {kind: path, columns: [left, right]}\n"
-        "submission: {columns: [id, y]}\nexternal: {web: {data: web, table: web.csv}}\n"
+        "submission: {columns: {id: id, y: y}}\nexternal: {web: {data: web, table: web.csv}}\n"
     )
     with pytest.raises(ConfigError, match="its rows have one image each, and those of train have "):
         load(path, Competition)

@@ -1,0 +1,152 @@
+"""The work in order, each step stored when done: killed and started again, it goes on there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gallery import Entry, copy_recipes, read_entries
+from studies import BASE, SCREEN_SEEDS, VERDICT_SEEDS, Study, in_order, read_studies
+from verbs import VerbError, begin, foldwise, split
+
+from foldwise.errors import FoldwiseError
+from foldwise.publish import publish_json
+from foldwise.rundir import Home, read_json
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where packs are, and where what is made of them goes.
+
+    Attributes:
+        data: folder of packs.
+        work: folder of competitions and of the steps that are done.
+    """
+
+    data: Path
+    work: Path
+
+    def study(self, study: Study) -> Home:
+        """The competition that a study's recipes are trained in."""
+        return Home(self.work / study.pack)
+
+    def gallery(self, entry: Entry) -> Home:
+        """The competition that a recipe of the gallery is trained in."""
+        return Home(self.work / f"gallery-{entry.pack}")
+
+    def step(self, home: Home, run: str, num_seeds: int) -> Path:
+        """Says that a run is trained with that many seeds, and what that took."""
+        return self.work / "steps" / home.path.name / f"{run}-{num_seeds}.json"
+
+
+def work_off(place: Place) -> int:
+    """Do all steps that are not done: the first tricks, the gallery, the other tricks.
+
+    Returns:
+        How many could not be done; each says why, and the others are done all the same.
+    """
+    studies = read_studies()
+    first, others = in_order(studies, first=True), in_order(studies, first=False)
+    failed = _screen(place, first)
+    failed += sum(not _try_entry(place, entry) for entry in read_entries())
+    failed += _to_verdict(place, first)
+    failed += _screen(place, others)
+    return failed + _to_verdict(place, others)
+
+
+def _screen(place: Place, recipes: Sequence[tuple[Study, str]]) -> int:
+    return sum(not _try(place, study, name, SCREEN_SEEDS) for study, name in recipes)
+
+
+def _to_verdict(place: Place, recipes: Sequence[tuple[Study, str]]) -> int:
+    return sum(not _try(place, study, name, VERDICT_SEEDS) for study, name in recipes)
+
+
+def _try(place: Place, study: Study, name: str, seeds: Sequence[int]) -> bool:
+    home = place.study(study)
+    label = f"{study.pack} {name}, {len(seeds)} seeds"
+    path = place.step(home, name, len(seeds))
+    if path.exists():
+        return True
+    try:
+        begin(home, place.data / study.pack, study.init)
+        study.write_recipes(home.recipes)
+        split(home, BASE, study.num_folds)
+        _train(home, name, name, seeds, path)
+    except (VerbError, FoldwiseError) as error:
+        say(f"{label}: FAILED: {error}")
+        return False
+    say(f"{label}: done")
+    return True
+
+
+def _try_entry(place: Place, entry: Entry) -> bool:
+    home = place.gallery(entry)
+    path = place.step(home, entry.name, 1)
+    if path.exists() or not entry.is_measured:
+        return True
+    try:
+        begin(home, place.data / entry.pack, entry.init)
+        copy_recipes(home.recipes)
+        split(home, entry.name, entry.num_folds)
+        if entry.members:
+            words = [*entry.members, "--method", entry.method, "--as", entry.name]
+            foldwise("blend", *words, "-C", str(home.path), "--quiet")
+            publish_json(path, {"done": now()})
+        else:
+            _train(home, entry.name, entry.name, (0,), path, *entry.overrides)
+    except (VerbError, FoldwiseError) as error:
+        say(f"gallery {entry.name}: FAILED: {error}")
+        return False
+    say(f"gallery {entry.name}: done")
+    return True
+
+
+def _train(
+    home: Home, recipe: str, run: str, seeds: Sequence[int], path: Path, *overrides: str
+) -> None:
+    """Train a run's units, and store that it is done and what processor time it took.
+
+    That time is noted as it goes, so that what a kill broke off is counted, too.
+    """
+    units = home.path / "runs" / run / "units"
+    tally = path.with_suffix(".part.json")
+    spent = read_json(tally) or {"cpu_s": 0.0, "num_before": _num_done(units)}
+
+    def note(cpu_s: float) -> None:
+        publish_json(tally, {**spent, "cpu_s": round(spent["cpu_s"] + cpu_s, 1)})
+
+    words = [word for seed in seeds for word in ("--seed", str(seed))]
+    given = [recipe, *overrides, *words, "--as", run, "-C", str(home.path), "--quiet"]
+    foldwise("train", *given, tell=note)
+    foldwise("evaluate", run, "-C", str(home.path), "--quiet")
+    cpu_s = read_json(tally)["cpu_s"]
+    num_units = _num_done(units) - spent["num_before"]
+    publish_json(path, {"done": now(), "num_units": num_units, "cpu_s": cpu_s})
+    tally.unlink()
+
+
+def _num_done(units: Path) -> int:
+    return len(list(units.glob("*/unit.json")))
+
+
+def seconds_per_unit(place: Place, home: Home, run: str) -> float | None:
+    """Processor seconds of a unit, mean over all that are stored; None: none are."""
+    steps = [
+        read_json(place.step(home, run, len(seeds))) for seeds in (SCREEN_SEEDS, VERDICT_SEEDS)
+    ]
+    timed = [step for step in steps if step is not None and "cpu_s" in step]
+    num_units = sum(step["num_units"] for step in timed)
+    return sum(step["cpu_s"] for step in timed) / num_units if num_units else None
+
+
+def now() -> str:
+    """The time, for people."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
+def say(text: str) -> None:
+    """A line of the log."""
+    print(f"{now()} {text}", flush=True)
