@@ -67,6 +67,13 @@ def test_a_part_that_cannot_be_bound_is_told_by_place_and_key(
     assert wrong in texts[0]
 
 
+def test_a_network_that_cannot_be_built_is_told_once(home: Home) -> None:
+    asked = ["model.name=small_cnnn", "train.optimizer={name: adamw, layer_decay: 0.7}"]
+    recipe = load_recipe(home, "a", overrides=asked)
+    (found,) = bind_recipe(str(home.path), json.dumps(recipe.model_dump(mode="json")), "a")
+    assert found.key == "model"
+
+
 def test_a_network_without_batch_norm_has_no_statistics_to_update(home: Home) -> None:
     own = "model={name: small_cnn, options: {norm: group}}"
     recipe = load_recipe(home, "a", overrides=["train.norm_update=true", own])

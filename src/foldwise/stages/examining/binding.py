@@ -24,7 +24,7 @@ from foldwise.engine.views import VIEWS
 from foldwise.errors import ConfigError, FoldwiseError, OfflineError
 from foldwise.models.freezing import set_trainable
 from foldwise.models.network import Network
-from foldwise.parts import find
+from foldwise.parts import find, options_of
 from foldwise.rundir import Home
 from foldwise.stages.examining.bound import Failure
 from foldwise.tasks.image_sets import image_places
@@ -88,7 +88,9 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
     ]
     if len(failures.found) == num_before and None not in (balance, stages):
         network = attempt("network", "model", assembly.network)
-    attempt("optimizer", "train.optimizer", lambda: _optimizer(assembly, network))
+    # Layers' rates need the layers; without a network that would be a second error of one cause.
+    if network is not None or "layer_decay" not in options_of(recipe.train.optimizer):
+        attempt("optimizer", "train.optimizer", lambda: _optimizer(assembly, network))
     if network is not None:
         attempt("head", "model", lambda: _check_head(assembly, network))
     return failures.found
