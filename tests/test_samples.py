@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from foldwise import samples as samples_file
+from foldwise.collecting import collect
 from foldwise.config.competition import Competition
 from foldwise.config.loading import from_values
 from foldwise.errors import ConfigError, DataError
-from foldwise.samples import collect
 
 
 def asked(**changes: Any) -> Competition:

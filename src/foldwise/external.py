@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from foldwise.collecting import collect
 from foldwise.config.competition import Competition, ExternalConfig, Tables
 from foldwise.config.loading import origins
 from foldwise.errors import ConfigError, DataError, FoldwiseError, RulesError
-from foldwise.samples import Samples, collect
+from foldwise.samples import Samples
 
 #: What the ids of external rows begin with, and the name of the set after it.
 _PREFIX = "external"

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from foldwise.collecting import collect
 from foldwise.config.competition import Competition
 from foldwise.config.loading import load
 from foldwise.data.inputs import image_refs
 from foldwise.errors import ConfigError, DataError
 from foldwise.rundir import Home, read_json
-from foldwise.samples import collect
 from foldwise.stages.display import Display
 from foldwise.stages.init import init
 from foldwise.stages.proposing.said import Said

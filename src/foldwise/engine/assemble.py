@@ -116,9 +116,9 @@ class Assembly:
         Raises:
             ConfigError: one cannot be an input.
         """
-        if self.recipe.is_second_level:
-            return read_columns(self.problem, self.recipe.columns, key="columns")
-        return read_columns(self.problem, self.recipe.model.columns, key="model.columns")
+        recipe = self.recipe
+        specs = recipe.columns if recipe.is_second_level else recipe.model.columns
+        return read_columns(self.problem, specs)
 
     @cached_property
     def auxiliary(self) -> tuple[Auxiliary, ...]:

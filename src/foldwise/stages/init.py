@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from foldwise.collecting import collect
 from foldwise.config.competition import Competition
 from foldwise.config.duration import seconds
 from foldwise.config.loading import from_values
@@ -17,7 +18,7 @@ from foldwise.config.recipe import Recipe
 from foldwise.data.inputs import image_refs
 from foldwise.errors import ConfigError, DataError
 from foldwise.rundir import Home
-from foldwise.samples import Samples, collect
+from foldwise.samples import Samples
 from foldwise.stages.display import Display
 from foldwise.stages.progress import duration
 from foldwise.stages.proposing.competition import Finding, find_competition

@@ -13,6 +13,7 @@ import pandas as pd
 
 from foldwise import device as machine
 from foldwise import samples as samples_file
+from foldwise.collecting import collect
 from foldwise.config.competition import Competition, Decoding
 from foldwise.config.network import InputConfig
 from foldwise.config.writing import fingerprint
@@ -27,7 +28,7 @@ from foldwise.errors import DataError
 from foldwise.external import collect_external, external_set
 from foldwise.publish import locked
 from foldwise.rundir import Home
-from foldwise.samples import Samples, collect
+from foldwise.samples import Samples
 from foldwise.stages.display import Display
 from foldwise.stages.preparing.caches import caches_stand, choose_stores, verify_caches
 from foldwise.stages.progress import duration

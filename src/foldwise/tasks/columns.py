@@ -43,13 +43,12 @@ def column(*, kind: Literal["auto", "number", "category"] = "auto") -> Literal["
     return kind
 
 
-def read_columns(problem: Problem, specs: Sequence[parts.Spec], *, key: str) -> tuple[Column, ...]:
+def read_columns(problem: Problem, specs: Sequence[parts.Spec]) -> tuple[Column, ...]:
     """The columns that a recipe names, checked; their kinds by the train rows alone.
 
     Args:
         problem: competition and tables.
         specs: columns by name, with their options.
-        key: of the recipe, where they stand.
 
     Raises:
         ConfigError: one stands there twice, is not in both tables, or tells nothing about a row
@@ -64,7 +63,7 @@ def read_columns(problem: Problem, specs: Sequence[parts.Spec], *, key: str) -> 
         if why is None and name in [known.name for known in found]:
             why = "stands there twice"
         if why is not None:
-            problems.append(f"{key}: {name}: {why}")
+            problems.append(f"{name}: {why}")
             continue
         kind = column(**options)
         cells = texts(problem.train.table, name)
@@ -74,8 +73,7 @@ def read_columns(problem: Problem, specs: Sequence[parts.Spec], *, key: str) -> 
         num_categories = len(set(cells))
         if kind == "category" and num_categories > _MOST_CATEGORIES:
             problems.append(
-                f"{key}: {name}: has {num_categories} categories, {_MOST_CATEGORIES} at most are "
-                "taken"
+                f"{name}: has {num_categories} categories, {_MOST_CATEGORIES} at most are taken"
             )
         found.append(Column(name, kind))
     if problems:

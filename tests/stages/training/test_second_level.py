@@ -256,7 +256,7 @@ def test_an_epoch_chosen_on_the_held_out_fold_makes_the_score_optimistic(tmp_pat
         (
             "multiclass",
             {"head": "svc", "columns": ["doses"]},
-            "columns: doses: train has no values in it; did you mean dose",
+            "doses: train has no values in it; did you mean dose",
         ),
         ("multiclass", {"head": "svc", "columns": ["only"]}, "only: test has no values in it"),
         ("multiclass", {"head": "svc", "columns": ["label"]}, "label: is the label"),

@@ -8,13 +8,14 @@ from dataclasses import replace
 import numpy as np
 
 from foldwise import samples as samples_file
+from foldwise.collecting import collect
 from foldwise.config.loading import origins
 from foldwise.config.plan import Plan
 from foldwise.config.reading import shown
 from foldwise.data.folds_file import read_folds
 from foldwise.errors import FoldwiseError
 from foldwise.rundir import Home
-from foldwise.samples import Samples, collect
+from foldwise.samples import Samples
 from foldwise.stages.examining.cases import Ground
 from foldwise.stages.examining.competition_rules import LABEL_RULES, TABLE_RULES
 from foldwise.stages.examining.finding import Finding, apply_rules, from_error

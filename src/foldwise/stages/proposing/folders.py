@@ -12,9 +12,9 @@ from typing import IO
 
 import numpy as np
 
+from foldwise.collecting import IMAGE_ENDINGS
 from foldwise.data.sources import npy_header
 from foldwise.errors import DataError
-from foldwise.samples import IMAGE_ENDINGS
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from foldwise.collecting import ANY_ENDING
 from foldwise.config.competition import Images
 from foldwise.errors import ConfigError
-from foldwise.samples import ANY_ENDING
 from foldwise.stages.proposing.folders import (
     ImageArray,
     ImageFolder,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foldwise.collecting import image_files
 from foldwise.config.competition import Images
 from foldwise.errors import ConfigError, DataError
-from foldwise.samples import image_files
 from foldwise.stages.proposing.asked import Asked, find_asked
 from foldwise.stages.proposing.class_folders import ClassFolders, find_class_folders
 from foldwise.stages.proposing.columns import Meaning, find_id, find_meaning

@@ -1,0 +1,190 @@
+"""Samples from tables and folders: where each one's images are, before any is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from foldwise.config.competition import Competition, Images
+from foldwise.csv_files import limited
+from foldwise.errors import ConfigError, DataError
+from foldwise.samples import Samples, image_column
+from foldwise.tables import Table, ids, read_table
+
+#: `images.extension` that stands for whatever ending the one file of a name has.
+ANY_ENDING = ".*"
+IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".ppm", ".pgm")
+
+
+def collect(competition: Competition, data: Path) -> Samples:
+    """Read the tables and find each sample's image file, without opening it.
+
+    Args:
+        competition: what the tables and columns are called.
+        data: the data folder.
+
+    Raises:
+        DataError: a table, column or image file is missing, or ids repeat; all problems at once.
+    """
+    parts = [_split(competition, data, "train")]
+    if competition.tables.test is not None:
+        parts.append(_split(competition, data, "test"))
+    frame = pd.concat(parts, ignore_index=True).fillna("")
+    both = frame["id"][frame["id"].duplicated()]
+    if len(both):
+        raise DataError(
+            f"{len(both)} ids are in train and in test: {', '.join(both[:5])}",
+            remedy="ids name a sample and must differ: if each table counts its own rows, set "
+            "columns.train_prefix: train/ in competition.yaml; if these are the same images, take "
+            "them out of train",
+        )
+    _check_files(frame, data)
+    frame["split"] = pd.Categorical(frame["split"], ["train", "test"])
+    frame = frame.sort_values(["split", "id"], ignore_index=True)
+    frame["split"] = frame["split"].astype(str).astype(object)
+    return Samples(frame)
+
+
+def _split(competition: Competition, data: Path, split: str) -> pd.DataFrame:
+    name = getattr(competition.tables, split)
+    images, root = competition.images, getattr(competition.images, split)
+    if images.kind == "class_folder" and split == "train":
+        return _class_folders(data, name, competition.columns.train_prefix)
+    if (data / name).is_dir():
+        if images.names:
+            raise ConfigError(
+                f"tables.{split}: {name} is a folder, which does not say which of its images "
+                "belong together",
+                remedy="give a table with a row for each sample, or take out images.columns and "
+                "images.extensions",
+            )
+        return _plain_folder(data, name)
+    table = read_table(data / name)
+    columns = competition.columns
+    wanted = [columns.id, *(columns.target + columns.group if split == "train" else ())]
+    if images.kind != "folder":
+        wanted += images.file_columns
+    missing = [column for column in wanted if column not in table.frame.columns]
+    if missing:
+        raise DataError(
+            *(f"{table.path}: there is no column {column!r}" for column in missing),
+            remedy=f"columns found: {', '.join(table.frame.columns)}; correct competition.yaml",
+        )
+    prefix = columns.train_prefix if split == "train" else ""
+    names = [f"{prefix}{cell}" for cell in ids(table, columns.id)]
+    frame = pd.DataFrame({"id": names, "split": split, "table": name, "line": table.lines})
+    for place, each in enumerate(images.each):
+        found = _locations(table, each, root, columns.id, data)
+        frame = frame.assign(**{image_column(place, key): value for key, value in found.items()})
+    cells = table.frame.add_prefix("cell:").reset_index(drop=True)
+    return pd.concat([frame, cells], axis=1)
+
+
+def _locations(
+    table: Table, images: Images, root: str, id_column: str, data: Path
+) -> dict[str, Any]:
+    if images.kind == "array":
+        file, _, array = root.partition(":")
+        rows = _row_numbers(table, images.column)
+        return {"file": file, "array": array, "row": rows}
+    column = id_column if images.kind == "folder" else images.column
+    if column is None:
+        raise ConfigError(
+            f"images.column: {table.path.name} is a table, so its column with the files is wanted",
+            remedy="set images.column in competition.yaml",
+        )
+    prefix = "" if root in (".", "") else f"{root.rstrip('/')}/"
+    cells = [f"{prefix}{cell}" for cell in table.frame[column]]
+    if images.extension.endswith(ANY_ENDING):
+        stem = images.extension.removesuffix(ANY_ENDING)
+        names = [f"{cell}{stem}" for cell in cells]
+        return {"file": _with_endings(table, names, data), "array": "", "row": -1}
+    files = [cell + _ending(cell, images.extension) for cell in cells]
+    return {"file": files, "array": "", "row": -1}
+
+
+def _ending(cell: str, extension: str) -> str:
+    return "" if extension and cell.lower().endswith(extension.lower()) else extension
+
+
+def _with_endings(table: Table, cells: Sequence[str], data: Path) -> list[str]:
+    """The one image file of each name without ending; a name with none keeps `.*`."""
+    found: dict[str, list[str]] = {}
+    for folder in sorted({str(Path(cell).parent) for cell in cells}):
+        for path in sorted((data / folder).glob("*")):
+            if path.suffix.lower() in IMAGE_ENDINGS:
+                name = path.relative_to(data).as_posix()
+                found.setdefault(name.removesuffix(path.suffix), []).append(name)
+    several = [
+        f"{table.at(row)}: {cell} has several files: {', '.join(found[cell])}"
+        for row, cell in enumerate(cells)
+        if len(found.get(cell, ())) > 1
+    ]
+    if several:
+        raise DataError(*limited(several), remedy="keep one, or name its ending: images.extension")
+    return [found.get(cell, [f"{cell}{ANY_ENDING}"])[0] for cell in cells]
+
+
+def _row_numbers(table: Table, column: str | None) -> list[int]:
+    if column is None:
+        return list(range(len(table.frame)))
+    rows = []
+    for line, cell in zip(table.lines, table.frame[column], strict=True):
+        if not cell.isdecimal():
+            raise DataError(
+                f"{table.path}:{line}: {column}: a row number is wanted, found {cell!r}"
+            )
+        rows.append(int(cell))
+    return rows
+
+
+def _class_folders(data: Path, name: str, prefix: str) -> pd.DataFrame:
+    files = image_files(data / name, "*/**/*")
+    if not files:
+        raise DataError(f"{data / name}: no images in class folders")
+    classes = [path.relative_to(data / name).parts[0] for path in files]
+    rows = _rows_of(files, data, name, "train")
+    return rows.assign(id=prefix + rows["id"], **{"cell:label": classes})
+
+
+def _plain_folder(data: Path, name: str) -> pd.DataFrame:
+    return _rows_of(image_files(data / name, "**/*"), data, name, "test")
+
+
+def image_files(folder: Path, pattern: str) -> list[Path]:
+    """The image files below a folder that fit a pattern, sorted."""
+    return [path for path in sorted(folder.glob(pattern)) if path.suffix.lower() in IMAGE_ENDINGS]
+
+
+def _rows_of(files: Sequence[Path], data: Path, name: str, split: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "id": [path.relative_to(data / name).as_posix() for path in files],
+            "split": split,
+            "table": name,
+            "line": np.arange(1, len(files) + 1),
+            "file": [path.relative_to(data).as_posix() for path in files],
+            "array": "",
+            "row": -1,
+        }
+    )
+
+
+def _check_files(frame: pd.DataFrame, data: Path) -> None:
+    distinct = Samples(frame).every_image().frame.drop_duplicates("file")
+    absent = [
+        f"{name}: its image {file} does not exist in {data}"
+        for name, file in zip(distinct["id"], distinct["file"], strict=True)
+        if not (data / file).is_file()
+    ]
+    if absent:
+        more = [f"... and {len(absent) - 5} more"] if len(absent) > 5 else []
+        raise DataError(
+            *absent[:5],
+            *more,
+            remedy="correct `images` in competition.yaml (kind, column, folder, extension)",
+        )
