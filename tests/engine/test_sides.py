@@ -80,3 +80,16 @@ def test_terms_are_weighed_and_named_beside_the_label() -> None:
     assert list(named(both)) == ["near", "far", "a"]
     with pytest.raises(ValueError, match="zip"):
         with_sides(label, sides, [], rows, rows)
+
+
+def test_rows_that_are_not_of_train_have_no_further_label() -> None:
+    label = Auxiliary("depth", 0.3, (), np.array([1.0, 2.0, 3.0, np.nan]))
+    rows = np.array([0, 2, 3])
+    plain = label_side(label, rows, _CPU)
+    more = label_side(label, rows, _CPU, num_extra=3)
+    logits, target = torch.tensor([[0.5]] * 6), torch.zeros(6)
+    losses = more.loss(logits, torch.arange(6), target)
+    assert losses[2:].tolist() == [0.0] * 4
+    # The mean over all rows is what the rows with a value have, however many others there are.
+    known = plain.loss(logits[:3], torch.arange(3), target[:3])
+    assert losses.mean() == pytest.approx(float(known.mean()))

@@ -30,7 +30,7 @@ from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem
 from tests.builders import SMALL, make_home
 from tests.stages.extra_homes import MORE, declare, place_of, write_more
-from tests.stages.small_units import pretrained, units, work
+from tests.stages.small_units import pretrained, units, with_train, work
 
 LABELS = {"dark": "0", "grey": "1", "bright": "2", "odd": None}
 KINDS = ["dark", "bright", "grey", "odd", "bright", "dark", "grey", "bright", "dark"]
@@ -249,3 +249,21 @@ def test_ids_of_ours_that_look_external_are_refused(tmp_path: Path) -> None:
     write_more(home, np.linspace(0.05, 0.95, 9), KINDS, labels=LABELS)
     with pytest.raises(DataError, match="1 ids of train or test are those of external rows"):
         prepare(home)
+
+
+def test_a_sampler_by_loss_knows_the_losses_of_extra_rows(tmp_path: Path) -> None:
+    recipe = {**with_train(epochs=2, sampler="hard"), "external": ["more"]}
+    unit = units(ready(tmp_path, recipe))[0]
+    sizes: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        made = course.fit_state
+
+        def counted(*given: Any, num_rows: int, **options: Any) -> Any:
+            sizes.append(num_rows)
+            return made(*given, num_rows=num_rows, **options)
+
+        patch.setattr(course, "fit_state", counted)
+        work(unit)
+    assert unit.extra is not None
+    assert sizes == [len(unit.train_rows) + len(unit.extra)] == [unit.num_fitted]
+    assert unit.again().is_done()
