@@ -6,13 +6,16 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import torch
 
 from foldwise import seeding
-from foldwise.data.augment import Augment, centred, resized
+from foldwise.data.augment import Augment, resize_into
+from foldwise.data.boxes import Cut
 from foldwise.data.draws import NUM_DRAWS
+from foldwise.data.reading import Get, augmented, whole
 
 
 @dataclass(frozen=True)
@@ -25,13 +28,16 @@ class Source:
         counters: (N,) int64, what a sample's random draws are keyed with.
         size: side of the network's input, pixels.
         columns: (N, K, 2) float32 values of table columns that go with the images, or None.
+        cut: reads a part of an image alone, as the network's input is to show it; None: parts are
+            cut from what `get` gives.
     """
 
-    get: Callable[[str], np.ndarray]
+    get: Get
     hashes: np.ndarray
     counters: np.ndarray
     size: int
     columns: np.ndarray | None = None
+    cut: Cut | None = None
 
     def __len__(self) -> int:
         return len(self.hashes)
@@ -108,9 +114,12 @@ def train_batches(
     groups = np.array_split(order, num_steps(len(order), batch))[first:]
 
     def make(rows: np.ndarray) -> Batch:
-        draws = seeding.uniforms(key, source.counters[rows], max(1, len(augments)) * NUM_DRAWS)
-        images = [_augmented(source, row, augments, draws[index]) for index, row in enumerate(rows)]
-        return Batch(_stacked(images), rows, _columns(source, rows))
+        draws = seeding.uniforms(key, source.counters[rows], len(augments) * NUM_DRAWS).tolist()
+        images = (
+            augmented(source.get, source.cut, source.hashes[row], source.size, augments, drawn)
+            for row, drawn in zip(rows, draws, strict=True)
+        )
+        return Batch(_resized(images, len(rows), source.size), rows, _columns(source, rows))
 
     return _ahead(make, groups, workers)
 
@@ -121,36 +130,26 @@ def eval_batches(source: Source, *, batch: int, workers: int) -> Iterator[Batch]
     groups = [rows[start : start + batch] for start in range(0, len(rows), batch)]
 
     def make(rows: np.ndarray) -> Batch:
-        images = [centred(_pixels(source, row), source.size) for row in rows]
         padded = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows))])
-        images += [images[-1]] * (batch - len(images))
-        return Batch(_stacked(images), rows, _columns(source, padded))
+        images = (whole(source.get, source.cut, source.hashes[row], source.size) for row in rows)
+        found = _resized(images, batch, source.size)
+        found[len(rows) :] = found[len(rows) - 1]
+        return Batch(found, rows, _columns(source, padded))
 
     return _ahead(make, groups, workers)
 
 
-def _stacked(images: Sequence[torch.Tensor]) -> torch.Tensor:
-    """(B, C, S, S) with the channels last in memory, as the cache has them."""
-    return torch.stack([image.permute(1, 2, 0) for image in images]).permute(0, 3, 1, 2)
+def _resized(images: Iterator[torch.Tensor], num: int, size: int) -> torch.Tensor:
+    """(num, C, size, size) with the channels last in memory; what is missing is left as it is."""
+    first = next(images)
+    found = torch.empty(num, size, size, len(first), dtype=torch.uint8).permute(0, 3, 1, 2)
+    for place, image in zip(found, chain([first], images), strict=False):
+        resize_into(image, place)
+    return found
 
 
 def _columns(source: Source, rows: np.ndarray) -> torch.Tensor | None:
     return None if source.columns is None else torch.from_numpy(source.columns[rows])
-
-
-def _pixels(source: Source, row: int) -> torch.Tensor:
-    return torch.tensor(source.get(source.hashes[row])).permute(2, 0, 1)
-
-
-def _augmented(
-    source: Source, row: int, augments: Sequence[Augment], draws: np.ndarray
-) -> torch.Tensor:
-    image = _pixels(source, row)
-    if not augments:
-        return centred(image, source.size)
-    for index, augment in enumerate(augments):
-        image = augment(image, draws[index * NUM_DRAWS : (index + 1) * NUM_DRAWS].tolist())
-    return resized(image, source.size)
 
 
 def _ahead(

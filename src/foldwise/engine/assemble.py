@@ -256,6 +256,7 @@ class Assembly:
             samples.counters,
             self.recipe.input.size,
             self.column_values(samples),
+            self.cache.cut,
         )
 
     def augments(self) -> list[Augment]:
