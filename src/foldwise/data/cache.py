@@ -22,19 +22,18 @@ class Cache:
     """All images of one spec; opened once per process, safe to read from many threads."""
 
     def __init__(
-        self, spec: CacheSpec, blocks: Iterable[Block], refs: Mapping[str, ImageRef]
+        self, folder: Path, spec: CacheSpec, blocks: Iterable[Block], refs: Mapping[str, ImageRef]
     ) -> None:
         self.spec = spec
+        self._folder = folder
+        self._changed_ns = 0
         self._originals = Originals(spec, refs) if spec.store == "none" else None
-        self._blocks = list(blocks)
+        self._blocks: list[Block] = []
         self._maps: dict[int, memoryview] = {}
         self._lock = threading.Lock()
-        # Two processes may have written the same image: either will do.
-        self._places = {
-            entry.sha256: (number, entry)
-            for number, block in enumerate(self._blocks)
-            for entry in block.entries
-        }
+        self._places: dict[str, tuple[int, Entry]] = {}
+        for block in blocks:
+            self._add(block)
 
     @classmethod
     def open(
@@ -57,7 +56,23 @@ class Cache:
             except DataError as error:
                 problems.append(error)
         _raise_all(problems)
-        return cls(spec, blocks, refs or {})
+        return cls(folder / spec.key, spec, blocks, refs or {})
+
+    def refresh(self) -> bool:
+        """Take in blocks that were published since; says whether there were any.
+
+        Raises:
+            DataError: one of them is damaged.
+        """
+        changed_ns = self._folder.stat().st_mtime_ns if self._folder.is_dir() else 0
+        if changed_ns == self._changed_ns:
+            return False
+        known = {block.path for block in self._blocks}
+        fresh = [open_block(p) for p in sorted(self._folder.glob("block-*.bin")) if p not in known]
+        for block in fresh:
+            self._add(block)
+        self._changed_ns = changed_ns
+        return bool(fresh)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -120,6 +135,12 @@ class Cache:
                 except DataError as error:
                     problems.append(error)
         _raise_all(problems)
+
+    def _add(self, block: Block) -> None:
+        number = len(self._blocks)
+        self._blocks.append(block)
+        # Two processes may have written the same image: either will do.
+        self._places.update((entry.sha256, (number, entry)) for entry in block.entries)
 
     def _place(self, sha256: str) -> tuple[int, Entry]:
         try:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from foldwise.config.network import InputConfig
 from foldwise.data.cache import Cache
+from foldwise.data.filling import FillingCache
 from foldwise.data.sources import ImageRef
-from foldwise.data.spec import CacheSpec, cached_side
+from foldwise.data.spec import THUMB, CacheSpec, cached_side
 from foldwise.errors import DataError
 from foldwise.publish import publish_json
 from foldwise.rundir import Home, read_json
@@ -74,6 +75,18 @@ def open_cache(home: Home, config: InputConfig, samples: Samples, data: Path) ->
     if spec.store == "none":
         refs = dict(zip(samples.hashes, image_refs(samples, data), strict=True))
     return Cache.open(home.cache, spec, refs=refs)
+
+
+def open_images(
+    home: Home, config: InputConfig, samples: Samples, data: Path
+) -> Cache | FillingCache:
+    """As `open_cache`; images that it lacks are decoded when they are asked for, and kept."""
+    cache = open_cache(home, config, samples, data)
+    known = samples.whole()
+    if cache.spec.store == "none" or all(sha256 in cache for sha256 in known.hashes):
+        return cache
+    refs = dict(zip(known.hashes, image_refs(known, data), strict=True))
+    return FillingCache(home.cache, cache, Cache.open(home.cache, THUMB), refs)
 
 
 def image_refs(samples: Samples, data: Path) -> list[ImageRef]:

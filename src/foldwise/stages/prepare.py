@@ -28,7 +28,12 @@ from foldwise.publish import locked
 from foldwise.rundir import Home
 from foldwise.samples import Samples, collect
 from foldwise.stages.display import Display
-from foldwise.stages.preparing.caches import caches_stand, choose_stores, verify_caches
+from foldwise.stages.preparing.caches import (
+    caches_stand,
+    choose_stores,
+    is_seen,
+    verify_caches,
+)
 from foldwise.stages.progress import duration
 from foldwise.stages.recipes import network_inputs, planned_recipes
 from foldwise.tasks.problem import data_folder, load_competition, read_target
@@ -56,6 +61,7 @@ def prepare(
     *,
     inputs: Sequence[InputConfig] | None = None,
     verify: bool = False,
+    fill_later: bool = False,
     display: Display | None = None,
 ) -> PreparedData:
     """Make `samples.parquet` and the caches that recipes need.
@@ -67,6 +73,8 @@ def prepare(
         home: the competition.
         inputs: what networks are to be fed; None: what the plan's recipes say.
         verify: read all that the caches hold, and compare its checksums.
+        fill_later: leave images that were decoded before, at another size perhaps, to those who
+            read them: see `FillingCache`.
         display: where progress is shown.
 
     Raises:
@@ -88,6 +96,10 @@ def prepare(
         known = samples_file.read(home.samples) if is_known else None
         if known is not None and caches_stand(home, known, wanted):
             done = PreparedData(known, changed=False)
+        elif known is not None and fill_later and is_seen(home, known):
+            choose_stores(home, len(found), wanted, show)
+            show.say("images that the cache lacks are decoded and kept as training reads them")
+            done = PreparedData(known, changed=True)
         else:
             specs = choose_stores(home, len(found), wanted, show)
             refs = image_refs(found, data)
