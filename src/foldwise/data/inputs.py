@@ -8,6 +8,7 @@ from pathlib import Path
 from foldwise.config.network import InputConfig
 from foldwise.data.cache import Cache
 from foldwise.data.filling import FillingCache
+from foldwise.data.originals import ORIGINALS_VERSION
 from foldwise.data.sources import ImageRef
 from foldwise.data.spec import THUMB, CacheSpec, cached_side
 from foldwise.errors import DataError
@@ -56,6 +57,13 @@ def cache_spec(home: Home, config: InputConfig) -> CacheSpec:
             remedy="run `foldwise prepare` first",
         )
     return made
+
+
+def pixels_version(home: Home, config: InputConfig) -> dict[str, int]:
+    """What is to be hashed beside a recipe's input: how it is fed, where that was changed once."""
+    made = read_caches(home).get(wanted_spec(config).key)
+    store = config.store if made is None else made.store
+    return {"originals": ORIGINALS_VERSION} if store == "none" else {}
 
 
 def open_cache(home: Home, config: InputConfig, samples: Samples, data: Path) -> Cache:

@@ -17,6 +17,8 @@ from foldwise.data.sources import ImageRef, content_hash, read
 from foldwise.data.spec import CacheSpec
 from foldwise.errors import DataError
 
+#: Raised whenever networks are fed other pixels from originals than before.
+ORIGINALS_VERSION = 1
 #: How many pixels for each one that is wanted, along a side, a reduced JPEG must still have.
 _LEAST_GAP = 2
 _REDUCTIONS = (8, 4, 2)

@@ -20,7 +20,7 @@ from foldwise.data.balance import Balance
 from foldwise.data.batches import Source
 from foldwise.data.cache import Cache
 from foldwise.data.filling import FillingCache
-from foldwise.data.inputs import cache_spec, open_images
+from foldwise.data.inputs import cache_spec, open_images, pixels_version
 from foldwise.data.mix import MIXES
 from foldwise.data.samplers import Sampler
 from foldwise.engine.drawing import bound_sampler, offset_of_shares, standing
@@ -238,9 +238,9 @@ class Assembly:
 
     def pixels_print(self) -> str:
         """What the pixels the network is fed depend on."""
-        return fingerprint(
-            [cache_spec(self.problem.home, self.recipe.input).to_json(), self.recipe.input.size]
-        )
+        home, config = self.problem.home, self.recipe.input
+        made = cache_spec(home, config).to_json() | pixels_version(home, config)
+        return fingerprint([made, config.size])
 
     @cached_property
     def cache(self) -> Cache | FillingCache:

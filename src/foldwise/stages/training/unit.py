@@ -13,6 +13,7 @@ import numpy as np
 
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import fingerprint
+from foldwise.data.inputs import pixels_version
 from foldwise.own_code import own_code_hash
 from foldwise.parts import name_of
 from foldwise.rundir import RunDir, UnitDir, read_json
@@ -104,6 +105,7 @@ class Unit:
         """Hashes of what it is made from; another value means that it must be trained again."""
         return {
             **({"features": self._fed} if self.recipe.is_second_level else {}),
+            **pixels_version(self.problem.home, self.recipe.input),
             "version": _VERSION,
             "recipe": recipe_print(self.recipe),
             "task": fingerprint(self._task),
