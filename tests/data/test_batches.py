@@ -1,11 +1,13 @@
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torchvision.transforms.v2.functional import resize_image
 
 from foldwise import parts, seeding
-from foldwise.data.augment import AUGMENTS, centred, resized
+from foldwise.data.augment import AUGMENTS, resize_into, resized
 from foldwise.data.batches import (
     Source,
     epoch_order,
@@ -82,14 +84,67 @@ def test_eval_batches_keep_the_order_and_one_shape():
     items = list(eval_batches(source, batch=4, workers=1))
     assert [item.images.shape for item in items] == [(4, 3, 16, 16)] * 3
     assert np.concatenate([item.rows for item in items]).tolist() == list(range(10))
-    expected = centred(torch.from_numpy(source.get("9")).permute(2, 0, 1), 16)
+    expected = resize_image(torch.from_numpy(source.get("9")).permute(2, 0, 1), [16, 16])
     assert torch.equal(items[-1].images[1], expected)
 
 
 def test_an_image_of_the_input_size_is_left_as_it_is():
     image = torch.randint(0, 256, (3, 16, 16), dtype=torch.uint8)
     assert torch.equal(resized(image, 16), image)
-    assert centred(torch.zeros(3, 20, 30, dtype=torch.uint8), 16).shape == (3, 16, 16)
+
+
+def test_of_an_image_that_is_not_square_the_middle_is_seen():
+    source = make_source(num=1)
+    pixels = np.concatenate([source.get("0")[:, :5], source.get("0"), source.get("0")[:, :4]], 1)
+    (batch,) = eval_batches(replace(source, get=lambda sha256: pixels), batch=1, workers=0)
+    (square,) = eval_batches(source, batch=1, workers=0)
+    # Four columns are left out on either side; the odd one is on the right.
+    expected = resize_image(torch.from_numpy(pixels[:, 4:28].copy()).permute(2, 0, 1), [16, 16])
+    assert torch.equal(batch.images[0], expected)
+    assert not torch.equal(batch.images, square.images)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4, 5])
+def test_an_image_resized_into_its_place_is_torchvisions(channels):
+    rng = np.random.default_rng(channels)
+    for _ in range(25):
+        height, width = rng.integers(9, 80, 2)
+        whole = rng.integers(0, 256, (height + 5, width + 7, channels), dtype=np.uint8)
+        part = torch.from_numpy(whole).permute(2, 0, 1)[:, 2 : 2 + height, 3 : 3 + width]
+        places = torch.zeros(3, 32, 32, channels, dtype=torch.uint8).permute(0, 3, 1, 2)
+        resize_into(part, places[1])
+        assert torch.equal(places[1], resize_image(part, [32, 32]))
+        assert torch.equal(resized(part, 32), places[1])
+        assert not places[0].any()
+        assert not places[2].any()
+
+
+@pytest.mark.parametrize(
+    "names", [[], ["crop"], ["crop", "hflip"], ["hflip", "crop"], ["shift", "hflip"], [*AUGMENTS]]
+)
+def test_what_is_drawn_before_pixels_are_touched_gives_the_same_bits(names):
+    source = make_source()
+    options = {"name": "crop", "scale": (0.3, 0.9)}
+    specs = [options if name == "crop" else name for name in names]
+    augments = [parts.bind(AUGMENTS, spec, what="augmentation") for spec in specs]
+    order = epoch_order(len(source), 7)
+    draws = seeding.uniforms(3, source.counters, max(1, len(names)) * NUM_DRAWS)
+    for batch in train_batches(source, order, batch=6, augments=augments, key=3, workers=1):
+        for row, found in zip(batch.rows, batch.images, strict=True):
+            image = torch.tensor(source.get(source.hashes[row])).permute(2, 0, 1)
+            for index, augment in enumerate(augments):
+                drawn = draws[row, index * NUM_DRAWS : (index + 1) * NUM_DRAWS].tolist()
+                image = augment(image, drawn)
+            assert torch.equal(found, resize_image(image, [16, 16]))
+
+
+def test_a_mirror_before_the_resize_is_a_mirror_after_it():
+    # Why images are mirrored one by one: on the device, a whole batch would look the same.
+    generator = torch.manual_seed(0)
+    for size in (32, 224, 384):
+        for width in range(9, 600, 29):
+            image = torch.randint(0, 256, (3, 7, width), generator=generator).byte()
+            assert torch.equal(resized(image.flip(2), size), resized(image, size).flip(2))
 
 
 @pytest.mark.parametrize("name", MIXES)

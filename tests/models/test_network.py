@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import timm
@@ -11,7 +12,7 @@ from torch import nn
 
 from foldwise.errors import ConfigError
 from foldwise.models.building import build
-from foldwise.models.network import Network
+from foldwise.models.network import Layout, Network
 from foldwise.models.small import NETWORKS
 
 # One of each way to end a network, the smallest timm has.
@@ -101,6 +102,23 @@ def test_floats_and_bytes_give_the_same() -> None:
     network = build(name="small_cnn", num_outputs=2, size=16).eval()
     images = _images(size=16)
     assert torch.equal(network(images), network(images.float()))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5])
+@pytest.mark.parametrize("layout", get_args(Layout))
+def test_normalised_is_less_the_mean_over_the_spread_to_the_bit(
+    channels: int, layout: Layout
+) -> None:
+    rng = torch.manual_seed(1)
+    mean, std = torch.rand(2, channels, generator=rng).tolist()
+    network = Network(nn.Identity(), None, mean=tuple(mean), std=tuple(std))
+    network.set_layout(layout)
+    images = torch.randint(0, 256, (3, 9, 7, channels), generator=rng).byte().permute(0, 3, 1, 2)
+    less, over = (255.0 * x.view(1, -1, 1, 1) for x in (network.mean, network.std))
+    for given in (images, images.contiguous(), images.float(), images.float().contiguous()):
+        before = given.clone()
+        assert torch.equal(network.normalize(given), (images.float() - less) / over)
+        assert torch.equal(given, before)
 
 
 def test_a_vision_transformer_takes_the_size_asked_for() -> None:

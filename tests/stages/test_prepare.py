@@ -16,7 +16,9 @@ from rich.console import Console
 from foldwise import samples as samples_file
 from foldwise.config.loading import from_values
 from foldwise.config.network import InputConfig
-from foldwise.data.inputs import cache_spec, open_cache, read_caches
+from foldwise.data.cache import Cache
+from foldwise.data.filling import FillingCache
+from foldwise.data.inputs import cache_spec, open_cache, open_images, read_caches
 from foldwise.data.spec import THUMB
 from foldwise.errors import BudgetError, DataError
 from foldwise.rundir import Home
@@ -37,6 +39,7 @@ def fed(size: int, **changes: Any) -> InputConfig:
 
 
 SMALL = fed(16)
+LARGER = fed(24)
 
 
 def home_with(folder: Path, **competition: Any) -> Home:
@@ -247,3 +250,22 @@ def test_verify_reads_all_and_names_what_was_changed(tmp_path: Path) -> None:
         told(home, SMALL, fed(16, fit="pad", store="none"), verify=True)
     assert any(path.name in problem for problem in caught.value.problems)
     assert any("005.png: changed since" in problem for problem in caught.value.problems)
+
+
+def test_images_that_are_known_may_be_left_to_training(tmp_path: Path) -> None:
+    home = home_with(tmp_path)
+    # At first all of them are decoded: folds must know which are damaged, and which are twins.
+    assert "left" not in told(home, SMALL, fill_later=True)[1]
+    before = blocks(home)
+    done, said = told(home, LARGER, fill_later=True)
+    assert "as training reads them" in said
+    assert blocks(home) == before
+    samples = done.samples
+    data = data_folder(home, load_competition(home)[0])
+    images = open_images(home, LARGER, samples, data)
+    assert isinstance(images, FillingCache)
+    found = {sha256: images.get(sha256) for sha256 in samples.hashes}
+    cache = open_cache(home, LARGER, samples, data)
+    assert all((cache.get(sha256) == found[sha256]).all() for sha256 in found)
+    assert not told(home, LARGER)[0].changed
+    assert isinstance(open_images(home, LARGER, samples, data), Cache)

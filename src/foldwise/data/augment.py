@@ -11,6 +11,7 @@ import torch
 from pydantic import Field
 from torchvision.transforms.v2 import functional as F
 
+from foldwise.data.boxes import crop_box
 from foldwise.data.colours import (
     autocontrast,
     blur,
@@ -37,6 +38,9 @@ def crop(
 ) -> torch.Tensor:
     """A random part of the image, by share of its area and aspect ratio (width over height).
 
+    As the first augmentation it is drawn before any pixels are touched: the rest of the image is
+    not copied and, where originals are read (`input.store: none`), not resampled.
+
     Args:
         image: (C, H, W) uint8.
         draws: uniform in [0, 1).
@@ -48,15 +52,8 @@ def crop(
 
     Source: Szegedy et al. (2015), "Going deeper with convolutions", CVPR.
     """
-    _, height, width = image.shape
-    area = height * width * between(draws[0], *scale)
-    aspect = math.exp(between(draws[1], math.log(ratio[0]), math.log(ratio[1])))
-    w = max(1, min(width, round(math.sqrt(area * aspect))))
-    h = max(1, min(height, round(math.sqrt(area / aspect))))
-    top = int(draws[2] * (height - h + 1))
-    left = int(draws[3] * (width - w + 1))
-    part: torch.Tensor = image[:, top : top + h, left : left + w]
-    return part
+    box = crop_box(image.shape[1], image.shape[2], draws, scale=scale, ratio=ratio)
+    return image[:, box.top : box.top + box.height, box.left : box.left + box.width]
 
 
 def shift(image: torch.Tensor, draws: Sequence[float], *, fraction: float = 0.1) -> torch.Tensor:
@@ -157,22 +154,30 @@ def erase(
     return erased
 
 
+def resize_into(image: torch.Tensor, place: torch.Tensor) -> None:
+    """Write an image at the size of its place, antialiased; one of that size as it is.
+
+    Args:
+        image: (C, H, W) uint8.
+        place: (C, S, S) uint8, written; a view of memory that lies pixel by pixel.
+    """
+    if image.shape == place.shape:
+        place.copy_(image)
+        return
+    # Packed, as what it writes to: over a part of a larger image, or into channels of their own,
+    # the kernel takes twice as long. It gives what torchvision's resize gives.
+    packed = image[None].contiguous(memory_format=torch.channels_last)
+    size = list(place.shape[1:])
+    torch.ops.aten._upsample_bilinear2d_aa.out(packed, size, False, out=place[None])
+
+
 def resized(image: torch.Tensor, size: int) -> torch.Tensor:
     """(C, H, W) uint8 → (C, size, size), antialiased; an image of that size is left alone."""
     if image.shape[1:] == (size, size):
         return image
-    result: torch.Tensor = F.resize_image(image, [size, size], antialias=True)
-    return result
-
-
-def centred(image: torch.Tensor, size: int) -> torch.Tensor:
-    """The whole image at `size`: shorter side to `size`, then the centre square."""
-    _, height, width = image.shape
-    if height != width:
-        side = min(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        image = image[:, top : top + side, left : left + side]
-    return resized(image, size)
+    found = torch.empty(size, size, len(image), dtype=torch.uint8).permute(2, 0, 1)
+    resize_into(image, found)
+    return found
 
 
 AUGMENTS: dict[str, Callable[..., torch.Tensor]] = {

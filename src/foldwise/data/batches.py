@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -13,8 +14,10 @@ import pandas as pd
 import torch
 
 from foldwise import seeding
-from foldwise.data.augment import Augment, centred, resized
+from foldwise.data.augment import Augment, resize_into, resized
+from foldwise.data.boxes import Cut
 from foldwise.data.draws import NUM_DRAWS
+from foldwise.data.reading import Get, augmented, whole
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,17 @@ class Source:
         size: side of the network's input, pixels.
         columns: (N, K, 2) float32 values of table columns that go with the images, or None.
         draws: whether a sample's images are augmented by the same draws, or each by its own.
+        cut: reads a part of an image alone, as the network's input is to show it; None: parts are
+            cut from what `get` gives.
     """
 
-    get: Callable[[str], np.ndarray]
+    get: Get
     hashes: np.ndarray
     counters: np.ndarray
     size: int
     columns: np.ndarray | None = None
     draws: Literal["shared", "independent"] = "shared"
+    cut: Cut | None = None
 
     def __len__(self) -> int:
         return len(self.hashes)
@@ -44,6 +50,10 @@ class Source:
     def num_images(self) -> int:
         """V, images of a sample."""
         return 1 if self.hashes.ndim == 1 else int(self.hashes.shape[1])
+
+    def hashes_of(self, row: int) -> list[str]:
+        """The content hashes of a sample's images."""
+        return [self.hashes[row]] if self.hashes.ndim == 1 else list(self.hashes[row])
 
     def take(self, rows: np.ndarray) -> Source:
         """The rows given by position or mask."""
@@ -131,14 +141,24 @@ def train_batches(
         first: batches that are left out at the start.
     """
     groups = np.array_split(order, num_steps(len(order), batch))[first:]
-    num_draws = max(1, len(augments)) * NUM_DRAWS
-    if source.draws == "independent":
-        num_draws *= source.num_images
+    num_each = len(augments) * NUM_DRAWS
+    is_shared = source.draws == "shared"
+    num_draws = num_each if is_shared else num_each * source.num_images
+
+    def shares(drawn: list[float]) -> Iterator[list[float]]:
+        """What is drawn for each image of a sample."""
+        for place in range(source.num_images):
+            start = 0 if is_shared else place * num_each
+            yield drawn[start : start + num_each]
 
     def make(rows: np.ndarray) -> Batch:
-        draws = seeding.uniforms(key, source.counters[rows], num_draws)
-        images = [_augmented(source, row, augments, draws[index]) for index, row in enumerate(rows)]
-        return Batch(_stacked(images), rows, _columns(source, rows))
+        draws = seeding.uniforms(key, source.counters[rows], num_draws).tolist()
+        images = (
+            augmented(source.get, source.cut, sha256, source.size, augments, own)
+            for row, drawn in zip(rows, draws, strict=True)
+            for sha256, own in zip(source.hashes_of(row), shares(drawn), strict=True)
+        )
+        return Batch(_resized(images, len(rows), source), rows, _columns(source, rows))
 
     return _ahead(make, groups, workers)
 
@@ -149,57 +169,36 @@ def eval_batches(source: Source, *, batch: int, workers: int) -> Iterator[Batch]
     groups = [rows[start : start + batch] for start in range(0, len(rows), batch)]
 
     def make(rows: np.ndarray) -> Batch:
-        images = [_whole(source, row) for row in rows]
         padded = np.concatenate([rows, np.repeat(rows[-1:], batch - len(rows))])
-        images += [images[-1]] * (batch - len(images))
-        return Batch(_stacked(images), rows, _columns(source, padded))
+        images = (
+            whole(source.get, source.cut, sha256, source.size)
+            for row in rows
+            for sha256 in source.hashes_of(row)
+        )
+        found = _resized(images, batch, source)
+        found[len(rows) :] = found[len(rows) - 1]
+        return Batch(found, rows, _columns(source, padded))
 
     return _ahead(make, groups, workers)
 
 
-def _stacked(images: Sequence[torch.Tensor]) -> torch.Tensor:
-    """(B, C, S, S) with the channels last in memory, as the cache has them."""
-    return torch.stack([image.permute(1, 2, 0) for image in images]).permute(0, 3, 1, 2)
+def _resized(images: Iterator[torch.Tensor], num: int, source: Source) -> torch.Tensor:
+    """(num, V * C, S, S) with the channels last in memory; what is missing is left as it is."""
+    first = next(images)
+    size, num_images, channels = source.size, source.num_images, len(first)
+    found = torch.empty(num, size, size, num_images * channels, dtype=torch.uint8)
+    found = found.permute(0, 3, 1, 2)
+    places = (place for sample in found for place in sample.split(channels))
+    for place, image in zip(places, chain([first], images), strict=False):
+        if num_images == 1:
+            resize_into(image, place)
+        else:
+            place.copy_(resized(image, size))
+    return found
 
 
 def _columns(source: Source, rows: np.ndarray) -> torch.Tensor | None:
     return None if source.columns is None else torch.from_numpy(source.columns[rows])
-
-
-def _pixels(source: Source, sha256: str) -> torch.Tensor:
-    return torch.tensor(source.get(sha256)).permute(2, 0, 1)
-
-
-def _whole(source: Source, row: int) -> torch.Tensor:
-    """(C, S, S) of a sample, unchanged; (V * C, S, S) where it has several images."""
-    if source.hashes.ndim == 1:
-        return centred(_pixels(source, source.hashes[row]), source.size)
-    return torch.cat([centred(_pixels(source, sha), source.size) for sha in source.hashes[row]])
-
-
-def _augmented(
-    source: Source, row: int, augments: Sequence[Augment], draws: np.ndarray
-) -> torch.Tensor:
-    """(C, S, S) of a sample; (V * C, S, S) where it has several images."""
-    if not augments:
-        return _whole(source, row)
-    if source.hashes.ndim == 1:
-        return _changed(_pixels(source, source.hashes[row]), augments, draws, source.size)
-    # Shared draws are too few, so that each image gets them anew.
-    shares = np.resize(draws, (source.num_images, len(augments) * NUM_DRAWS))
-    images = [
-        _changed(_pixels(source, sha), augments, own, source.size)
-        for sha, own in zip(source.hashes[row], shares, strict=True)
-    ]
-    return torch.cat(images)
-
-
-def _changed(
-    image: torch.Tensor, augments: Sequence[Augment], draws: np.ndarray, size: int
-) -> torch.Tensor:
-    for index, augment in enumerate(augments):
-        image = augment(image, draws[index * NUM_DRAWS : (index + 1) * NUM_DRAWS].tolist())
-    return resized(image, size)
 
 
 def _ahead(

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from foldwise.data.blocks import Block, Entry, check_pixels, open_block
-from foldwise.data.decode import open_array, open_bytes
-from foldwise.data.render import Stored, pixels_of, render
-from foldwise.data.sources import ImageRef, content_hash, read
+from foldwise.data.boxes import Cut
+from foldwise.data.originals import Originals
+from foldwise.data.render import Stored, pixels_of
+from foldwise.data.sources import ImageRef
 from foldwise.data.spec import CacheSpec
 from foldwise.errors import DataError
 
@@ -21,19 +22,18 @@ class Cache:
     """All images of one spec; opened once per process, safe to read from many threads."""
 
     def __init__(
-        self, spec: CacheSpec, blocks: Iterable[Block], refs: Mapping[str, ImageRef]
+        self, folder: Path, spec: CacheSpec, blocks: Iterable[Block], refs: Mapping[str, ImageRef]
     ) -> None:
         self.spec = spec
-        self._refs = refs
-        self._blocks = list(blocks)
+        self._folder = folder
+        self._changed_ns = 0
+        self._originals = Originals(spec, refs) if spec.store == "none" else None
+        self._blocks: list[Block] = []
         self._maps: dict[int, memoryview] = {}
         self._lock = threading.Lock()
-        # Two processes may have written the same image: either will do.
-        self._places = {
-            entry.sha256: (number, entry)
-            for number, block in enumerate(self._blocks)
-            for entry in block.entries
-        }
+        self._places: dict[str, tuple[int, Entry]] = {}
+        for block in blocks:
+            self._add(block)
 
     @classmethod
     def open(
@@ -56,7 +56,23 @@ class Cache:
             except DataError as error:
                 problems.append(error)
         _raise_all(problems)
-        return cls(spec, blocks, refs or {})
+        return cls(folder / spec.key, spec, blocks, refs or {})
+
+    def refresh(self) -> bool:
+        """Take in blocks that were published since; says whether there were any.
+
+        Raises:
+            DataError: one of them is damaged.
+        """
+        changed_ns = self._folder.stat().st_mtime_ns if self._folder.is_dir() else 0
+        if changed_ns == self._changed_ns:
+            return False
+        known = {block.path for block in self._blocks}
+        fresh = [open_block(p) for p in sorted(self._folder.glob("block-*.bin")) if p not in known]
+        for block in fresh:
+            self._add(block)
+        self._changed_ns = changed_ns
+        return bool(fresh)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -83,10 +99,22 @@ class Cache:
                 `none`, the original was.
         """
         number, entry = self._place(sha256)
-        if self.spec.store == "none":
-            return self._from_original(entry)
+        if self._originals is not None:
+            return self._originals.get(entry)
         data = self._checked(number)[entry.offset : entry.offset + entry.num_bytes]
         return pixels_of(Stored(entry.shape, data), self.spec.store)
+
+    @property
+    def cut(self) -> Cut | None:
+        """Reads a part of an image alone: content hash, what draws it, side it will have.
+
+        None where that is no gain: the cache has the pixels, or its steps or its shape rule need
+        the whole image. Raises as `get` does.
+        """
+        originals = self._originals
+        if originals is None or not originals.has_parts:
+            return None
+        return lambda sha256, box, size: originals.cut(self.entry(sha256), box, size)
 
     def verify_all(self) -> None:
         """Check every block, and with store `none` every original.
@@ -100,13 +128,19 @@ class Cache:
                 self._checked(number)
             except DataError as error:
                 problems.append(error)
-        if self.spec.store == "none":
+        if self._originals is not None:
             for _, entry in self._places.values():
                 try:
-                    self._original(entry)
+                    self._originals.check(entry)
                 except DataError as error:
                     problems.append(error)
         _raise_all(problems)
+
+    def _add(self, block: Block) -> None:
+        number = len(self._blocks)
+        self._blocks.append(block)
+        # Two processes may have written the same image: either will do.
+        self._places.update((entry.sha256, (number, entry)) for entry in block.entries)
 
     def _place(self, sha256: str) -> tuple[int, Entry]:
         try:
@@ -129,36 +163,6 @@ class Cache:
                 check_pixels(block, mapped)
                 self._maps[number] = mapped
             return self._maps[number]
-
-    def _from_original(self, entry: Entry) -> np.ndarray:
-        content = self._original(entry)
-        picture, _ = (
-            open_array(content)
-            if isinstance(content, np.ndarray)
-            # It passed the decoders' limit when it was prepared, whatever that was.
-            else open_bytes(content, max_pixels=entry.info.width * entry.info.height)
-        )
-        pixels = render(picture, self.spec)
-        pixels.flags.writeable = False
-        return pixels
-
-    def _original(self, entry: Entry) -> bytes | np.ndarray:
-        if entry.sha256 not in self._refs:
-            raise DataError(
-                f"image {entry.sha256[:16]}...: its cache keeps no pixels and nobody said where "
-                "the original is",
-                remedy="run `foldwise prepare`",
-            )
-        ref = self._refs[entry.sha256]
-        try:
-            content = read(ref)
-        except OSError as error:
-            raise DataError(f"{ref.key}: {error.strerror or error}") from None
-        if content_hash(content) != entry.sha256:
-            raise DataError(
-                f"{ref.key}: changed since it was prepared", remedy="run `foldwise prepare`"
-            )
-        return content
 
 
 def _raise_all(errors: list[DataError]) -> None:

@@ -56,6 +56,14 @@ class CacheWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Publish what is left; nothing can be added any more.
+
+        Raises:
+            OSError: as `add`.
+        """
         try:
             self.flush()
             self._wait()

@@ -91,8 +91,17 @@ def decode(data: bytes, *, channels: int, max_pixels: int = MAX_PIXELS) -> Decod
     return Decoded(as_pixels(to_channels(picture, channels)), info)
 
 
-def open_bytes(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Picture, ImageInfo]:
-    """Decode a file once, before the number of channels is chosen; raises as `decode` does."""
+def open_bytes(
+    data: bytes, *, max_pixels: int = MAX_PIXELS, reduce: int = 1
+) -> tuple[Picture, ImageInfo]:
+    """Decode a file once, before the number of channels is chosen; raises as `decode` does.
+
+    Args:
+        data: the file's bytes.
+        max_pixels: larger images are refused before anything is decoded.
+        reduce: 1, 2, 4 or 8: a JPEG is decoded to sides so many times shorter, rounded up, which
+            averages its pixels; other formats are not.
+    """
     if not data:
         raise DataError("the file is empty")
     try:
@@ -104,6 +113,8 @@ def open_bytes(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[Picture, I
                 remedy="make it smaller, or raise decoding.max_megapixels in competition.yaml",
             )
         mode, kind = image.mode, image.format or ""
+        if reduce > 1:
+            image.draft(None, (max(1, image.width // reduce), max(1, image.height // reduce)))
         again = deep_colour.reopened_for_low_bytes(image, lambda: _identified(data))
         image.load()
         picture: Image.Image = image if again is None else deep_colour.merged(image, again)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from foldwise.config.network import InputConfig
 from foldwise.data.cache import Cache
+from foldwise.data.filling import FillingCache
+from foldwise.data.originals import ORIGINALS_VERSION
 from foldwise.data.sources import ImageRef
-from foldwise.data.spec import CacheSpec, cached_side
+from foldwise.data.spec import THUMB, CacheSpec, cached_side
 from foldwise.errors import DataError
 from foldwise.publish import publish_json
 from foldwise.rundir import Home, read_json
@@ -57,6 +59,13 @@ def cache_spec(home: Home, config: InputConfig) -> CacheSpec:
     return made
 
 
+def pixels_version(home: Home, config: InputConfig) -> dict[str, int]:
+    """What is to be hashed beside a recipe's input: how it is fed, where that was changed once."""
+    made = read_caches(home).get(wanted_spec(config).key)
+    store = config.store if made is None else made.store
+    return {"originals": ORIGINALS_VERSION} if store == "none" else {}
+
+
 def open_cache(home: Home, config: InputConfig, samples: Samples, data: Path) -> Cache:
     """The images as a recipe's input wants them.
 
@@ -75,6 +84,18 @@ def open_cache(home: Home, config: InputConfig, samples: Samples, data: Path) ->
         images = samples.every_image()
         refs = dict(zip(images.hashes, image_refs(images, data), strict=True))
     return Cache.open(home.cache, spec, refs=refs)
+
+
+def open_images(
+    home: Home, config: InputConfig, samples: Samples, data: Path
+) -> Cache | FillingCache:
+    """As `open_cache`; images that it lacks are decoded when they are asked for, and kept."""
+    cache = open_cache(home, config, samples, data)
+    known = samples.whole().every_image()
+    if cache.spec.store == "none" or all(sha256 in cache for sha256 in known.hashes):
+        return cache
+    refs = dict(zip(known.hashes, image_refs(known, data), strict=True))
+    return FillingCache(home.cache, cache, Cache.open(home.cache, THUMB), refs)
 
 
 def image_refs(samples: Samples, data: Path) -> list[ImageRef]:

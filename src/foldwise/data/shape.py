@@ -45,12 +45,19 @@ def fit(picture: Picture, *, size_px: int, rule: Fit) -> np.ndarray:
         scale = size_px / max(width, height)
         inner = _resized(picture, (_side(width * scale), _side(height * scale)), None)
         return _centred(inner, size_px)
-    shorter = min(width, height)
-    kept_w, kept_h = min(width, MAX_ASPECT * shorter), min(height, MAX_ASPECT * shorter)
-    left, top = (width - kept_w) / 2, (height - kept_h) / 2
+    left, top, kept_w, kept_h = kept_part(width, height, rule)
     box = (left, top, left + kept_w, top + kept_h)
-    scale = size_px / shorter
+    scale = size_px / min(width, height)
     return _resized(picture, (_side(kept_w * scale), _side(kept_h * scale)), box)
+
+
+def kept_part(width: int, height: int, rule: Fit) -> tuple[float, float, int, int]:
+    """What of a picture is left: left, top, width, height in its pixels."""
+    if rule != "shorter_side":
+        return 0.0, 0.0, width, height
+    longest = MAX_ASPECT * min(width, height)
+    kept_w, kept_h = min(width, longest), min(height, longest)
+    return (width - kept_w) / 2, (height - kept_h) / 2, kept_w, kept_h
 
 
 def _side(length: float) -> int:

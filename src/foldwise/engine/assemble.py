@@ -19,7 +19,8 @@ from foldwise.data.augment import AUGMENTS, Augment
 from foldwise.data.balance import Balance
 from foldwise.data.batches import Source
 from foldwise.data.cache import Cache
-from foldwise.data.inputs import cache_spec, open_cache
+from foldwise.data.filling import FillingCache
+from foldwise.data.inputs import cache_spec, open_images, pixels_version
 from foldwise.data.mix import MIXES
 from foldwise.data.samplers import Sampler
 from foldwise.engine.drawing import bound_sampler, offset_of_shares, standing
@@ -272,16 +273,22 @@ class Assembly:
 
     def pixels_print(self) -> str:
         """What the pixels the network is fed depend on."""
-        return fingerprint(
-            [cache_spec(self.problem.home, self.recipe.input).to_json(), self.recipe.input.size]
-        )
+        home, config = self.problem.home, self.recipe.input
+        made = cache_spec(home, config).to_json() | pixels_version(home, config)
+        return fingerprint([made, config.size])
 
     @cached_property
-    def cache(self) -> Cache:
-        """The prepared images."""
+    def cache(self) -> Cache | FillingCache:
+        """The images, prepared or on their way into the cache."""
         problem = self.problem
         data = data_folder(problem.home, problem.competition)
-        return open_cache(problem.home, self.recipe.input, all_rows(problem), data)
+        return open_images(problem.home, self.recipe.input, all_rows(problem), data)
+
+    @property
+    def decodes(self) -> bool:
+        """Whether originals are decoded now, which takes more threads than the cache does."""
+        is_filling = isinstance(self.cache, FillingCache) and self.cache.num_missing > 0
+        return is_filling or self.cache.cut is not None
 
     def source(self, samples: Samples) -> Source:
         """The images of these samples, as the network takes them."""
@@ -292,6 +299,7 @@ class Assembly:
             self.recipe.input.size,
             self.column_values(samples),
             self.recipe.input.draws,
+            self.cache.cut,
         )
 
     def augments(self) -> list[Augment]:

@@ -13,6 +13,7 @@ from torch import nn
 from foldwise import seeding
 from foldwise.data.batches import Batch, epoch_order, num_steps, train_batches
 from foldwise.data.samplers import BY_LOSS, RowLosses
+from foldwise.device import num_cores
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.drawing import standing
 from foldwise.engine.fit_plan import FitPlan
@@ -149,7 +150,7 @@ def image_batches(
             augments=augments if now.augment else (),
             key=seeding.key("augment", seed, fold, epoch),
             first=first,
-            workers=train.workers,
+            workers=max(train.workers, num_cores()) if assembly.decodes else train.workers,
         )
 
     return batches

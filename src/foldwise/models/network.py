@@ -115,9 +115,15 @@ class Network(nn.Module):
         """
         if self.siamese is not None:
             images = self.siamese.apart(images)
-        mean, std = (255.0 * x.view(1, -1, 1, 1) for x in (self.mean, self.std))
-        found = torch.sub(images, mean).div_(std)
-        return found.contiguous(memory_format=_FORMATS[self.layout])
+        laid_out = images.contiguous(memory_format=_FORMATS[self.layout])
+        mean, std = 255.0 * self.mean, 255.0 * self.std
+        if self.layout == "channels_first":
+            return _standardised(laid_out, mean.view(-1, 1, 1), std.view(-1, 1, 1))
+        # Whole rows of pixels at a time: three numbers are too short a run for a processor.
+        num, channels, height, width = images.shape
+        rows = laid_out.permute(0, 2, 3, 1).reshape(num, height, width * channels)
+        found = _standardised(rows, mean.repeat(width), std.repeat(width))
+        return found.view(num, height, width, channels).permute(0, 3, 1, 2)
 
     def set_layout(self, layout: Layout) -> None:
         """Lay weights and images out in memory; another one may give other last bits."""
@@ -237,3 +243,10 @@ class Network(nn.Module):
                 "so it has no features for a solved head",
                 remedy="use freeze: none and head_start: false, or another network",
             )
+
+
+def _standardised(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    # Converted first: a subtraction of mixed types takes a CPU several times as long.
+    pixels = images.float()
+    centred = images - mean if pixels is images else pixels.sub_(mean)
+    return centred.div_(std)

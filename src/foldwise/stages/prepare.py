@@ -30,7 +30,12 @@ from foldwise.publish import locked
 from foldwise.rundir import Home
 from foldwise.samples import Samples
 from foldwise.stages.display import Display
-from foldwise.stages.preparing.caches import caches_stand, choose_stores, verify_caches
+from foldwise.stages.preparing.caches import (
+    caches_stand,
+    choose_stores,
+    is_seen,
+    verify_caches,
+)
 from foldwise.stages.progress import duration
 from foldwise.stages.recipes import network_inputs, planned_recipes
 from foldwise.tasks.problem import data_folder, load_competition, read_target
@@ -58,6 +63,7 @@ def prepare(
     *,
     inputs: Sequence[InputConfig] | None = None,
     verify: bool = False,
+    fill_later: bool = False,
     display: Display | None = None,
 ) -> PreparedData:
     """Make `samples.parquet` and the caches that recipes need.
@@ -69,6 +75,8 @@ def prepare(
         home: the competition.
         inputs: what networks are to be fed; None: what the plan's recipes say.
         verify: read all that the caches hold, and compare its checksums.
+        fill_later: leave images that were decoded before, at another size perhaps, to those who
+            read them: see `FillingCache`.
         display: where progress is shown.
 
     Raises:
@@ -94,6 +102,10 @@ def prepare(
         known = _joined([samples_file.read(file) for file in files]) if is_known else None
         if known is not None and caches_stand(home, known, wanted):
             prepared, changed = known, False
+        elif known is not None and fill_later and is_seen(home, known):
+            choose_stores(home, len(found.every_image()), wanted, show)
+            show.say("images that the cache lacks are decoded and kept as training reads them")
+            prepared, changed = known, True
         else:
             images = found.every_image()
             specs = choose_stores(home, len(images), wanted, show)

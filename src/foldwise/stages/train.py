@@ -88,7 +88,9 @@ def train(
     places = recipe_places(home, recipe, overrides=overrides)
     run = home.new_run(as_name or recipe_path(home, recipe).stem)
     check_steps(resolved, places)
-    prepare(home, inputs=network_inputs([resolved]), display=show)
+    # A forecast of the time would take the first epoch, which decodes, for any other.
+    is_timed = stop_at is not None or resolved.train.limit is not None
+    prepare(home, inputs=network_inputs([resolved]), fill_later=not is_timed, display=show)
     problem = open_problem(home)
     check_sources(home, resolved, places)
     check_teachers(home, run.name, resolved, places)

@@ -76,6 +76,12 @@ def caches_stand(
     return True
 
 
+def is_seen(home: Home, known: Samples) -> bool:
+    """Whether there is a small picture of every image: all of them have been decoded before."""
+    thumbs = Cache.open(home.cache, THUMB)
+    return all(sha in thumbs for sha in known.whole().every_image().hashes)
+
+
 def verify_caches(home: Home, samples: Samples, data: Path, inputs: Sequence[InputConfig]) -> None:
     """Read all that the caches of these inputs hold.
 

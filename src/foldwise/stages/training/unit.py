@@ -13,6 +13,7 @@ import numpy as np
 
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import fingerprint
+from foldwise.data.inputs import pixels_version
 from foldwise.errors import FoldwiseError
 from foldwise.own_code import own_code_hash
 from foldwise.parts import name_of
@@ -140,6 +141,7 @@ class Unit:
         return {
             **({"features": self._fed} if self.recipe.is_second_level else {}),
             **({"extra": self._extra_print} if self.recipe.has_extra_rows else {}),
+            **pixels_version(self.problem.home, self.recipe.input),
             "version": _VERSION,
             "recipe": recipe_print(self.recipe),
             "task": fingerprint(self._task),
