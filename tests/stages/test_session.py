@@ -88,18 +88,28 @@ def test_a_session_after_a_killed_one_ends_with_the_bits_of_one_uninterrupted(tm
 
 
 @pytest.mark.slow
-def test_a_session_stops_and_saves_before_its_time_is_up(tmp_path):
+def test_a_session_whose_time_is_up_stops_with_its_state_saved(tmp_path, monkeypatch, capfd):
     home = ready(
         tmp_path / "a", with_train(epochs=4000, checkpoint={"every": "1h"}), plan=TWO_FOLDS
     )
     mounted = mount(tmp_path / "m", home, tmp_path / "a" / "raw")
-    said = mounted.run(LIMIT="60s", EVERY="10m")
+    work = tmp_path / "work"
+
+    def is_over(clock: SessionClock) -> bool:
+        return any(work.glob("competition/runs/a/units/*/history.csv"))
+
+    monkeypatch.setattr(SessionClock, "is_over", property(is_over))
+    end = session(
+        home.packs / "night", source=mounted.input, output=mounted.output, limit="20m", work=work
+    )
+    assert (end.is_done, end.is_saved, end.code) == (False, True, None)
+    said = capfd.readouterr().out
     assert "the time is up" in said
     assert "run the notebook again to go on" in said
+    # Though no state was due for an hour.
+    assert has_begun(mounted.store)
     (whole,) = [r for r in read_records(mounted.store / "costs") if r.name == "session"]
-    assert whole.seconds < 60
-    states = [manifest.state for manifest in Store(mounted.store).read().manifests]
-    assert "begun" in states  # Though no state was due for an hour: it is saved when it stops.
+    assert whole.is_over
 
 
 def test_a_session_needs_a_pack_data_and_time(tmp_path):
