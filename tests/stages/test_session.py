@@ -14,6 +14,7 @@ import pytest
 
 from foldwise.config.writing import write_yaml
 from foldwise.errors import BudgetError, DataError, RunError
+from foldwise.publish import publish_bytes
 from foldwise.rundir import Home
 from foldwise.stages.session import session
 from foldwise.stages.sessions.clock import SessionClock
@@ -60,11 +61,13 @@ def has_begun(store: Path) -> bool:
     return is_store(store) and any(m.state == "begun" for m in Store(store).read().manifests)
 
 
-def train_at_once(home: Home, threads: int) -> None:
-    """Train all units with no interruption, in this process."""
-    for unit in units(home):
-        arguments = (str(home.path), str(unit.run.path), unit.fold, unit.seed)
-        train_unit(*arguments, threads, unit.epochs)
+def train_at_once(home: Home, like: Home) -> None:
+    """Train all units with no interruption, with the choices that were made by trial elsewhere."""
+    for unit, chosen in zip(units(home), units(like), strict=True):
+        publish_bytes(unit.folder.choices, chosen.folder.choices.read_bytes())
+        threads = json.loads(unit.folder.choices.read_text())["threads"]
+        place = (str(home.path), str(unit.run.path), unit.fold, unit.seed)
+        train_unit(*place, threads, unit.epochs)
 
 
 @pytest.mark.slow
@@ -76,9 +79,8 @@ def test_a_session_after_a_killed_one_ends_with_the_bits_of_one_uninterrupted(tm
     mounted.next_session()
     assert "all is trained" in mounted.run(LIMIT="20m")
     mounted.bring_home()
-    choices = json.loads(units(home)[0].folder.choices.read_text())
     whole = Home(tmp_path / "b" / "comp")
-    train_at_once(whole, choices["threads"])
+    train_at_once(whole, home)
     assert bits(home) == bits(whole)
     counted = [record.name for record in read_records(home.costs)]
     assert counted.count("session") == 2
@@ -86,18 +88,28 @@ def test_a_session_after_a_killed_one_ends_with_the_bits_of_one_uninterrupted(tm
 
 
 @pytest.mark.slow
-def test_a_session_stops_and_saves_before_its_time_is_up(tmp_path):
+def test_a_session_whose_time_is_up_stops_with_its_state_saved(tmp_path, monkeypatch, capfd):
     home = ready(
         tmp_path / "a", with_train(epochs=4000, checkpoint={"every": "1h"}), plan=TWO_FOLDS
     )
     mounted = mount(tmp_path / "m", home, tmp_path / "a" / "raw")
-    said = mounted.run(LIMIT="60s", EVERY="10m")
+    work = tmp_path / "work"
+
+    def is_over(clock: SessionClock) -> bool:
+        return any(work.glob("competition/runs/a/units/*/history.csv"))
+
+    monkeypatch.setattr(SessionClock, "is_over", property(is_over))
+    end = session(
+        home.packs / "night", source=mounted.input, output=mounted.output, limit="20m", work=work
+    )
+    assert (end.is_done, end.is_saved, end.code) == (False, True, None)
+    said = capfd.readouterr().out
     assert "the time is up" in said
     assert "run the notebook again to go on" in said
+    # Though no state was due for an hour.
+    assert has_begun(mounted.store)
     (whole,) = [r for r in read_records(mounted.store / "costs") if r.name == "session"]
-    assert whole.seconds < 60
-    states = [manifest.state for manifest in Store(mounted.store).read().manifests]
-    assert "begun" in states  # Though no state was due for an hour: it is saved when it stops.
+    assert whole.is_over
 
 
 def test_a_session_needs_a_pack_data_and_time(tmp_path):
