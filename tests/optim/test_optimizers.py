@@ -91,7 +91,8 @@ def test_what_the_options_say_of_the_step_is_done() -> None:
     made = build_optimizer(
         network, name="adamw", lr=0.1, weight_decay=0.0, options=options, fuses=True
     )
-    assert made.defaults["foreach"] and not made.defaults["fused"]
+    assert made.defaults["foreach"]
+    assert not made.defaults["fused"]
     assert build_optimizer(network, name="lion", lr=0.1, weight_decay=0.0, fuses=True)
 
 

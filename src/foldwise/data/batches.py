@@ -13,6 +13,7 @@ import torch
 from foldwise import seeding
 from foldwise.data.augment import Augment, centred, resized
 from foldwise.data.draws import NUM_DRAWS
+from foldwise.data.resident import Resident
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def train_batches(
     key: int,
     workers: int,
     first: int = 0,
+    resident: Resident | None = None,
 ) -> Iterator[Batch]:
     """Augmented batches over `order`.
 
@@ -104,13 +106,17 @@ def train_batches(
         key: of seed, fold and epoch, for the augmentation draws.
         workers: threads that prepare batches ahead; 0: none. The result is the same.
         first: batches that are left out at the start.
+        resident: the source's images in the device's memory, if they are there; the same result.
     """
     groups = np.array_split(order, num_steps(len(order), batch))[first:]
 
     def make(rows: np.ndarray) -> Batch:
         draws = seeding.uniforms(key, source.counters[rows], max(1, len(augments)) * NUM_DRAWS)
-        images = [_augmented(source, row, augments, draws[index]) for index, row in enumerate(rows)]
-        return Batch(_stacked(images), rows, _columns(source, rows))
+        if resident is not None:
+            images = resident.batch(rows, augments, draws, source.size)
+            return Batch(images, rows, _columns(source, rows))
+        found = [_augmented(source, row, augments, draws[index]) for index, row in enumerate(rows)]
+        return Batch(_stacked(found), rows, _columns(source, rows))
 
     return _ahead(make, groups, workers)
 

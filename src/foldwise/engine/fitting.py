@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 
 from foldwise import seeding
 from foldwise.data.batches import Batch, epoch_order, num_steps, train_batches
+from foldwise.data.resident import hold
 from foldwise.data.samplers import BY_LOSS, RowLosses
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.drawing import standing
@@ -28,6 +30,7 @@ from foldwise.parts import name_of
 #: Epoch, steps of it that are done → its other batches.
 Batches = Callable[[int, int], Iterator[Batch]]
 
+_CPU = torch.device("cpu")
 _PRECISION = {None: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
@@ -119,6 +122,7 @@ def image_batches(
     fold: int,
     epochs: Sequence[Epoch] = (),
     losses: RowLosses | None = None,
+    device: torch.device = _CPU,
 ) -> Batches:
     """Augmented images of train rows, epoch by epoch.
 
@@ -129,11 +133,16 @@ def image_batches(
         fold: the held-out fold; -1: none.
         epochs: of the schedule; empty: each as the first one at `input.size`, as in a trial.
         losses: last loss of each row, for a sampler that draws by them.
+        device: that trains; a set of small images is held in its memory.
     """
     train = assembly.recipe.train
     source = assembly.source(assembly.problem.train.take(rows))
     augments = assembly.augments()
     shares = _shares(assembly, rows, epochs, losses)
+    sizes = {source.size, *(epoch.size for epoch in epochs)}
+    resident = lru_cache(
+        lambda: hold(source.get, source.hashes, augments, sizes=sizes, device=device)
+    )
 
     def batches(epoch: int, first: int) -> Iterator[Batch]:
         now = epochs[epoch] if epochs else Epoch(source.size)
@@ -145,6 +154,7 @@ def image_batches(
             key=seeding.key("augment", seed, fold, epoch),
             first=first,
             workers=train.workers,
+            resident=resident(),
         )
 
     return batches

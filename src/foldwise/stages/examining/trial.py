@@ -140,7 +140,7 @@ def _seconds_of_step(assembly: Assembly, network: Network, device: torch.device)
         assembly,
         rows,
         device,
-        batches=image_batches(assembly, rows, seed=0, fold=-1),
+        batches=image_batches(assembly, rows, seed=0, fold=-1, device=device),
         stages=(_main_stage(assembly),),
         seed=0,
         fold=-1,

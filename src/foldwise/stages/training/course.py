@@ -107,7 +107,15 @@ def _plan(at_work: UnitWork, rows: np.ndarray, losses: RowLosses | None) -> FitP
             assembly, rows, found, seed=seed, fold=fold, epochs=epochs, losses=losses
         )
     else:
-        batches = image_batches(assembly, rows, seed=seed, fold=fold, epochs=epochs, losses=losses)
+        batches = image_batches(
+            assembly,
+            rows,
+            seed=seed,
+            fold=fold,
+            epochs=epochs,
+            losses=losses,
+            device=at_work.device,
+        )
     plan = fit_plan(
         assembly,
         rows,

@@ -43,7 +43,7 @@ def train_rate(assembly: Assembly, network: Network, *, seconds: float, max_step
         assembly,
         rows,
         device,
-        batches=image_batches(assembly, rows, seed=0, fold=-1),
+        batches=image_batches(assembly, rows, seed=0, fold=-1, device=device),
         stages=(stage,),
         seed=0,
         fold=-1,
