@@ -113,4 +113,4 @@ def test_what_cannot_be_held_is_left_to_single_images():
     one = {**wide, "0": source.get("0"), "9": np.zeros((18, 18, 3), np.uint8)}
     assert not is_held(Source(one.__getitem__, source.hashes, source.counters, 16))
     assert not is_held(make_source(channels=5))
-    assert not is_held(source, torch.device("meta"), bound(["jitter"]))
+    assert not is_held(source, torch.device("meta"), bound(["jpeg"]))

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from foldwise.data.draws import between
+
 
 @dataclass(frozen=True)
 class Views:
@@ -64,8 +66,8 @@ def crop_views(
     ratio: tuple[float, float] = (0.8, 1.25),
 ) -> Views:
     """`crop` of each view."""
-    area = views.heights * views.widths * _between(draws[:, 0], *scale)
-    aspect = _exp(_between(draws[:, 1], math.log(ratio[0]), math.log(ratio[1])))
+    area = views.heights * views.widths * between(draws[:, 0], *scale)
+    aspect = exponents(between(draws[:, 1], math.log(ratio[0]), math.log(ratio[1])))
     widths = np.clip(np.rint(np.sqrt(area * aspect)).astype(int), 1, views.widths)
     heights = np.clip(np.rint(np.sqrt(area / aspect)).astype(int), 1, views.heights)
     top = (draws[:, 2] * (views.heights - heights + 1)).astype(int)
@@ -84,7 +86,7 @@ def crop_views(
 def shift_views(views: Views, draws: np.ndarray, *, fraction: float = 0.1) -> Views:
     """`shift` of each view."""
     down, right = (
-        np.rint(_between(draws[:, axis], -fraction, fraction) * sides).astype(int)
+        np.rint(between(draws[:, axis], -fraction, fraction) * sides).astype(int)
         for axis, sides in enumerate((views.heights, views.widths))
     )
     return replace(
@@ -121,30 +123,8 @@ def rot90_views(views: Views, draws: np.ndarray) -> Views:
     )
 
 
-def cutout_boxes(
-    views: Views,
-    draws: np.ndarray,
-    *,
-    p: float = 0.5,
-    area: tuple[float, float] = (0.05, 0.2),
-) -> np.ndarray:
-    """The rectangles that `cutout` fills, (B, 4) int64 top, bottom, left, right; empty: none."""
-    heights, widths = views.heights, views.widths
-    pixels = heights * widths * _between(draws[:, 1], *area)
-    aspect = _exp(_between(draws[:, 2], -0.7, 0.7))
-    h = np.clip(np.rint(np.sqrt(pixels / aspect)).astype(int), 1, heights)
-    w = np.clip(np.rint(np.sqrt(pixels * aspect)).astype(int), 1, widths)
-    top = (draws[:, 3] * (heights - h + 1)).astype(int)
-    left = (draws[:, 4] * (widths - w + 1)).astype(int)
-    is_cut = draws[:, 0] < p
-    return np.stack([top, np.where(is_cut, top + h, top), left, left + w], axis=1)
-
-
-def _between(draws: np.ndarray, low: float, high: float) -> np.ndarray:
-    return low + draws * (high - low)
-
-
-def _exp(values: np.ndarray) -> np.ndarray:
+def exponents(values: np.ndarray) -> np.ndarray:
+    """Euler's number to the power of each value."""
     # As for one image: numpy's own may differ in the last bit, and with it a rounded side.
     return np.array([math.exp(value) for value in values.tolist()])
 

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from foldwise.data.augment import AUGMENTS, Augment
+from foldwise.data.batch_changes import CHANGES
 from foldwise.data.batch_resize import is_exact, resizer
-from foldwise.data.batch_views import MOVES, Views, cutout_boxes
+from foldwise.data.batch_views import MOVES, Views
 from foldwise.data.draws import NUM_DRAWS
 
 _LARGEST_SIDE = 64
 _MOST_BYTES = 1 << 29
-_CUTOUT_GREY = 128
 _NAMES = {function: name for name, function in AUGMENTS.items()}
 
 
@@ -57,8 +57,8 @@ class Resident:
                 views = MOVES[name](views, own, **options)
                 continue
             pixels = shown._pixels(views, places)
-            if name == "cutout":
-                _fill(pixels, cutout_boxes(views, own, **options))
+            if name in CHANGES:
+                CHANGES[name](pixels[..., : self.channels], views, own, **options)
             else:
                 _change_each(pixels[..., : self.channels], views, augment, own)
             shown = Resident(pixels.view(torch.int32).view(len(rows), -1), self.side, self.channels)
@@ -78,7 +78,9 @@ class Resident:
         device = self.words.device
         where = torch.from_numpy(rows).to(device)[:, :, None]
         where = where + torch.from_numpy(columns).to(device)[:, None, :]
-        return self.words.view(-1)[where][..., None].view(torch.uint8)
+        # A fifth of the time that indexing by `where` takes.
+        found = self.words.view(-1).index_select(0, where.view(-1))
+        return found.view(*where.shape, 1).view(torch.uint8)
 
 
 def hold(
@@ -106,7 +108,7 @@ def hold(
         return None
     height, width, channels = get(hashes[0]).shape
     fits = height == width <= _LARGEST_SIDE and 4 * height * width * len(hashes) <= _MOST_BYTES
-    known = device.type == "cpu" or all(_named(a)[0] in (*MOVES, "cutout") for a in augments)
+    known = device.type == "cpu" or all(_named(a)[0] in (*MOVES, *CHANGES) for a in augments)
     if not fits or channels > 4 or not known:
         return None
     if not all(is_exact(height, size, channels, device) for size in sizes):
@@ -125,13 +127,6 @@ def _named(augment: Augment) -> tuple[str, dict[str, Any]]:
     function = augment.func if isinstance(augment, partial) else augment
     options = augment.keywords if isinstance(augment, partial) else {}
     return _NAMES.get(function, ""), options
-
-
-def _fill(pixels: torch.Tensor, boxes: np.ndarray) -> None:
-    top, bottom, left, right = torch.from_numpy(boxes).to(pixels.device).T[:, :, None]
-    places = torch.arange(pixels.shape[1], device=pixels.device)
-    rows, columns = (places >= top) & (places < bottom), (places >= left) & (places < right)
-    pixels.masked_fill_((rows[:, :, None] & columns[:, None, :])[..., None], _CUTOUT_GREY)
 
 
 def _change_each(pixels: torch.Tensor, views: Views, augment: Augment, draws: np.ndarray) -> None:
