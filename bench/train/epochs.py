@@ -78,7 +78,9 @@ def make_images(folder: Path) -> None:
         label, side = index % len(CLASSES), int(rng.integers(*SIDES))
         coarse = rng.integers(0, 200, (8, 8, 3)).astype(np.uint8)
         coarse[:, :, label % 3] //= 1 + label
-        image = np.asarray(Image.fromarray(coarse).resize((side, SIDES[0]), Image.Resampling.BICUBIC))
+        image = np.asarray(
+            Image.fromarray(coarse).resize((side, SIDES[0]), Image.Resampling.BICUBIC)
+        )
         grain = Image.fromarray(rng.integers(0, 256, image.shape[:2]).astype(np.uint8))
         grain = np.asarray(grain.filter(ImageFilter.GaussianBlur(1.0)), dtype=np.int16) - 128
         path = folder / CLASSES[label] / f"{index:04d}.jpg"

@@ -111,15 +111,12 @@ def timm_train(job: Job, end_epoch: EndEpoch) -> None:
 
 def fastai_train(job: Job, end_epoch: EndEpoch) -> None:
     """As `vision_learner`'s tutorial trains from a folder, with a network of timm from scratch."""
-    from fastai.callback import progress, schedule  # Both give a learner further methods.
-    from fastai.callback.core import Callback
+    from fastai.callback.all import Callback  # This gives a learner its further methods.
     from fastai.data.transforms import get_image_files, parent_label
     from fastai.learner import Learner
     from fastai.vision.augment import FlipItem, RandomResizedCrop
     from fastai.vision.data import ImageDataLoaders
     from timm.models import create_model
-
-    assert progress is not None and schedule is not None
 
     class EpochEnds(Callback):  # type: ignore[misc]  # fastai has no types.
         def after_train(self) -> None:
