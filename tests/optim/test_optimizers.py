@@ -10,7 +10,7 @@ from foldwise.errors import ConfigError
 from foldwise.models.additions import Additions
 from foldwise.models.building import build
 from foldwise.models.freezing import set_trainable
-from foldwise.models.network import Network
+from foldwise.models.network import Layout, Network
 from foldwise.optim.optimizers import build_optimizer, optimizers
 
 
@@ -67,6 +67,33 @@ def test_norms_and_biases_have_no_decay_and_nothing_is_missed() -> None:
     assert len(decay) == len(list(network.parameters()))
     for name, parameter in network.named_parameters():
         assert decay[id(parameter)] == (0.05 if parameter.ndim > 1 else 0.0), name
+
+
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd"])
+@pytest.mark.parametrize("layout", ["channels_last", "channels_first"])
+def test_a_fused_step_is_the_plain_one(name: str, layout: Layout) -> None:
+    found = []
+    for fuses in (True, False):
+        network = _network()
+        network.set_layout(layout)
+        optimizer = build_optimizer(network, name=name, lr=1e-3, weight_decay=0.1, fuses=fuses)
+        assert bool(optimizer.defaults.get("fused")) == fuses
+        for _ in range(4):
+            _step(network, optimizer)
+        found.append({k: v.detach() for k, v in network.named_parameters()})
+    for key, value in found[0].items():
+        torch.testing.assert_close(value, found[1][key], rtol=1e-4, atol=1e-6, msg=key)
+
+
+def test_what_the_options_say_of_the_step_is_done() -> None:
+    network = _network()
+    options = {"foreach": True}
+    made = build_optimizer(
+        network, name="adamw", lr=0.1, weight_decay=0.0, options=options, fuses=True
+    )
+    assert made.defaults["foreach"]
+    assert not made.defaults["fused"]
+    assert build_optimizer(network, name="lion", lr=0.1, weight_decay=0.0, fuses=True)
 
 
 @pytest.mark.parametrize("name", ["adamw", "muon"])

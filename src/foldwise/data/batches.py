@@ -18,6 +18,7 @@ from foldwise.data.augment import Augment, resize_into, resized
 from foldwise.data.boxes import Cut
 from foldwise.data.draws import NUM_DRAWS
 from foldwise.data.reading import Get, augmented, whole
+from foldwise.data.resident import Resident
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ def train_batches(
     key: int,
     workers: int,
     first: int = 0,
+    resident: Resident | None = None,
 ) -> Iterator[Batch]:
     """Augmented batches over `order`.
 
@@ -139,6 +141,7 @@ def train_batches(
         key: of seed, fold and epoch, for the augmentation draws.
         workers: threads that prepare batches ahead; 0: none. The result is the same.
         first: batches that are left out at the start.
+        resident: the source's images in the device's memory, if they are there; the same result.
     """
     groups = np.array_split(order, num_steps(len(order), batch))[first:]
     num_each = len(augments) * NUM_DRAWS
@@ -152,13 +155,16 @@ def train_batches(
             yield drawn[start : start + num_each]
 
     def make(rows: np.ndarray) -> Batch:
-        draws = seeding.uniforms(key, source.counters[rows], num_draws).tolist()
-        images = (
+        draws = seeding.uniforms(key, source.counters[rows], num_draws)
+        if resident is not None:
+            images = resident.batch(rows, augments, draws, source.size)
+            return Batch(images, rows, _columns(source, rows))
+        found = (
             augmented(source.get, source.cut, sha256, source.size, augments, own)
-            for row, drawn in zip(rows, draws, strict=True)
+            for row, drawn in zip(rows, draws.tolist(), strict=True)
             for sha256, own in zip(source.hashes_of(row), shares(drawn), strict=True)
         )
-        return Batch(_resized(images, len(rows), source), rows, _columns(source, rows))
+        return Batch(_resized(found, len(rows), source), rows, _columns(source, rows))
 
     return _ahead(make, groups, workers)
 

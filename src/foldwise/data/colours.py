@@ -25,12 +25,42 @@ def jitter(
     saturation: float = 0.2,
 ) -> torch.Tensor:
     """Brightness, contrast and (for three channels) saturation times 1 ± the given range."""
-    pixels = image.float() * (1 + between(draws[0], -brightness, brightness))
-    mean = pixels.mean()
-    pixels = mean + (pixels - mean) * (1 + between(draws[1], -contrast, contrast))
-    if image.shape[0] == 3 and saturation:
-        grey = pixels.mean(dim=0, keepdim=True)
-        pixels = grey + (pixels - grey) * (1 + between(draws[2], -saturation, saturation))
+    reach = (brightness, contrast, saturation)
+    factors = torch.tensor(
+        [1 + between(draw, -each, each) for draw, each in zip(draws, reach, strict=False)]
+    )
+    mean = torch.tensor(int(image.sum()) / image.numel(), dtype=torch.float32)
+    return jittered(image, mean, *factors, saturates=bool(saturation))
+
+
+def jittered(
+    images: torch.Tensor,
+    means: torch.Tensor,
+    brightness: torch.Tensor,
+    contrast: torch.Tensor,
+    saturation: torch.Tensor,
+    *,
+    saturates: bool,
+) -> torch.Tensor:
+    """Images with the given factors of brightness, contrast and saturation.
+
+    Args:
+        images: (..., C, H, W) uint8.
+        means: float32 like the factors, of all levels of each image.
+        brightness: float32 that broadcasts over the images.
+        contrast: the same.
+        saturation: the same; used for three channels alone.
+        saturates: whether it is used at all.
+
+    Returns:
+        uint8 of the same shape.
+    """
+    means = means * brightness
+    pixels = means + (images.float() * brightness - means) * contrast
+    if saturates and images.shape[-3] == 3:
+        red, green, blue = (pixels[..., place : place + 1, :, :] for place in range(3))
+        grey = (red + green + blue) / 3
+        pixels = grey + (pixels - grey) * saturation
     return pixels.round_().clamp_(0, 255).to(torch.uint8)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import numpy as np
 from pydantic import Field
@@ -11,11 +11,12 @@ from pydantic import Field
 #: Uniform draws in [0, 1) that each augmentation is given.
 NUM_DRAWS = 8
 
+Draw = TypeVar("Draw", float, np.ndarray)
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-def between(draw: float, low: float, high: float) -> float:
-    """The draw in [low, high)."""
+def between(draw: Draw, low: float, high: float) -> Draw:
+    """The draw, or each of many, in [low, high)."""
     return low + draw * (high - low)
 
 

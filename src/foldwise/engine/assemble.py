@@ -251,6 +251,7 @@ class Assembly:
             lr=train.lr,
             weight_decay=train.weight_decay,
             options=options_of(train.optimizer),
+            fuses=train.sharpness is None,
         )
 
     def sharpness(self) -> Sharpness | None:

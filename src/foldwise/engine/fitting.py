@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 
 from foldwise import seeding
 from foldwise.data.batches import Batch, epoch_order, num_steps, train_batches
+from foldwise.data.resident import Resident, hold
 from foldwise.data.samplers import BY_LOSS, RowLosses
 from foldwise.device import num_cores
 from foldwise.engine.assemble import Assembly
@@ -30,6 +32,7 @@ from foldwise.tasks.extra_rows import ExtraRows, fitted_samples
 #: Epoch, steps of it that are done → its other batches.
 Batches = Callable[[int, int], Iterator[Batch]]
 
+_CPU = torch.device("cpu")
 _PRECISION = {None: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
@@ -124,6 +127,7 @@ def image_batches(
     epochs: Sequence[Epoch] = (),
     losses: RowLosses | None = None,
     extra: ExtraRows | None = None,
+    device: torch.device = _CPU,
 ) -> Batches:
     """Augmented images of train rows and extra rows, epoch by epoch.
 
@@ -135,11 +139,19 @@ def image_batches(
         epochs: of the schedule; empty: each as the first one at `input.size`, as in a trial.
         losses: last loss of each row, for a sampler that draws by them.
         extra: rows that are not of train; they come after those.
+        device: that trains; a set of small images is held in its memory.
     """
     train = assembly.recipe.train
     source = assembly.source(fitted_samples(assembly.problem, rows, extra))
     augments = assembly.augments()
     shares = _shares(assembly, rows, extra, epochs, losses)
+    sizes = {source.size, *(epoch.size for epoch in epochs)}
+
+    @lru_cache
+    def resident() -> Resident | None:
+        if source.cut is not None:
+            return None  # Parts of originals have other pixels than parts of whole images.
+        return hold(source.get, source.hashes, augments, sizes=sizes, device=device)
 
     def batches(epoch: int, first: int) -> Iterator[Batch]:
         now = epochs[epoch] if epochs else Epoch(source.size)
@@ -151,6 +163,7 @@ def image_batches(
             key=seeding.key("augment", seed, fold, epoch),
             first=first,
             workers=max(train.workers, num_cores()) if assembly.decodes else train.workers,
+            resident=resident(),
         )
 
     return batches

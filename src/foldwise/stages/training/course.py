@@ -127,7 +127,15 @@ def _plan(at_work: UnitWork, rows: np.ndarray, losses: RowLosses | None) -> FitP
             assembly, rows, found, **keyed, epochs=epochs, losses=losses, extra=extra
         )
     else:
-        batches = image_batches(assembly, rows, **keyed, epochs=epochs, losses=losses, extra=extra)
+        batches = image_batches(
+            assembly,
+            rows,
+            **keyed,
+            epochs=epochs,
+            losses=losses,
+            extra=extra,
+            device=at_work.device,
+        )
     plan = fit_plan(
         assembly,
         rows,

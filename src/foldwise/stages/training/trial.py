@@ -70,7 +70,12 @@ def _train_rate(
         rows,
         device,
         batches=image_batches(
-            assembly, rows, seed=0, fold=-1, epochs=[Epoch(phase.kind.size, stage.augment)]
+            assembly,
+            rows,
+            seed=0,
+            fold=-1,
+            epochs=[Epoch(phase.kind.size, stage.augment)],
+            device=device,
         ),
         stages=(replace(stage, epochs=1, end_lr=stage.start_lr, shape="constant"),),
         seed=0,
