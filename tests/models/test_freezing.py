@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from foldwise.errors import ConfigError
+from foldwise.models.additions import Additions
 from foldwise.models.building import build
 from foldwise.models.freezing import Trainable, blocks, set_trainable, train_mode
 from foldwise.models.network import Network
@@ -95,6 +96,16 @@ def test_all_trains_all_and_none_trains_nothing() -> None:
     assert not _trained(network)
     train_mode(network)
     assert not any(module.training for module in network.modules())
+
+
+def test_frozen_norms_do_not_stop_those_of_what_is_added() -> None:
+    torch.manual_seed(0)
+    added = Additions(branch=True, shallow=(8, 1))
+    network = build(name="test_efficientnet", num_outputs=3, size=64, additions=added)
+    set_trainable(network, "head")
+    changed = _changed(network, _step(network, norm="frozen"))
+    means = {name for name in changed if name.endswith("running_mean")}
+    assert {name.partition(".")[0] for name in means} == {"branch", "shallow"}
 
 
 def test_frozen_norms_keep_their_statistics_while_their_weights_train() -> None:

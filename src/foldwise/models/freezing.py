@@ -54,11 +54,16 @@ def train_mode(network: nn.Module, norm: Literal["train", "frozen"] = "train") -
 
     Args:
         network: changed in place; `requires_grad` says what trains.
-        norm: "frozen" keeps the statistics of all batch norms, trainable or not.
+        norm: "frozen" keeps the statistics of all batch norms, trainable or not, but those of
+            what a recipe adds to a network: they start from nothing.
     """
     found: dict[nn.Module, bool | None] = {}
     _whether_trains(network, found)
     _set_modes(network, found, False, norm)
+    if isinstance(network, Network):
+        for part in (network.shallow, network.branch):
+            if part is not None:
+                _set_modes(part, found, False, "train")
 
 
 def blocks(network: Network) -> list[list[str]]:
