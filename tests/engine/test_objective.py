@@ -75,7 +75,7 @@ def test_a_loss_that_cannot_be_is_refused(problems, task, overrides, words):
 )
 def test_a_balance_that_cannot_be_is_refused(problems, task, overrides, words):
     with pytest.raises(ConfigError) as caught:
-        _ = assembly(problems[task], *overrides).balance
+        _ = assembly(problems[task], *overrides).balancing.balance
     assert words in str(caught.value)
 
 

@@ -163,7 +163,7 @@ def test_imbalance_is_taken_out_of_probabilities(tmp_path):
     home = ready(tmp_path, recipe, competition={"metric": "log_loss"})
     unit = units(home)[0]
     assembly = Assembly(unit.problem, unit.recipe)
-    offset = assembly.prior_offset(unit.train_rows)
+    offset = assembly.balancing.prior_offset(unit.train_rows)
     counts = np.bincount(unit.problem.target[unit.train_rows])
     assert np.allclose(np.exp(offset) / np.exp(offset).sum(), counts / counts.sum())
     work(unit)

@@ -16,14 +16,12 @@ from foldwise import parts
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import fingerprint
 from foldwise.data.augment import AUGMENTS, Augment
-from foldwise.data.balance import Balance
 from foldwise.data.batches import Source
 from foldwise.data.cache import Cache
 from foldwise.data.filling import FillingCache
 from foldwise.data.inputs import cache_spec, open_images, pixels_version
 from foldwise.data.mix import MIXES
-from foldwise.data.samplers import Sampler
-from foldwise.engine.drawing import bound_sampler, offset_of_shares, standing
+from foldwise.engine.balancing import Balancing
 from foldwise.engine.fit_plan import Mix
 from foldwise.engine.frozen import frozen_problems, unmixed_keys
 from foldwise.engine.norms import followed_norms
@@ -46,7 +44,6 @@ from foldwise.own_code import own_code_hash
 from foldwise.parts import name_of, options_of
 from foldwise.samples import Samples
 from foldwise.tasks.auxiliary import Auxiliary, read_auxiliary
-from foldwise.tasks.balancing import bound_balance
 from foldwise.tasks.columns import Column, column_values, read_columns
 from foldwise.tasks.extra_rows import ExtraRows, all_rows, fitted_target
 from foldwise.tasks.image_sets import ImageSets, read_image_sets
@@ -237,7 +234,7 @@ class Assembly:
             options=config.options,
             weights=weights,
             code=self.code,
-            with_offset=self.corrects_prior,
+            with_offset=self.balancing.corrects_prior,
             shares_weights=self.formulation.shares_weights,
             additions=additions,
         )
@@ -376,61 +373,6 @@ class Assembly:
         return epochs_of(self.stages(epochs), train.sizes, self.recipe.input.size)
 
     @cached_property
-    def sampler(self) -> Sampler | None:
-        """How rows are drawn, or None: each once an epoch, or as `imbalance` says.
-
-        Raises:
-            ConfigError: the sampler is unknown or does not fit task or metric.
-        """
-        return bound_sampler(self.recipe, self.problem)
-
-    @cached_property
-    def balance(self) -> Balance:
-        """How classes are balanced.
-
-        Raises:
-            ConfigError: it is unknown, or the task or formulation has no classes to balance.
-        """
-        return bound_balance(self.recipe.imbalance, self.problem.task, self.formulation_name)
-
-    def class_weights(self, rows: np.ndarray, extra: ExtraRows | None = None) -> np.ndarray | None:
-        """(n,) chance or weight of each row when training begins; mean 1; None: all alike.
-
-        Train rows come first, then the extra rows.
-
-        Raises:
-            ConfigError: as `sampler` and `balance` say.
-        """
-        if self.sampler is not None:
-            return self.sampler(standing(self.problem, rows, extra))
-        if self.balance.acts_on not in ("order", "losses"):
-            return None
-        labels = fitted_target(self.problem, rows, extra)
-        return self.balance.row_weights(labels, self.problem.num_classes)
-
-    def logit_shift(self, rows: np.ndarray, extra: ExtraRows | None = None) -> np.ndarray | None:
-        """(O,) added to the logits of these rows in training only; None: nothing is."""
-        if self.balance.acts_on != "logits":
-            return None
-        labels = fitted_target(self.problem, rows, extra)
-        return self.balance.log_ratio(labels, self.problem.num_classes)
-
-    @property
-    def corrects_prior(self) -> bool:
-        """Whether the balanced class shares are taken out of the logits again.
-
-        Only where the metric reads probabilities; decided answers keep the balance asked for.
-        """
-        shifts = self.balance.acts_on != "nothing" or self.recipe.train.sampler is not None
-        return shifts and self.formulation.prior and self.problem.metric.takes == "scores"
-
-    def prior_offset(self, rows: np.ndarray) -> np.ndarray | None:
-        """(O,) added to the logits of a network trained on these rows; None: nothing is."""
-        if not self.corrects_prior:
-            return None
-        target, num_classes = self.problem.target[rows], self.problem.num_classes
-        if self.sampler is None:
-            return self.balance.log_ratio(target, num_classes)
-        shares = self.class_weights(rows)
-        assert shares is not None, "only samplers of steady shares are corrected"
-        return offset_of_shares(shares, target, num_classes)
+    def balancing(self) -> Balancing:
+        """How rare classes are drawn or weighed, and what that does to the logits."""
+        return Balancing(self.problem, self.recipe, self.formulation_name, self.formulation)

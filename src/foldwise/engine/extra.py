@@ -92,7 +92,7 @@ def _uncorrected(assembly: Assembly) -> Iterator[Wrong]:
     """Class shares of rows that have another mix than test cannot be taken out of the logits."""
     recipe = assembly.recipe
     try:
-        corrects = assembly.corrects_prior
+        corrects = assembly.balancing.corrects_prior
     except FoldwiseError:  # The balance itself is refused.
         return
     if corrects:

@@ -95,7 +95,7 @@ def fit_plan(
     """
     train = assembly.recipe.train
     weights = _loss_weights(assembly, rows, extra)
-    found = assembly.logit_shift(rows, extra)
+    found = assembly.balancing.logit_shift(rows, extra)
     shift = None if found is None else torch.from_numpy(found).float().to(device)
     row_weights = None if weights is None else torch.from_numpy(weights).float().to(device)
     return FitPlan(
@@ -215,7 +215,11 @@ def _loss_weights(
     assembly: Assembly, rows: np.ndarray, extra: ExtraRows | None
 ) -> np.ndarray | None:
     """(n,) how much the loss of each row weighs, mean 1; None: all alike."""
-    by_class = assembly.class_weights(rows, extra) if assembly.balance.acts_on == "losses" else None
+    by_class = (
+        assembly.balancing.class_weights(rows, extra)
+        if assembly.balancing.balance.acts_on == "losses"
+        else None
+    )
     if extra is None or (extra.weight == 1).all():
         return by_class
     by_kind = np.concatenate([np.ones(len(rows)), extra.weight])
@@ -249,10 +253,10 @@ def _shares(
     losses: RowLosses | None,
 ) -> Callable[[int], np.ndarray | None]:
     """Epoch → (n,) chance of each row, mean 1; None: each row once."""
-    sampler = assembly.sampler
+    sampler = assembly.balancing.sampler
     if sampler is None:
-        by_class = assembly.balance.acts_on == "order"
-        fixed = assembly.class_weights(rows, extra) if by_class else None
+        by_class = assembly.balancing.balance.acts_on == "order"
+        fixed = assembly.balancing.class_weights(rows, extra) if by_class else None
         return lambda epoch: fixed
 
     def shares(epoch: int) -> np.ndarray | None:

@@ -121,7 +121,7 @@ def test_classes_are_balanced_over_all_that_is_trained_on(home: Home) -> None:
     recipe = load_recipe(home, "a", overrides=["imbalance=weights"])
     unit = Unit(open_problem(home), recipe, home.new_run("a"), 0, 0)
     assembly = Assembly(unit.problem, recipe)
-    weights = assembly.class_weights(unit.train_rows, unit.extra)
+    weights = assembly.balancing.class_weights(unit.train_rows, unit.extra)
     assert unit.extra is not None
     assert weights is not None
     labels = np.concatenate([unit.problem.target[unit.train_rows], unit.extra.target])

@@ -149,5 +149,5 @@ def test_logits_are_shifted_in_the_training_loss_only(tmp_path):
     shift = plan.logit_shift.numpy()
     assert np.allclose(shift - shift[0], 0.5 * np.log(counts / counts[0]), atol=1e-6)
     assert plan.row_weights is None
-    assert assembly.prior_offset(unit.train_rows) is None  # Accuracy keeps the balance.
-    assert assembly.class_weights(unit.train_rows) is None
+    assert assembly.balancing.prior_offset(unit.train_rows) is None  # Accuracy keeps the balance.
+    assert assembly.balancing.class_weights(unit.train_rows) is None

@@ -143,13 +143,13 @@ def test_the_correction_takes_out_what_was_drawn(tmp_path):
     classes = made.problem.target[rows]
     counts = np.bincount(classes, minlength=3)
     drawn = np.sqrt(counts) / np.sqrt(counts).sum()
-    assert made.corrects_prior
-    assert made.prior_offset(rows) == pytest.approx(np.log(counts / 60 / drawn))
-    assert made.class_weights(rows) == pytest.approx(
+    assert made.balancing.corrects_prior
+    assert made.balancing.prior_offset(rows) == pytest.approx(np.log(counts / 60 / drawn))
+    assert made.balancing.class_weights(rows) == pytest.approx(
         square_root(Standing(classes, 0.0, np.full(60, np.nan)))
     )
     # Logits of a network that learned the drawn shares alone give the natural ones.
-    logits = np.log(drawn) + made.prior_offset(rows)
+    logits = np.log(drawn) + made.balancing.prior_offset(rows)
     assert np.exp(logits) / np.exp(logits).sum() == pytest.approx(counts / 60)
 
 
@@ -157,8 +157,8 @@ def test_a_balanced_sampler_is_corrected_like_the_one_word_for_it(tmp_path):
     new = assembly(tmp_path / "new", metric="log_loss", train={"sampler": "balanced"})
     old = assembly(tmp_path / "old", metric="log_loss", imbalance="sampler")
     rows = np.arange(80)
-    assert new.prior_offset(rows) == pytest.approx(old.prior_offset(rows))
-    assert np.array_equal(new.class_weights(rows), old.class_weights(rows))
+    assert new.balancing.prior_offset(rows) == pytest.approx(old.balancing.prior_offset(rows))
+    assert np.array_equal(new.balancing.class_weights(rows), old.balancing.class_weights(rows))
 
 
 def test_a_class_without_rows_is_left_alone():
@@ -232,4 +232,4 @@ def test_new_keys_at_their_defaults_leave_a_unit_as_it_was(home):
     found = np.concatenate([batch.rows for batch in batches(0, 0)])
     wanted = seeding.permutation(seeding.key("order", 3, 0, 0), len(unit.train_rows))
     assert np.array_equal(found, wanted)
-    assert made.class_weights(unit.train_rows) is None
+    assert made.balancing.class_weights(unit.train_rows) is None

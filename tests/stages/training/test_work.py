@@ -103,7 +103,7 @@ def test_a_network_without_a_linear_head_takes_the_prior_out_too(tmp_path):
     work(unit := units(home)[0])
     tensors = load_file(unit.folder.weights)
     assembly = Assembly(unit.problem, unit.recipe)
-    offset = assembly.prior_offset(unit.train_rows)
+    offset = assembly.balancing.prior_offset(unit.train_rows)
     assert not assembly.network().has_features
     assert np.allclose(tensors["offset"], offset)
     images = torch.zeros(1, 3, 16, 16)

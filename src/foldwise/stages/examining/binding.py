@@ -62,8 +62,8 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
         attempt("views", f"views.{index}", partial(find, VIEWS, view, what="view"))
     attempt("mix-fit", "mix", assembly.mix)
     attempt("loss-fit", "loss", assembly.loss)
-    balance = attempt("imbalance", "imbalance", lambda: assembly.balance)
-    attempt("sampler", "train.sampler", lambda: assembly.sampler)
+    balance = attempt("imbalance", "imbalance", lambda: assembly.balancing.balance)
+    attempt("sampler", "train.sampler", lambda: assembly.balancing.sampler)
     stages = attempt("schedule", "train.schedule", assembly.stages)
     attempt("sharpness", "train.sharpness", assembly.sharpness)
     attempt(
@@ -105,7 +105,9 @@ def bind_second_level(problem: Problem, recipe: Recipe) -> list[Failure]:
         failures.attempt("formulation", key, lambda: chosen_formulation(problem.task, recipe))
     assembly = Assembly(problem, recipe)
     failures.attempt("columns", "columns", partial(_read_columns, assembly))
-    failures.attempt("imbalance", "imbalance", lambda: assembly.class_weights(np.arange(1)))
+    failures.attempt(
+        "imbalance", "imbalance", lambda: assembly.balancing.class_weights(np.arange(1))
+    )
     return failures.found
 
 

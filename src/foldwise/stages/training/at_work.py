@@ -98,7 +98,7 @@ class UnitWork:
     @cached_property
     def offset(self) -> np.ndarray | None:
         """(O,) float32 prior correction of the logits, or None."""
-        found = self.assembly.prior_offset(self.unit.train_rows)
+        found = self.assembly.balancing.prior_offset(self.unit.train_rows)
         return None if found is None else found.astype(np.float32)
 
     @cached_property

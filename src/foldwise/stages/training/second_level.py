@@ -130,7 +130,7 @@ def _fitted(
             kind=cast(Kind, formulation.solver),  # Heads take no other: `chosen_formulation`.
             num_outputs=formulation.num_outputs(problem.num_classes),
             groups=None if problem.groups is None else problem.groups[rows],
-            weight=assembly.class_weights(rows),
+            weight=assembly.balancing.class_weights(rows),
             seed=unit.seed,
         )
     )

@@ -128,7 +128,11 @@ def _check(at_work: UnitWork, network: Network) -> None:
     unit, assembly = at_work.unit, at_work.assembly
     _ = assembly.loss(), assembly.mix(), assembly.augments(), assembly.optimizer(network)
     _ = assembly.sharpness()
-    _ = at_work.autocast, assembly.cache, assembly.class_weights(unit.train_rows, unit.extra)
+    _ = (
+        at_work.autocast,
+        assembly.cache,
+        assembly.balancing.class_weights(unit.train_rows, unit.extra),
+    )
     _ = assembly.is_solved and network.num_features
     problem, rows = unit.problem, unit.train_rows
     with contextlib.suppress(ValueError):  # Undefined on these rows, which is no fault of it.
@@ -178,7 +182,7 @@ def _start_head(at_work: UnitWork, network: Network) -> None:
     num_views = len(at_work.features)
     target = assembly.formulation.encode(unit.problem.target[rows], unit.problem.num_classes)
     groups = unit.problem.groups
-    weights = assembly.class_weights(rows)
+    weights = assembly.balancing.class_weights(rows)
     at_work.report("head", 0, 1)
     solved = solve(
         np.concatenate([found[rows] for found in at_work.features.values()]),
@@ -193,7 +197,7 @@ def _start_head(at_work: UnitWork, network: Network) -> None:
     at_work.report("head", 1, 1)
     at_work.head = solved.note
     # With this shift added, as the loss adds it, these are the solved logits.
-    shift = assembly.logit_shift(rows, unit.extra)
+    shift = assembly.balancing.logit_shift(rows, unit.extra)
     bias = solved.bias if shift is None else solved.bias - shift
     tensors = {
         "weight": torch.from_numpy(solved.weight).float().contiguous(),
