@@ -98,6 +98,8 @@ class Store:
         """
         if not self.mark.exists():
             publish_json(self.mark, {"format": _FORMAT})
+        for path in given.costs:  # First: they are small, and a kill may come at any time.
+            copy_costs(path, self.path / "costs" / path.name)
         there = self.read().manifests
         size = self.size()
         units, notes, copied = [], list(given.notes), 0
@@ -120,8 +122,6 @@ class Store:
             units.append(manifest.name)
             there.append(manifest)
             size -= self._drop_lesser(manifest, there)
-        for path in given.costs:
-            copy_costs(path, self.path / "costs" / path.name)
         return Added(tuple(units), copied, tuple(notes))
 
     def size(self) -> int:
