@@ -108,6 +108,7 @@ def own_epochs(source: Source, *, workers: int, is_float: bool) -> Iterator[Iter
 
 def one_epoch(epochs: Iterator[Iterator[torch.Tensor]]) -> float:
     """Mean over a grid of pixels."""
+    torch.set_num_threads(1)  # Workers and loader threads are parallel; FFCV sets it for all.
     total = 0.0
     for images in next(epochs):
         assert images.shape[1:] == (3, SIZE, SIZE)
@@ -175,7 +176,6 @@ def _away_from_pillow(folder: Path, index: int) -> int:
 
 
 def main() -> int:
-    torch.set_num_threads(1)  # Workers and loader threads are what is parallel on both sides.
     torch.manual_seed(0)
     if sys.argv[1:2] == ["--case"]:
         case = make_case(sys.argv[2], Path(sys.argv[3]))
