@@ -154,7 +154,7 @@ def open_work(unit: Unit, choices: Choices, *, timing: Path | None = None) -> Un
     torch.set_num_threads(choices.threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Else every new tensor is filled before it is written: 2 to 4 % of a step, for bugs alone.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010  # Untyped.
     assembly = Assembly(unit.problem, unit.recipe)
     device = torch.device(choices.device)
     return UnitWork(
