@@ -142,7 +142,8 @@ def _flipped(maps: np.ndarray, lengths: np.ndarray, flips: np.ndarray) -> np.nda
 def _reflected(side: int, moved: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     places = np.abs(np.arange(side) - moved[:, None])
     last = lengths[:, None] - 1
-    return np.asarray(np.clip(np.minimum(places, 2 * last - places), 0, side - 1))
+    reflected = np.minimum(places, 2 * last - places)
+    return np.asarray(np.clip(reflected, 0, side - 1))
 
 
 #: Name of an augmentation that moves pixels and changes none → the same for a batch.

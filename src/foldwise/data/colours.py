@@ -58,8 +58,8 @@ def jittered(
     means = means * brightness
     pixels = means + (images.float() * brightness - means) * contrast
     if saturates and images.shape[-3] == 3:
-        red, green, blue = (pixels[..., place : place + 1, :, :] for place in range(3))
-        grey = (red + green + blue) / 3
+        red, green, blue = pixels.unbind(-3)
+        grey = ((red + green + blue) / 3).unsqueeze(-3)
         pixels = grey + (pixels - grey) * saturation
     return pixels.round_().clamp_(0, 255).to(torch.uint8)
 
