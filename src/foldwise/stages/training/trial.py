@@ -19,6 +19,8 @@ from foldwise.optim.epochs import Epoch
 from foldwise.stages.scheduling.phases import Phase, phases
 
 _BATCH = 32
+#: One step says little; so many are timed, unless they take this many times as long as given.
+_LEAST_STEPS, _LONGEST = 3, 3.0
 
 
 def infer_rate(assembly: Assembly, network: Network, *, num_batches: int) -> float:
@@ -44,7 +46,7 @@ def train_rates(
     Args:
         assembly: of the recipe.
         network: trained in place.
-        seconds: that all kinds may take; each is tried for a step at least.
+        seconds: that all kinds may take; thrice that where it is too short for three steps each.
         max_steps: of each kind.
 
     Returns:
@@ -81,13 +83,16 @@ def _train_rate(
         seed=0,
         fold=-1,
     )
-    marks, images = [], 0
+    marks: list[float] = []
+    images = 0
     for event in fit(state, plan):
         if not isinstance(event, Step):
             break
         marks.append(time.monotonic())
-        images += event.num_images if len(marks) > 1 else 0
-        if len(marks) > max_steps or (len(marks) > 1 and marks[-1] - marks[0] > seconds):
+        num_timed, taken = len(marks) - 1, marks[-1] - marks[0]
+        images += event.num_images if num_timed else 0
+        wanted = seconds if num_timed >= _LEAST_STEPS else _LONGEST * seconds
+        if num_timed >= max_steps or (num_timed and taken > wanted):
             break
     if len(marks) < 2:
         return float(assembly.recipe.train.batch)
