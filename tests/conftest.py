@@ -1,12 +1,17 @@
 import atexit
 import gc
 import os
+import signal
 
 import pytest
 
 # Two tests run side by side, each with networks of a few thousand weights: threads of theirs would
 # only wait for each other, which took most of the time. Read when torch is imported; inherited.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell starts what it puts into the background deaf to Ctrl-C, and so all that is tested.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

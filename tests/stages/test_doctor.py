@@ -438,7 +438,7 @@ _OTHER_TESTS = {
     *("frozen-augment", "rules-pretrained", "normalisation", "weights-offline", "imbalance"),
     *("harmful-symmetry", "leaking-groups", "mix-fit", "frozen-training"),
     *("cannot-learn", "dead-weights", "first-loss", "gradient-flow", "loss-not-finite"),
-    "pixel-range",
+    *("pixel-range", "independent-draws"),
     *("rate-unfit", "memory"),
 }
 

@@ -28,7 +28,7 @@ from tests.stages.mounted_notebooks import QUIET, Mounted, mount
 from tests.stages.small_units import ready, units, with_train
 
 # Long enough to be caught in the middle.
-LONG = with_train(epochs=200, checkpoint={"every": "1s", "share": 1.0})
+LONG = with_train(epochs=1000, checkpoint={"every": "1s", "share": 1.0})
 TWO_FOLDS = {"folds": {"count": 2}}
 
 
@@ -52,7 +52,8 @@ def killed_when_half_trained(mounted: Mounted) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.2)
     finally:
-        os.killpg(kernel.pid, signal.SIGKILL)
+        if kernel.poll() is None:
+            os.killpg(kernel.pid, signal.SIGKILL)
         kernel.communicate()
 
 

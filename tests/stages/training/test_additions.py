@@ -241,7 +241,7 @@ def test_a_frozen_head_trains_on_dropped_copies_of_features_of_another_pool(
         (["model.columns=[agee]"], "agee: train has no values in it; did you mean age?"),
         (["model.columns=[risk]"], "risk: test has no values in it, and what test lacks cannot"),
         (["model.columns=[id, path]"], "id: names the row or its file"),
-        (["model.columns=[label]"], "model.columns: label: is the label"),
+        (["model.columns=[label]"], "label: is the label"),
         (["model.columns=[age, age]"], "age: stands there twice"),
         (["model.columns=[{name: age, kid: number}]"], "column age: unknown option 'kid'"),
         (["model.columns=[{name: age, kind: word}]"], "'auto', 'number' or 'category'"),

@@ -136,7 +136,8 @@ class Material:
         try:
             return read()
         except FoldwiseError as error:
-            self.troubles.append(str(error))
+            if str(error) not in self.troubles:  # Several parts of the page may read one file.
+                self.troubles.append(str(error))
             return None
 
 
