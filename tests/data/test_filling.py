@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from foldwise.data.cache import Cache
-from foldwise.data.cache_writing import fill
+from foldwise.data.cache_writing import CacheWriter, fill
 from foldwise.data.decoder_pool import decode_all
 from foldwise.data.filling import FillingCache
 from foldwise.data.sources import ImageRef
 from foldwise.data.spec import THUMB, CacheSpec, Store
-from foldwise.errors import DataError
+from foldwise.errors import BudgetError, DataError
 
 from .pictures import coded, photo
 
@@ -76,7 +77,7 @@ def test_what_a_killed_process_published_is_not_decoded_again(tmp_path: Path) ->
     images = filling(tmp_path, spec, refs, block_bytes=5000)
     for sha256 in list(refs)[:8]:
         images.get(sha256)
-    images.close()  # As its end would: the lock goes with the process.
+    images._held.close()  # The lock goes with the process, and what it had not published.
     again = filling(tmp_path, spec, refs)
     assert again.num_missing < len(refs)
     assert all((again.get(sha256) == whole.get(sha256)).all() for sha256 in refs)
@@ -105,3 +106,32 @@ def test_a_changed_original_is_an_error(tmp_path: Path) -> None:
     ref.path.write_bytes(coded(photo(40, 50, seed=99), "JPEG"))
     with pytest.raises(DataError, match=r"0\.jpg: changed since it was prepared"):
         filling(tmp_path, spec, refs).get(sha256)
+
+
+def test_what_is_decoded_is_kept_at_the_end_though_some_was_never_asked_for(tmp_path: Path) -> None:
+    spec = CacheSpec(24)
+    refs, whole = seen(tmp_path, spec)
+    images = filling(tmp_path, spec, refs)
+    first, *others = refs
+    for sha256 in others:
+        images.get(sha256)
+    assert len(Cache.open(tmp_path / "cache", spec)) == 0
+    images.close()
+    kept = Cache.open(tmp_path / "cache", spec)
+    assert first not in kept
+    assert all((kept.get(sha256) == whole.get(sha256)).all() for sha256 in others)
+
+
+def test_a_full_disk_is_told_with_what_would_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = CacheSpec(24)
+    refs, _ = seen(tmp_path, spec)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(CacheWriter, "add", full)
+    with pytest.raises(BudgetError, match="cannot be kept: No space left") as caught:
+        filling(tmp_path, spec, refs).get(next(iter(refs)))
+    assert "input.store: none" in str(caught.value.remedy)

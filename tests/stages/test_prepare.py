@@ -262,10 +262,19 @@ def test_images_that_are_known_may_be_left_to_training(tmp_path: Path) -> None:
     assert blocks(home) == before
     samples = done.samples
     data = data_folder(home, load_competition(home)[0])
-    images = open_images(home, LARGER, samples, data)
+    images = open_images(home, LARGER, samples, data, read=set(samples.hashes))
     assert isinstance(images, FillingCache)
     found = {sha256: images.get(sha256) for sha256 in samples.hashes}
     cache = open_cache(home, LARGER, samples, data)
     assert all((cache.get(sha256) == found[sha256]).all() for sha256 in found)
     assert not told(home, LARGER)[0].changed
-    assert isinstance(open_images(home, LARGER, samples, data), Cache)
+    assert isinstance(open_images(home, LARGER, samples, data, read=set(samples.hashes)), Cache)
+
+
+def test_what_caches_cannot_hold_is_not_left_to_training(tmp_path: Path) -> None:
+    home = home_with(tmp_path)
+    told(home, SMALL)
+    with pytest.raises(DataError, match="images cannot be used"):
+        told(home, fed(24, channels=4, store="jpeg"), fill_later=True)
+    # Without pixels there is nothing that training could keep.
+    assert "as training reads them" not in told(home, fed(24, store="none"), fill_later=True)[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from foldwise.data.decoder_pool import Prepared
 from foldwise.data.originals import Originals
 from foldwise.data.render import Stored, encode, pixels_of
 from foldwise.data.sources import ImageRef
-from foldwise.errors import LockedError
+from foldwise.errors import BudgetError, LockedError
 from foldwise.publish import locked
 
 #: Smaller than those of `prepare`: a block's images are held in memory until it is published.
@@ -71,7 +71,7 @@ class FillingCache:
 
         Raises:
             DataError: the image's block, or its original, was changed.
-            OSError: a block could not be written, the disk is full perhaps.
+            BudgetError: a block could not be written.
         """
         if sha256 in self._cache:
             return self._cache.get(sha256)
@@ -94,7 +94,8 @@ class FillingCache:
                 return
             self._waiting[image.sha256] = image.stored[0]
             self._missing.discard(image.sha256)
-            writer.add(image)
+            with self._told():
+                writer.add(image)
         if not self._missing:
             self.close()
 
@@ -102,14 +103,25 @@ class FillingCache:
         """Publish what is decoded, and let others keep what they decode.
 
         Raises:
-            OSError: as `get`.
+            BudgetError: as `get`.
         """
         with self._lock, self._held:
             if self._writer is not None:
                 writer, self._writer = self._writer, None
-                writer.close()
+                with self._told():
+                    writer.close()
             self._cache.refresh()
             self._take_in()
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise BudgetError(
+                f"{self._folder}: decoded images cannot be kept: {error.strerror or error}",
+                remedy="free some disk, or set input.store: none, which keeps no pixels",
+            ) from None
 
     def _own_writer(self) -> CacheWriter | None:
         """The writer, or None while another process has it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 
 from foldwise.config.network import InputConfig
@@ -81,20 +81,30 @@ def open_cache(home: Home, config: InputConfig, samples: Samples, data: Path) ->
     spec = cache_spec(home, config)
     refs = None
     if spec.store == "none":
-        images = samples.every_image()
-        refs = dict(zip(images.hashes, image_refs(images, data), strict=True))
+        refs = _refs(samples.every_image(), data)
     return Cache.open(home.cache, spec, refs=refs)
 
 
 def open_images(
-    home: Home, config: InputConfig, samples: Samples, data: Path
+    home: Home, config: InputConfig, samples: Samples, data: Path, *, read: Container[str]
 ) -> Cache | FillingCache:
-    """As `open_cache`; images that it lacks are decoded when they are asked for, and kept."""
+    """As `open_cache`; images that it lacks are decoded when they are asked for, and kept.
+
+    Args:
+        home: as there.
+        config: as there.
+        samples: as there.
+        data: as there.
+        read: content hashes of the images that may be asked for.
+
+    Raises:
+        DataError: as there.
+    """
     cache = open_cache(home, config, samples, data)
-    known = samples.whole().every_image()
-    if cache.spec.store == "none" or all(sha256 in cache for sha256 in known.hashes):
-        return cache
-    refs = dict(zip(known.hashes, image_refs(known, data), strict=True))
+    known = _refs(samples.whole().every_image(), data)
+    refs = {sha256: ref for sha256, ref in known.items() if sha256 in read}
+    if cache.spec.store == "none" or all(sha256 in cache for sha256 in refs):
+        return cache  # Without pixels there is nothing to keep: `prepare` made it whole.
     return FillingCache(home.cache, cache, Cache.open(home.cache, THUMB), refs)
 
 
@@ -105,3 +115,11 @@ def image_refs(samples: Samples, data: Path) -> list[ImageRef]:
         ImageRef(data / file, array or None, int(row) if row >= 0 else None)
         for file, array, row in zip(frame["file"], frame["array"], frame["row"], strict=True)
     ]
+
+
+def _refs(images: Samples, data: Path) -> dict[str, ImageRef]:
+    """Content hash → where it is; of several places the first, so that train goes before others."""
+    found: dict[str, ImageRef] = {}
+    for sha256, ref in zip(images.hashes, image_refs(images, data), strict=True):
+        found.setdefault(sha256, ref)
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from foldwise.data.batch_changes import CHANGES
 from foldwise.data.batch_resize import is_exact, resizer
 from foldwise.data.batch_views import MOVES, Views
 from foldwise.data.draws import NUM_DRAWS
+from foldwise.device import num_cores
 
 _LARGEST_SIDE = 64
 _MOST_BYTES = 1 << 29
@@ -114,11 +116,12 @@ def hold(
     if not all(is_exact(height, size, channels, device) for size in sizes):
         return None
     held = np.zeros((len(hashes), height, width, 4), dtype=np.uint8)
-    for place, sha256 in enumerate(hashes):
-        pixels = get(sha256)
-        if pixels.shape != (height, width, channels):
-            return None
-        held[place, :, :, :channels] = pixels
+    # Side by side, since some may have to be decoded.
+    with ThreadPoolExecutor(num_cores(), thread_name_prefix="resident") as pool:
+        for place, pixels in enumerate(pool.map(get, hashes)):
+            if pixels.shape != (height, width, channels):
+                return None
+            held[place, :, :, :channels] = pixels
     words = torch.from_numpy(held.view(np.int32).reshape(len(hashes), -1)).to(device)
     return Resident(words, height, channels)
 

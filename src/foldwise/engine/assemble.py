@@ -17,6 +17,7 @@ from foldwise.config.recipe import Recipe
 from foldwise.config.writing import fingerprint
 from foldwise.data.augment import AUGMENTS, Augment
 from foldwise.data.batches import Source
+from foldwise.data.boxes import Cut
 from foldwise.data.cache import Cache
 from foldwise.data.filling import FillingCache
 from foldwise.data.inputs import cache_spec, open_images, pixels_version
@@ -273,6 +274,8 @@ class Assembly:
         """What the pixels the network is fed depend on."""
         home, config = self.problem.home, self.recipe.input
         made = cache_spec(home, config).to_json() | pixels_version(home, config)
+        if made["store"] == "none" and self._cut is None:
+            made["parts"] = "of whole images"
         return fingerprint([made, config.size])
 
     @cached_property
@@ -280,13 +283,36 @@ class Assembly:
         """The images, prepared or on their way into the cache."""
         problem = self.problem
         data = data_folder(problem.home, problem.competition)
-        return open_images(problem.home, self.recipe.input, all_rows(problem), data)
+        rows = all_rows(problem) if self.recipe.external else problem.samples
+        read = set(self.image_sets.hashes(rows).ravel())
+        return open_images(problem.home, self.recipe.input, rows, data, read=read)
+
+    def close(self) -> None:
+        """Publish images that were decoded on the way into the cache.
+
+        Raises:
+            BudgetError: they could not be written.
+        """
+        cache = vars(self).get("cache")  # It may never have been opened.
+        if isinstance(cache, FillingCache):
+            cache.close()
 
     @property
     def decodes(self) -> bool:
         """Whether originals are decoded now, which takes more threads than the cache does."""
         is_filling = isinstance(self.cache, FillingCache) and self.cache.num_missing > 0
-        return is_filling or self.cache.cut is not None
+        return is_filling or self._cut is not None
+
+    @property
+    def _cut(self) -> Cut | None:
+        """How parts of originals are read; None: whole images are, and parts are cut from them.
+
+        In training and in scoring alike: a part that is resampled once has other pixels than one
+        of an image that was resampled before. So what augments whole images first scores whole
+        ones.
+        """
+        first = self.recipe.augment[0] if self.recipe.augment else "crop"
+        return self.cache.cut if name_of(first) == "crop" else None
 
     def source(self, samples: Samples) -> Source:
         """The images of these samples, as the network takes them."""
@@ -297,7 +323,7 @@ class Assembly:
             self.recipe.input.size,
             self.column_values(samples),
             self.recipe.input.draws,
-            self.cache.cut,
+            self._cut,
         )
 
     def augments(self) -> list[Augment]:

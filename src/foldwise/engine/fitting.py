@@ -155,6 +155,7 @@ def image_batches(
 
     def batches(epoch: int, first: int) -> Iterator[Batch]:
         now = epochs[epoch] if epochs else Epoch(source.size)
+        held = resident()
         return train_batches(
             replace(source, size=now.size),
             epoch_order(len(source), seeding.key("order", seed, fold, epoch), shares(epoch)),
@@ -163,7 +164,7 @@ def image_batches(
             key=seeding.key("augment", seed, fold, epoch),
             first=first,
             workers=max(train.workers, num_cores()) if assembly.decodes else train.workers,
-            resident=resident(),
+            resident=held,
         )
 
     return batches

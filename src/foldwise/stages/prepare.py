@@ -32,8 +32,8 @@ from foldwise.samples import Samples
 from foldwise.stages.display import Display
 from foldwise.stages.preparing.caches import (
     caches_stand,
+    can_be_filled,
     choose_stores,
-    is_seen,
     verify_caches,
 )
 from foldwise.stages.progress import duration
@@ -102,22 +102,22 @@ def prepare(
         known = _joined([samples_file.read(file) for file in files]) if is_known else None
         if known is not None and caches_stand(home, known, wanted):
             prepared, changed = known, False
-        elif known is not None and fill_later and is_seen(home, known):
-            choose_stores(home, len(found.every_image()), wanted, show)
-            show.say("images that the cache lacks are decoded and kept as training reads them")
-            prepared, changed = known, True
         else:
-            images = found.every_image()
+            images, changed = found.every_image(), True
             specs = choose_stores(home, len(images), wanted, show)
-            refs = image_refs(images, data)
-            hashes = None if known is None else known.every_image().hashes
-            decoded = _decode(home, images, refs, hashes, specs, competition.decoding, show)
-            _check_damaged(home, competition, decoded, show)
-            prepared, changed = found.with_images(decoded), True
-            samples_file.write(home.samples, _own(prepared))
-            if competition.external:
-                samples_file.write(home.external, prepared.part("external"))
-            home.set_fresh("prepare", state)
+            if fill_later and known is not None and can_be_filled(home, known, specs, data):
+                show.say("images that the cache lacks are decoded and kept as training reads them")
+                prepared = known
+            else:
+                refs = image_refs(images, data)
+                hashes = None if known is None else known.every_image().hashes
+                decoded = _decode(home, images, refs, hashes, specs, competition.decoding, show)
+                _check_damaged(home, competition, decoded, show)
+                prepared = found.with_images(decoded)
+                samples_file.write(home.samples, _own(prepared))
+                if competition.external:
+                    samples_file.write(home.external, prepared.part("external"))
+                home.set_fresh("prepare", state)
         if verify:
             verify_caches(home, prepared, data, inputs)
     return PreparedData(_own(prepared), changed)

@@ -38,9 +38,14 @@ class ImageSets:
         """Images of a sample, frames included."""
         return len(self.places) if self.stacks is None else int(self.stacks.shape[1])
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether they are each sample's first image and no other."""
+        return self.places == (0,) and self.stacks is None
+
     def hashes(self, samples: Samples) -> np.ndarray:
         """Content hashes of what the network is fed, (N, V), or (N,) where V is 1."""
-        if self.places == (0,) and self.stacks is None:
+        if self.is_plain:
             return samples.hashes
         if self.stacks is None:
             found = samples.image_hashes[:, self.places]

@@ -20,6 +20,8 @@ from foldwise.engine.fitting import fit_plan, image_batches
 from foldwise.errors import ConfigError, DataError, FoldwiseError, RulesError
 from foldwise.rundir import Home, read_json
 from foldwise.stages.examining.binding import bind_recipe
+from foldwise.stages.featuring import files as features_file
+from foldwise.stages.featuring.jobs import write_features
 from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import load_recipe
 from foldwise.stages.split import split
@@ -167,6 +169,10 @@ def test_a_frozen_head_trains_on_features_of_the_right_rows(tmp_path: Path) -> N
     assert len(features) == 36 + 10 + 8
     work(unit)
     assert unit.again().is_done()
+    # Features for second-level models are of train and test alone.
+    place = (str(unit.problem.home.path), str(unit.run.path), unit.fold, unit.seed)
+    write_features(*place, 1, str(tmp_path / "timing.json"))
+    assert len(features_file.read(unit.again()).test) == 10
 
 
 @pytest.mark.parametrize(

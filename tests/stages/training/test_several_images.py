@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from foldwise import predictions as predictions_file
 from foldwise import samples as samples_file
 from foldwise.config.network import FramesConfig, SiameseConfig
+from foldwise.config.recipe import Recipe
 from foldwise.engine import checkpoint
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.infer import infer
@@ -189,6 +190,22 @@ def test_another_second_image_or_another_order_makes_a_unit_stale(
     frame["cell:frame"] = "late"
     lost = replace(framed, problem=replace(framed.problem, samples=samples_file.Samples(frame)))
     assert not lost.is_done()
+
+
+def test_a_second_level_model_depends_on_the_frames_of_its_source(framed: Unit) -> None:
+    problem = framed.problem
+    recipe = Recipe.model_validate({"features": "a", "head": "logistic"})
+    second = Unit(problem, recipe, problem.home.new_run("b"), framed.fold, framed.seed)
+    frame = problem.samples.frame.copy()
+    is_test = (frame["split"] == "test").to_numpy()
+    for rows in (np.flatnonzero(~is_test), np.flatnonzero(is_test)):
+        frame.loc[rows[0], "cell:frame"] = "99"
+    turned = replace(second, problem=replace(problem, samples=samples_file.Samples(frame)))
+    prints = [unit.sources[0].further_images(unit.problem.test) for unit in (second, turned)]
+    assert prints[0] != prints[1]
+    assert second.test_print != turned.test_print
+    assert second.inputs["train"] == turned.inputs["train"]  # What it would itself be fed.
+    assert second.inputs["features"] != turned.inputs["features"]
 
 
 @pytest.mark.parametrize("draws", ["shared", "independent"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,37 +83,40 @@ def _computed(unit: Unit, threads: int, timing: Path) -> UnitFeatures:
     from foldwise.stages.training.work import laid_out
 
     choices = reuse(unit, threads)
-    at_work = open_work(unit, choices, timing=timing)
-    problem, assembly = unit.problem, at_work.assembly
-    num_train = len(problem.train)
-    if at_work.is_frozen:
-        plain = replace(assembly, recipe=unit.recipe.model_copy(update={"views": ("identity",)}))
-        rows = backbone_features(plain, at_work.device, at_work.report)["identity"]
-        return UnitFeatures(rows[:num_train], rows[num_train:])
-    network = laid_out(_network(unit, assembly), choices).to(at_work.device).eval()
-    total = num_train + len(problem.test)
-    parts: list[np.ndarray] = []
-    # Of the images alone: table columns are named by the second-level recipe itself.
-    for before, samples in ((0, problem.train), (num_train, problem.test)):
-        if not len(samples):
-            parts.append(np.empty((0, parts[0].shape[1]), np.float32))
-            continue
+    with closing(open_work(unit, choices, timing=timing)) as at_work:
+        problem, assembly = unit.problem, at_work.assembly
+        num_train = len(problem.train)
+        if at_work.is_frozen:
+            # Of train and test alone, by one view.
+            update = {"views": ("identity",), "external": ()}
+            recipe = unit.recipe.model_copy(update=update)
+            with closing(replace(assembly, recipe=recipe)) as plain:
+                rows = backbone_features(plain, at_work.device, at_work.report)["identity"]
+            return UnitFeatures(rows[:num_train], rows[num_train:])
+        network = laid_out(_network(unit, assembly), choices).to(at_work.device).eval()
+        total = num_train + len(problem.test)
+        parts: list[np.ndarray] = []
+        # Of the images alone: table columns are named by the second-level recipe itself.
+        for before, samples in ((0, problem.train), (num_train, problem.test)):
+            if not len(samples):
+                parts.append(np.empty((0, parts[0].shape[1]), np.float32))
+                continue
 
-        def tell(done: int, before: int = before) -> None:
-            at_work.report("features", before + done, total)
+            def tell(done: int, before: int = before) -> None:
+                at_work.report("features", before + done, total)
 
-        found = infer(
-            FeaturesOf(network),
-            replace(assembly.source(samples), columns=None),
-            views=("identity",),
-            batch=at_work.eval_batch,
-            device=at_work.device,
-            workers=unit.recipe.train.workers,
-            autocast=at_work.autocast,
-            progress=tell,
-        )
-        parts.append(found["identity"].astype(np.float32))
-    return UnitFeatures(*parts)
+            found = infer(
+                FeaturesOf(network),
+                replace(assembly.source(samples), columns=None),
+                views=("identity",),
+                batch=at_work.eval_batch,
+                device=at_work.device,
+                workers=unit.recipe.train.workers,
+                autocast=at_work.autocast,
+                progress=tell,
+            )
+            parts.append(found["identity"].astype(np.float32))
+        return UnitFeatures(*parts)
 
 
 def _network(unit: Unit, assembly: Assembly) -> Network:

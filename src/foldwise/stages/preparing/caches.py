@@ -8,10 +8,12 @@ from pathlib import Path
 
 from foldwise.config.network import InputConfig
 from foldwise.data.cache import Cache
-from foldwise.data.inputs import open_cache, read_caches, write_caches
+from foldwise.data.inputs import image_refs, open_cache, read_caches, write_caches
+from foldwise.data.originals import Originals
+from foldwise.data.render import encode
 from foldwise.data.spec import THUMB, CacheSpec
 from foldwise.data.storage import disk_need, plan_store
-from foldwise.errors import DataError
+from foldwise.errors import DataError, FoldwiseError
 from foldwise.rundir import Home
 from foldwise.samples import Samples
 from foldwise.stages.display import Display
@@ -76,10 +78,33 @@ def caches_stand(
     return True
 
 
-def is_seen(home: Home, known: Samples) -> bool:
-    """Whether there is a small picture of every image: all of them have been decoded before."""
-    thumbs = Cache.open(home.cache, THUMB)
-    return all(sha in thumbs for sha in known.whole().every_image().hashes)
+def can_be_filled(home: Home, known: Samples, specs: Sequence[CacheSpec], data: Path) -> bool:
+    """Whether those who read the caches can decode what they lack, as `prepare` would.
+
+    All images have been decoded before, as their small pictures show, and one of each kind of file
+    can be made into what the caches keep. A cache without pixels must be whole beforehand.
+
+    Args:
+        home: the competition.
+        known: prepared before.
+        specs: of the caches.
+        data: the data folder.
+    """
+    images, thumbs = known.whole().every_image(), Cache.open(home.cache, THUMB)
+    if any(spec.store == "none" for spec in specs):
+        return False
+    if not all(sha256 in thumbs for sha256 in images.hashes):
+        return False
+    of_each_kind = images.take(~images.frame.duplicated(["mode", "format"]).to_numpy())
+    refs = dict(zip(of_each_kind.hashes, image_refs(of_each_kind, data), strict=True))
+    try:
+        for spec in specs:
+            originals = Originals(spec, refs)
+            for sha256 in refs:
+                encode(originals.get(thumbs.entry(sha256)), spec.store)
+    except (FoldwiseError, OSError, ValueError):
+        return False  # `prepare` decodes them all, and says which cannot be used and why.
+    return True
 
 
 def verify_caches(home: Home, samples: Samples, data: Path, inputs: Sequence[InputConfig]) -> None:

@@ -75,4 +75,4 @@ def _is_soon_done(waiting: Sequence[Unit]) -> bool:
     if first.recipe.freeze == "backbone":
         return True  # Features take the time, and show it themselves.
     pixels = sum(kind.size**2 for kind in kinds(first.recipe, first.epochs))
-    return pixels * sum(len(unit.train_rows) for unit in waiting) < _WORTH_PX
+    return pixels * sum(unit.num_fitted for unit in waiting) < _WORTH_PX

@@ -59,6 +59,10 @@ class UnitWork:
         """That batches are cut into."""
         return self.choices.parts or self.unit.recipe.train.accumulate
 
+    def close(self) -> None:
+        """Publish what was decoded on the way; raises BudgetError where the disk is full."""
+        self.assembly.close()
+
     @property
     def eval_batch(self) -> int:
         """Images that are scored at a time."""

@@ -76,7 +76,7 @@ def fit_unit(at_work: UnitWork, network: Network) -> History:
     pace = Pace(
         kinds(at_work.unit.recipe, at_work.unit.epochs),
         plan.num_steps,
-        len(chosen_on) / max(len(rows), 1),
+        len(chosen_on) / max(len(samples), 1),
         at_work.rates,
     )
     started, first = time.monotonic(), state.epoch * plan.num_steps + state.step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from foldwise import device as machine
@@ -108,7 +108,8 @@ def prepare_features(home: str, run: str, timing: str) -> None:
     from foldwise.stages.progress import Reporter
     from foldwise.stages.training.at_work import backbone_features
 
-    backbone_features(Assembly(problem, recipe), machine.pick(), Reporter(Path(timing)))
+    with closing(Assembly(problem, recipe)) as assembly:
+        backbone_features(assembly, machine.pick(), Reporter(Path(timing)))
 
 
 @contextmanager

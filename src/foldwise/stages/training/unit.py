@@ -125,7 +125,9 @@ class Unit:
         # The head is no part of them: all folds and seeds of a frozen backbone share one space.
         kept = self.recipe.model_dump(mode="json", exclude_defaults=True, include=_BACKBONE_KEYS)
         code = own_code_hash(self.problem.home.code, kept)
-        return fingerprint([record["pretrained_sha256"], kept, code])
+        looked = [record["pretrained_sha256"], kept, code]
+        version = pixels_version(self.problem.home, self.recipe.input)
+        return fingerprint([*looked, version] if version else looked)
 
     @cached_property
     def _image_sets(self) -> ImageSets | None:
@@ -158,13 +160,19 @@ class Unit:
         sets = self._image_sets
         return ["none"] if sets is None else list(sets.hashes(samples).ravel())
 
+    def further_images(self, samples: Samples) -> list[str]:
+        """One hash of the same, where it is fed others than each sample's first; else none."""
+        sets = self._image_sets
+        return [] if sets is None or sets.is_plain else [_hash(self.image_hashes(samples))]
+
     @cached_property
     def test_print(self) -> str:
         """Hash of what its test scores are made from beside its weights."""
         test = self.problem.test
         cells = _cells(test, _input_columns(self.recipe))
         images = self.image_hashes(test)
-        return _hash([*test.ids, *images, *self.recipe.views, *cells])
+        fed = [each for unit in self.sources if unit for each in unit.further_images(test)]
+        return _hash([*test.ids, *images, *self.recipe.views, *cells, *fed])
 
     def is_done(self) -> bool:
         """Whether its network and held-out scores are there, of these inputs or of more epochs."""
@@ -217,8 +225,12 @@ class Unit:
     @property
     def _fed(self) -> list[str | None]:
         """What a second-level model is fitted on beside the tables: features by run."""
-        prints = [None if unit is None else unit.features_print for unit in self.sources]
-        return prints
+        return [
+            None
+            if unit is None
+            else "/".join([str(unit.features_print), *unit.further_images(unit.problem.train)])
+            for unit in self.sources
+        ]
 
     @property
     def _extra_print(self) -> str | None:
@@ -231,7 +243,8 @@ class Unit:
         labels = extra.target if extra.soft is None else extra.soft
         numbers = [labels.tobytes().hex(), extra.weight.tobytes().hex()]
         cells = _cells(extra.samples, _input_columns(self.recipe))
-        return _hash([*extra.samples.ids, *extra.samples.hashes, *numbers, *cells])
+        images = self.image_hashes(extra.samples)
+        return _hash([*extra.samples.ids, *images, *numbers, *cells])
 
     def _rows_hash(self, rows: np.ndarray) -> str:
         train = self.problem.train

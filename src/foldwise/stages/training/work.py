@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,40 +42,42 @@ def work(unit: Unit, choices: Choices, rates: Rates | None = None) -> str:
     Returns:
         The notes, as one sentence or none.
     """
-    at_work = open_work(unit, choices, rates=rates)
-    assembly = at_work.assembly
-    torch.manual_seed(seeding.key("weights", *at_work.key))
-    network = assembly.network(unit.train_rows)
-    _check(at_work, network)
-    layout = choices.layout or decide_layout(assembly, network, at_work.device, epochs=unit.epochs)
-    choices = replace(choices, layout=layout)
-    begin(unit, choices)
-    at_work.choices = choices
-    network.set_layout(layout)
-    if assembly.is_solved:
-        _start_head(at_work, network)
-    history = fit_in_memory(at_work, network) if assembly.stages(unit.epochs) else []
-    if unit.recipe.train.stop == "cross" and history:
-        pending = {"inputs": unit.inputs, "head": at_work.head, "history": history}
-        publish_json(unit.folder.pending, pending)
-        return "trained; its epoch is chosen when the other folds are"
-    _finish(at_work, network, len(history))
-    unit.folder.drop_states()
-    return "; ".join(at_work.notes)
+    with closing(open_work(unit, choices, rates=rates)) as at_work:
+        assembly = at_work.assembly
+        torch.manual_seed(seeding.key("weights", *at_work.key))
+        network = assembly.network(unit.train_rows)
+        _check(at_work, network)
+        layout = choices.layout or decide_layout(
+            assembly, network, at_work.device, epochs=unit.epochs
+        )
+        choices = replace(choices, layout=layout)
+        begin(unit, choices)
+        at_work.choices = choices
+        network.set_layout(layout)
+        if assembly.is_solved:
+            _start_head(at_work, network)
+        history = fit_in_memory(at_work, network) if assembly.stages(unit.epochs) else []
+        if unit.recipe.train.stop == "cross" and history:
+            pending = {"inputs": unit.inputs, "head": at_work.head, "history": history}
+            publish_json(unit.folder.pending, pending)
+            return "trained; its epoch is chosen when the other folds are"
+        _finish(at_work, network, len(history))
+        unit.folder.drop_states()
+        return "; ".join(at_work.notes)
 
 
 def finish_pending(unit: Unit, choices: Choices) -> str:
     """Finish a trained unit with the weights after the epoch that is recorded for it."""
-    at_work = open_work(unit, choices)
-    pending: dict[str, Any] = read_json(unit.folder.pending)
-    epoch, at_work.head = pending["epoch"], pending["head"]
-    network = laid_out(at_work.assembly.network(unit.train_rows), choices)
-    module = network.head if at_work.is_frozen else network
-    module.load_state_dict(load_file(unit.folder.epoch_weights(epoch)))
-    at_work.notes.append(f"epoch {epoch + 1} was chosen on the other folds' curves")
-    _finish(at_work, network, epoch + 1)
-    unit.folder.drop_states()
-    return "; ".join(at_work.notes)
+    with closing(open_work(unit, choices)) as at_work:
+        pending: dict[str, Any] = read_json(unit.folder.pending)
+        epoch, at_work.head = pending["epoch"], pending["head"]
+        network = laid_out(at_work.assembly.network(unit.train_rows), choices)
+        module = network.head if at_work.is_frozen else network
+        module.load_state_dict(load_file(unit.folder.epoch_weights(epoch)))
+        at_work.notes.append(f"epoch {epoch + 1} was chosen on the other folds' curves")
+        _finish(at_work, network, epoch + 1)
+        unit.folder.drop_states()
+        return "; ".join(at_work.notes)
 
 
 def score_test(unit: Unit, choices: Choices) -> str:
@@ -85,16 +88,16 @@ def score_test(unit: Unit, choices: Choices) -> str:
     """
     record: dict[str, Any] = read_json(unit.folder.record)
     path = checked_weights(unit, "new test rows cannot be scored")
-    at_work = open_work(unit, choices)
-    network = laid_out(at_work.assembly.trained_network(load_file(path)), choices)
-    test = at_work.score(network, held_out=False)
-    if unit.folder.reference_test.exists():
-        tensors = load_file(unit.folder.head)
-        reference = at_work.score_features(stored_head(tensors), held_out=False)
-        predictions_file.write(unit.folder.reference_test, reference)
-    predictions_file.write(unit.folder.test, test)
-    publish_json(unit.folder.record, {**record, "test": unit.test_print})
-    return "; ".join(at_work.notes)
+    with closing(open_work(unit, choices)) as at_work:
+        network = laid_out(at_work.assembly.trained_network(load_file(path)), choices)
+        test = at_work.score(network, held_out=False)
+        if unit.folder.reference_test.exists():
+            tensors = load_file(unit.folder.head)
+            reference = at_work.score_features(stored_head(tensors), held_out=False)
+            predictions_file.write(unit.folder.reference_test, reference)
+        predictions_file.write(unit.folder.test, test)
+        publish_json(unit.folder.record, {**record, "test": unit.test_print})
+        return "; ".join(at_work.notes)
 
 
 def checked_weights(unit: Unit, but: str) -> Path:
