@@ -44,9 +44,9 @@ def chosen_formulation(task: Task, recipe: Recipe) -> tuple[str, Formulation]:
     wanted = {formulation.solver for formulation in choices.values()}
     able = [name for name, other in HEADS.items() if wanted & set(other.kinds)]
     fitting = [name for name, f in task.formulations.items() if f.solver in kinds]
-    remedy = f"heads for it: {', '.join(able)}"
-    if fitting:
-        remedy += f"; or a formulation for {head}: {', '.join(fitting)}"
+    remedies = [f"heads for it: {', '.join(able)}"] if able else []
+    remedies += [f"a formulation for {head}: {', '.join(fitting)}"] if fitting else []
     raise ConfigError(
-        f"head {head} cannot answer {' or '.join(choices)} of task {task.name}", remedy=remedy
+        f"head {head} cannot answer {' or '.join(choices)} of task {task.name}",
+        remedy="; or ".join(remedies),
     )
