@@ -17,8 +17,8 @@ from foldwise.models.prototypes import PrototypeHead, Prototypes
 from foldwise.models.weights import resolve
 
 
-def _plane(places: list[list[list[float]]], sigma: float = 10.0) -> PrototypeHead:
-    """Prototypes at these (C, M, 2) places, among the features themselves."""
+def _plane(places: list[list[list[float]]], sigma: float = 1.0) -> PrototypeHead:
+    """Prototypes at these (C, M, 2) places; the embedding is what it is given, at length 1."""
     found = torch.tensor(places)
     head = PrototypeHead(2, len(found), Prototypes(found.shape[1], sigma, 2))
     with torch.no_grad():
@@ -29,18 +29,19 @@ def _plane(places: list[list[list[float]]], sigma: float = 10.0) -> PrototypeHea
 
 
 def test_the_nearest_prototype_of_a_class_says_its_similarity() -> None:
-    head = _plane([[[0.0, 0.0], [3.0, 4.0]], [[1.0, 0.0], [0.0, 9.0]]], sigma=5.0)
-    # (3, 3): 18 and 1 from those of the first class, 13 and 45 from those of the second.
-    found = head(torch.tensor([[3.0, 3.0], [0.0, 0.0]]))
-    torch.testing.assert_close(found, torch.tensor([[-1.0, -13.0], [0.0, -1.0]]) / 5.0)
+    head = _plane([[[0.0, 0.0], [0.6, 0.3]], [[2.6, 0.8], [0.0, 9.0]]], sigma=0.5)
+    # (0.6, 0.8): 1 and 0.25 from those of the first class; 4 and 67.6 from those of the second.
+    found = head(torch.tensor([[3.0, 4.0], [0.3, 0.4]]))
+    torch.testing.assert_close(found, torch.tensor([[-0.25, -4.0]]).expand(2, 2) / 0.5)
 
 
-def test_a_paper_sized_case_from_features_to_the_loss() -> None:
-    head = _plane([[[0.0, 0.0]], [[2.0, 0.0]], [[0.0, 3.0]]])
-    logits = head(torch.tensor([[1.0, 1.0]]))
-    near, far = math.exp(-2.0 / 10.0), math.exp(-5.0 / 10.0)
+def test_a_case_worked_by_hand_from_features_to_the_loss() -> None:
+    head = _plane([[[0.0, 0.0]], [[1.0, 1.0]], [[-1.0, 0.0]]], sigma=2.0)
+    # (1, 0): squared distances 1, 1 and 4.
+    logits = head(torch.tensor([[2.0, 0.0]]))
+    near, far = math.exp(-1.0 / 2.0), math.exp(-4.0 / 2.0)
     loss = affinity(logits, torch.tensor([0]), margin=0.5)
-    assert loss.item() == pytest.approx((0.5 + near - near) + (0.5 + far - near), rel=1e-6)
+    assert loss.item() == pytest.approx(0.5 + (0.5 + far - near), rel=1e-6)
 
 
 def test_diversity_of_prototypes_worked_by_hand() -> None:
@@ -101,14 +102,14 @@ class _Diversity(torch.nn.Module):
         return self.head.diversity()
 
 
+@pytest.mark.parametrize("scale", [0.1, 100.0])
 @pytest.mark.parametrize("num_features", [64, 2048])
-def test_similarities_have_a_slope_at_the_start_whatever_the_number_of_features(
-    num_features: int,
-) -> None:
+def test_similarities_have_a_slope_whatever_the_features(num_features: int, scale: float) -> None:
     torch.manual_seed(0)
     head = PrototypeHead(num_features, 10, Prototypes())
-    similarity = head(torch.randn(32, num_features).abs()).exp()
-    assert 0.01 < similarity.mean() < 0.9
+    similarity = head(scale * torch.randn(32, num_features).abs()).exp()
+    assert 0.05 < similarity.mean() < 0.5
+    assert 0.01 < similarity.std() < 0.3
 
 
 def test_similarities_are_single_precision_under_autocast() -> None:

@@ -65,11 +65,12 @@ class PrototypesConfig(Section):
         int, Field(ge=1, le=64, description="Prototypes of each class; the nearest counts.")
     ] = 1
     sigma: Annotated[
-        float, Field(gt=0, description="Squared distance at which the similarity is 1/e.")
-    ] = 10.0
+        float,
+        Field(gt=0, description="Squared distance to an embedding at which its similarity is 1/e."),
+    ] = 1.0
     embedding: Annotated[
         int,
-        Field(ge=2, le=4096, description="Axes of the linear embedding that they lie in."),
+        Field(ge=2, le=4096, description="Axes of the embedding, of length 1, that they lie in."),
     ] = 64
     diversity: Annotated[
         float,

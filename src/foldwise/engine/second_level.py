@@ -33,20 +33,27 @@ def chosen_formulation(task: Task, recipe: Recipe) -> tuple[str, Formulation]:
     assert recipe.head is not None
     head = name_of(recipe.head)
     kinds = parts.find(HEADS, recipe.head, what="head").kinds
+    solved = {name: found for name, found in task.formulations.items() if found.solver is not None}
     if recipe.formulation is not None:
         asked: Formulation = parts.find(task.formulations, recipe.formulation, what="formulation")
+        if asked.solver is None:
+            raise ConfigError(
+                f"formulation {recipe.formulation} has a head that trains with its network, and "
+                "cannot be fitted on features",
+                remedy=f"formulations that can: {', '.join(solved)}",
+            )
         choices = {recipe.formulation: asked}
     else:
-        choices = dict(task.formulations)
+        choices = solved
     for name, formulation in choices.items():
         if formulation.solver in kinds:
             return name, formulation
     wanted = {formulation.solver for formulation in choices.values()}
     able = [name for name, other in HEADS.items() if wanted & set(other.kinds)]
     fitting = [name for name, f in task.formulations.items() if f.solver in kinds]
-    remedies = [f"heads for it: {', '.join(able)}"] if able else []
-    remedies += [f"a formulation for {head}: {', '.join(fitting)}"] if fitting else []
+    remedy = f"heads for it: {', '.join(able)}"
+    if fitting:
+        remedy += f"; or a formulation for {head}: {', '.join(fitting)}"
     raise ConfigError(
-        f"head {head} cannot answer {' or '.join(choices)} of task {task.name}",
-        remedy="; or ".join(remedies),
+        f"head {head} cannot answer {' or '.join(choices)} of task {task.name}", remedy=remedy
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -20,15 +21,15 @@ class Prototypes:
     """
 
     per_class: int = 1
-    sigma: float = 10.0
+    sigma: float = 1.0
     embedding: int = 64
 
 
 class PrototypeHead(nn.Linear):
-    """A linear embedding of the features, and prototypes of classes in it.
+    """A linear embedding of the features, brought to length 1, and prototypes of classes in it.
 
-    The embedding lets the distances fit `sigma`, whatever the scale and number of the features:
-    among some hundreds of them squared distances are so large that similarities have no slope.
+    Distances then fit `sigma` whatever the scale and number of the features. Without the length,
+    a rate that suits a linear layer carries embeddings so far that no similarity has a slope.
 
     Args:
         num_features: D.
@@ -38,11 +39,11 @@ class PrototypeHead(nn.Linear):
     Attributes:
         weight: (E, D) of the embedding.
         bias: (E,).
-        prototypes: (C, M, E), squared lengths about 2 at the start.
+        prototypes: (C, M, E), of lengths about 1 at the start, and free.
         sigma: as given.
 
     Source: Hayat et al. (2019), "Gaussian Affinity for Max-Margin Class Imbalanced Learning",
-    ICCV; there the prototypes lie among the network's own features.
+    ICCV; there the prototypes lie among the network's own features, whose length is free.
     """
 
     def __init__(self, num_features: int, num_classes: int, prototypes: Prototypes) -> None:
@@ -50,7 +51,7 @@ class PrototypeHead(nn.Linear):
         self.out_features = num_classes
         self.sigma = prototypes.sigma
         shape = (num_classes, prototypes.per_class, prototypes.embedding)
-        self.prototypes = nn.Parameter(torch.randn(shape) * math.sqrt(2.0 / prototypes.embedding))
+        self.prototypes = nn.Parameter(torch.randn(shape) / math.sqrt(prototypes.embedding))
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, D) → (N, C) logarithms, at most 0, of the similarity to each class.
@@ -58,7 +59,7 @@ class PrototypeHead(nn.Linear):
         The similarity is exp(-d² / sigma), d the distance to the nearest of its prototypes. A
         softmax of its logarithms is the posterior of Gaussians of one width and equal shares.
         """
-        places = super().forward(features).float()
+        places = functional.normalize(super().forward(features).float(), dim=1)
         gaps = places[:, None, None, :] - self.prototypes
         return -gaps.square().sum(dim=-1).amin(dim=-1) / self.sigma
 
