@@ -144,7 +144,13 @@ def _formulations() -> Iterator[str]:
     yield "## Tasks and formulations"
     yield "`task` of the competition, `formulation` of a recipe; a task's first is its default."
     rows = [
-        (f"`{task.name}`", f"`{name}`", f"`{found.loss}`", _code(found.losses), found.solver)
+        (
+            f"`{task.name}`",
+            f"`{name}`",
+            f"`{found.loss}`",
+            _code(found.losses),
+            found.solver or "not",
+        )
         for task in TASKS.values()
         for name, found in task.formulations.items()
     ]

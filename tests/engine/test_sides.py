@@ -7,7 +7,13 @@ import pytest
 import torch
 from torch.nn import functional
 
-from foldwise.engine.sides import Side, branch_side, label_side, with_sides
+from foldwise.engine.sides import (
+    Side,
+    branch_side,
+    diversity_side,
+    label_side,
+    with_sides,
+)
 from foldwise.losses import LOSSES
 from foldwise.losses.terms import named, total
 from foldwise.tasks.auxiliary import Auxiliary
@@ -80,6 +86,14 @@ def test_terms_are_weighed_and_named_beside_the_label() -> None:
     assert list(named(both)) == ["near", "far", "a"]
     with pytest.raises(ValueError, match="zip"):
         with_sides(label, sides, [], rows, rows)
+
+
+def test_a_penalty_on_prototypes_is_the_same_for_every_row() -> None:
+    penalty, rows = torch.tensor(3.0, requires_grad=True), torch.arange(2)
+    found = with_sides(torch.tensor([1.0, 2.0]), [diversity_side(0.5)], [penalty], rows, rows)
+    assert named(found)["diversity"].tolist() == [1.5, 1.5]
+    (slope,) = torch.autograd.grad(total(found).mean(), penalty)
+    assert slope.item() == 0.5
 
 
 def test_rows_that_are_not_of_train_have_no_further_label() -> None:

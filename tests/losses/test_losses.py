@@ -17,10 +17,10 @@ from foldwise.losses import LOSSES
 from foldwise.losses.terms import is_of_batch, named, summed, total, weigh, weighted
 
 _CLASSES = ("cross_entropy", "focal", "poly1", "symmetric_cross_entropy", "expectation",
-            "squared_emd", "soft_kappa", "two_step")  # fmt: skip
+            "squared_emd", "soft_kappa", "two_step", "affinity")  # fmt: skip
 _BINARY = ("bce", "binary_focal", "asymmetric")
 #: Their value is linear in the target, so mixed targets cost the mixture.
-_LINEAR = ("cross_entropy", "focal", "poly1", "two_step", *_BINARY, "corn")
+_LINEAR = ("cross_entropy", "focal", "poly1", "two_step", "affinity", *_BINARY, "corn")
 _ALONE = [name for name, loss in LOSSES.items() if not is_of_batch(loss)]
 
 
@@ -36,6 +36,8 @@ def _perfect(name: str) -> tuple[torch.Tensor, torch.Tensor]:
     if name == "two_step":
         first = torch.where(classes > 0, 40.0, -40.0).double()
         return torch.cat([first[:, None], 40.0 * one_hot[:, 1:]], dim=1), classes
+    if name == "affinity":  # Logarithms of similarities, the others' within the margin's reach.
+        return 3.0 * one_hot - 3.0, classes
     if name in _CLASSES:
         return 40.0 * one_hot, classes
     if name == "corn":
@@ -48,7 +50,8 @@ def _perfect(name: str) -> tuple[torch.Tensor, torch.Tensor]:
 
 def _random(name: str) -> tuple[torch.Tensor, torch.Tensor]:
     logits, target = _perfect(name)
-    return torch.randn(logits.shape, dtype=torch.float64, generator=_rng()), target
+    drawn = torch.randn(logits.shape, dtype=torch.float64, generator=_rng())
+    return -drawn.abs() if name == "affinity" else drawn, target
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -156,6 +159,23 @@ def test_label_smoothing_spreads_its_share_over_all_classes() -> None:
     ):
         loss = _loss(name, logits, torch.tensor([0]), label_smoothing=0.2, **options)
         assert loss.item() == pytest.approx(by_hand, rel=1e-6)
+
+
+def test_affinity_of_numbers_worked_by_hand() -> None:
+    similarity = torch.tensor([[0.9, 0.5, 0.1]])
+    # Right is 0.9: 0.75 + 0.5 - 0.9 and 0; is 0.5: 0.75 + 0.4 and 0.75 - 0.4; is 0.1: 1.55, 1.15.
+    for right, by_hand in enumerate((0.35, 1.5, 2.7)):
+        loss = _loss("affinity", similarity.log(), torch.tensor([right]))
+        assert loss.item() == pytest.approx(by_hand, rel=1e-6)
+    loss = _loss("affinity", similarity.log(), torch.tensor([0]), margin=0.45)
+    assert loss.item() == pytest.approx(0.05, rel=1e-5)
+
+
+def test_no_similarity_is_above_one() -> None:
+    logits, target = torch.tensor([[7.0, -0.1]]), torch.tensor([0])
+    torch.testing.assert_close(
+        _loss("affinity", logits, target), _loss("affinity", logits.clamp_max(0.0), target)
+    )
 
 
 def test_bce_at_zero_logits_is_log_two_whatever_the_target() -> None:

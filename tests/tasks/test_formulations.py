@@ -29,6 +29,8 @@ def make_target(task: str, num: int = 40) -> np.ndarray:
 
 def perfect_logits(task: str, name: str, target: np.ndarray) -> np.ndarray:
     encoded = TASKS[task].formulations[name].encode(target, len(CLASSES))
+    if TASKS[task].formulations[name].has_prototypes:
+        return 30.0 * np.eye(len(CLASSES))[encoded] - 30.0
     solver = TASKS[task].formulations[name].solver
     if solver in ("softmax", "two_step"):
         logits = 30.0 * np.eye(len(CLASSES))[encoded]
@@ -107,6 +109,14 @@ def test_sigmoids_of_exclusive_classes_are_normalised_and_never_divided_by_nothi
     assert np.allclose(scores, [[0.5, 0.25, 0.25], [1 / 3, 1 / 3, 1 / 3]])
     sure = formulation.to_common(formulation.activate(np.array([[-800.0, 9.0]])), 2)
     assert np.allclose(sure, [[0.0, 1.0]])
+
+
+def test_similarities_become_shares_of_their_sum_however_far_the_prototypes():
+    formulation = TASKS["multiclass"].formulations["affinity"]
+    raw = formulation.activate(np.log([[0.6, 0.3, 0.3]]))
+    assert np.allclose(formulation.to_common(raw, 3), [[0.5, 0.25, 0.25]])
+    far = formulation.activate(np.array([[-2000.0, -2000.0 + np.log(3.0)]]))
+    assert np.allclose(far, [[0.25, 0.75]])
 
 
 def test_answers_are_written_as_labels():

@@ -58,6 +58,29 @@ class SiameseConfig(Section):
         return (self.join,) if isinstance(self.join, str) else self.join
 
 
+class PrototypesConfig(Section):
+    """The class prototypes that the head of formulation affinity is made of."""
+
+    per_class: Annotated[
+        int, Field(ge=1, le=64, description="Prototypes of each class; the nearest counts.")
+    ] = 1
+    sigma: Annotated[
+        float,
+        Field(gt=0, description="Squared distance to an embedding at which its similarity is 1/e."),
+    ] = 1.0
+    embedding: Annotated[
+        int,
+        Field(ge=2, le=4096, description="Axes of the embedding, of length 1, that they lie in."),
+    ] = 64
+    diversity: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="Weight, beside the loss, of the term that spaces them equally.",
+        ),
+    ] = 1.0
+
+
 class ModelConfig(Section):
     """The network."""
 
@@ -97,6 +120,9 @@ class ModelConfig(Section):
             "features are joined; null: they are stacked as channels."
         ),
     ] = None
+    prototypes: Annotated[
+        PrototypesConfig, Field(description="The prototypes of formulation affinity.")
+    ] = PrototypesConfig()
     columns: Annotated[
         tuple[Part, ...],
         Field(

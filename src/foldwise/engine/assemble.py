@@ -27,6 +27,7 @@ from foldwise.engine.fit_plan import Mix
 from foldwise.engine.frozen import frozen_problems, unmixed_keys
 from foldwise.engine.norms import followed_norms
 from foldwise.engine.objective import bound_loss
+from foldwise.engine.prototypes import prototype_problems
 from foldwise.engine.schedules import stages_of
 from foldwise.errors import ConfigError
 from foldwise.losses.terms import Loss
@@ -34,6 +35,7 @@ from foldwise.models.additions import Additions
 from foldwise.models.building import build
 from foldwise.models.columns import ColumnEncoder
 from foldwise.models.network import Network
+from foldwise.models.prototypes import Prototypes
 from foldwise.models.siamese import Siamese
 from foldwise.models.sizes import check_sizes
 from foldwise.models.weights import Weights, resolve
@@ -181,6 +183,7 @@ class Assembly:
             ConfigError: it cannot be built, or not be frozen or updated as the recipe asks.
         """
         problems = [p for found in frozen_problems(self.recipe).values() for p in found]
+        problems += prototype_problems(self.recipe, self.formulation_name, self.formulation)
         if problems:
             raise ConfigError(
                 *(f"{problem.key}: {problem.found}" for problem in problems),
@@ -223,6 +226,7 @@ class Assembly:
             columns=columns,
             auxiliary=auxiliary,
             siamese=self.siamese(),
+            prototypes=self._prototypes,
         )
         return build(
             name=config.name,
@@ -239,6 +243,13 @@ class Assembly:
             shares_weights=self.formulation.shares_weights,
             additions=additions,
         )
+
+    @property
+    def _prototypes(self) -> Prototypes | None:
+        if not self.formulation.has_prototypes:
+            return None
+        config = self.recipe.model.prototypes
+        return Prototypes(config.per_class, config.sigma, config.embedding)
 
     def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
         """The recipe's optimiser over a module's parameters."""

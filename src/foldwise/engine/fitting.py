@@ -21,7 +21,7 @@ from foldwise.engine.drawing import standing
 from foldwise.engine.fit_plan import FitPlan
 from foldwise.engine.fit_state import FitState
 from foldwise.engine.precision import autocast_dtype
-from foldwise.engine.sides import Side, branch_side, label_side
+from foldwise.engine.sides import Side, branch_side, diversity_side, label_side
 from foldwise.optim.averaging import Ema, WeightMean
 from foldwise.optim.epochs import Epoch
 from foldwise.optim.lookahead import Lookahead
@@ -236,13 +236,15 @@ def _sides(
     row_weights: torch.Tensor | None,
     shift: torch.Tensor | None,
 ) -> tuple[Side, ...]:
-    """In the order of the network's outputs: its branch, then its auxiliary heads."""
+    """In the order of the network's outputs: its branch, its auxiliary heads, its prototypes."""
     branch = assembly.recipe.model.branch
     found = (
         [] if branch is None else [branch_side(branch.weight, assembly.loss(), row_weights, shift)]
     )
     num_extra = _count(rows, extra) - len(rows)
     labels = (label_side(each, rows, device, num_extra=num_extra) for each in assembly.auxiliary)
+    if assembly.formulation.has_prototypes:
+        return (*found, *labels, diversity_side(assembly.recipe.model.prototypes.diversity))
     return (*found, *labels)
 
 

@@ -33,11 +33,18 @@ def chosen_formulation(task: Task, recipe: Recipe) -> tuple[str, Formulation]:
     assert recipe.head is not None
     head = name_of(recipe.head)
     kinds = parts.find(HEADS, recipe.head, what="head").kinds
+    solved = {name: found for name, found in task.formulations.items() if found.solver is not None}
     if recipe.formulation is not None:
         asked: Formulation = parts.find(task.formulations, recipe.formulation, what="formulation")
+        if asked.solver is None:
+            raise ConfigError(
+                f"formulation {recipe.formulation} has a head that trains with its network, and "
+                "cannot be fitted on features",
+                remedy=f"formulations that can: {', '.join(solved)}",
+            )
         choices = {recipe.formulation: asked}
     else:
-        choices = dict(task.formulations)
+        choices = solved
     for name, formulation in choices.items():
         if formulation.solver in kinds:
             return name, formulation

@@ -1,4 +1,4 @@
-"""Terms of the loss that inference knows nothing of: attention branch and further labels."""
+"""Terms of the loss that inference knows nothing of: branch, further labels, penalties."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch.nn import functional
 from foldwise.losses.terms import Loss, Losses, named, total, weigh
 from foldwise.tasks.auxiliary import Auxiliary
 
-#: (B, S) logits, (B,) rows, (B, ...) target of the label → (B,) losses.
+#: (B, S) logits or () penalty, (B,) rows, (B, ...) target of the label → (B,) losses.
 SideLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -85,6 +85,15 @@ def label_side(
 
     # Told apart from the label, the branch and the terms of a loss, whatever the column is called.
     return Side(f"auxiliary_{label.column}", label.weight, losses)
+
+
+def diversity_side(weight: float) -> Side:
+    """What the prototypes of the head lack in equal spacing, the same for every row.
+
+    Args:
+        weight: of the term.
+    """
+    return Side("diversity", weight, lambda penalty, rows, _: penalty.expand(len(rows)))
 
 
 def with_sides(

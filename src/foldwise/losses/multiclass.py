@@ -113,6 +113,37 @@ def symmetric_cross_entropy(
     }
 
 
+def affinity(
+    logits: Tensor, target: Tensor, *, margin: Annotated[float, Field(gt=0, le=1)] = 0.75
+) -> Tensor:
+    """Hinges that want the right class more similar than each other class, by a margin.
+
+    Args:
+        logits: (N, C) float, logarithms of similarities; above 0 they count as 0.
+        target: (N,) int64 classes, or (N, C) float shares that sum to 1; the loss of shares is
+            the mixture of the classes' losses.
+        margin: what the right class's similarity, at most 1, must have over every other.
+
+    Returns:
+        (N,) float in [0, (C - 1) * (1 + margin)].
+
+    Source: Hayat et al. (2019), "Gaussian Affinity for Max-Margin Class Imbalanced Learning",
+    ICCV. The term on the prototypes themselves is `PrototypeHead.diversity`.
+    """
+    similarity = logits.clamp_max(0.0).exp()
+    if target.ndim > 1:
+        return (target * _hinges(similarity, similarity, margin)).sum(dim=1)
+    own = similarity.gather(1, target[:, None])
+    return _hinges(similarity, own, margin)[:, 0]
+
+
+def _hinges(similarity: Tensor, own: Tensor, margin: float) -> Tensor:
+    """(N, K) sum of the hinges of each of (N, K) similarities, taken to be the right class's."""
+    lacking = margin + similarity[:, None, :] - own[:, :, None]
+    # The right class's own hinge, which is among them, is the margin.
+    return (lacking.relu().sum(dim=2) - margin).clamp_min(0.0)
+
+
 def shares(target: Tensor, logits: Tensor) -> Tensor:
     """(N,) classes as (N, C) shares in the type of the logits; shares as they are."""
     if target.ndim == 1:
@@ -135,4 +166,5 @@ LOSSES: dict[str, Loss] = {
     "focal": focal,
     "poly1": poly1,
     "symmetric_cross_entropy": symmetric_cross_entropy,
+    "affinity": affinity,
 }

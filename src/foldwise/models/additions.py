@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from foldwise.models.columns import ColumnEncoder
+from foldwise.models.prototypes import Prototypes
 from foldwise.models.siamese import Siamese
 from foldwise.parts import Spec
 
@@ -25,6 +26,7 @@ class Additions:
         columns: makes features of table columns; None: there are none.
         auxiliary: outputs of each further head.
         siamese: how the images of a sample come together; None: the network takes them as one.
+        prototypes: of classes, in place of the linear head; None: there are none.
     """
 
     pool: Spec | None = None
@@ -34,6 +36,7 @@ class Additions:
     columns: ColumnEncoder | None = None
     auxiliary: Sequence[int] = ()
     siamese: Siamese | None = None
+    prototypes: Prototypes | None = None
 
     @property
     def need_features(self) -> list[str]:
@@ -45,6 +48,7 @@ class Additions:
             "model.columns": self.columns is not None,
             "auxiliary": bool(self.auxiliary),
             "model.siamese": self.siamese is not None,
+            "prototypes of classes": self.prototypes is not None,
         }
         return [key for key, is_asked in asked.items() if is_asked]
 

@@ -18,6 +18,7 @@ from foldwise.models.heads import SharedHead
 from foldwise.models.loading import num_channels
 from foldwise.models.multi_sample import MultiSampleLinear
 from foldwise.models.network import Network
+from foldwise.models.prototypes import PrototypeHead
 from foldwise.models.shallow import Shallow
 from foldwise.models.small import NETWORKS
 from foldwise.models.stacking_images import widen_first_layer
@@ -160,6 +161,8 @@ def _with_additions(
     if added.multi_sample is not None:
         samples, p = added.multi_sample
         head = MultiSampleLinear(head, samples=samples, p=p)
+    if added.prototypes is not None:
+        head = PrototypeHead(head.in_features, order.num_outputs, added.prototypes)
     return Network(
         built.backbone,
         head,

@@ -28,14 +28,15 @@ def as_saved_elsewhere(
 
     Returns:
         Tensors by the backbone's own names, and (mean, std) if a `Network` wrote the file. What a
-        recipe had added to that one is left out, with a head that took its features: both are new.
+        recipe had added to that one is left out, with a head that took its features or is made
+        of prototypes: both are new.
     """
     plain: dict[str, Tensor] = clean_state_dict(dict(tensors))
     if not {"mean", "std"} <= plain.keys() or not all(map(_is_ours, plain)):
         return plain, None
     statistics = (tuple(plain.pop("mean").tolist()), tuple(plain.pop("std").tolist()))
     plain.pop("offset", None)  # It belongs to the class shares of the old training rows.
-    if any(key.startswith(("columns.", "shallow.")) for key in plain):
+    if any(key.startswith(("columns.", "shallow.", "head.prototypes")) for key in plain):
         plain = {key: value for key, value in plain.items() if not key.startswith("head.")}
     plain = {key: value for key, value in plain.items() if not key.startswith(_ADDED)}
     inner = {

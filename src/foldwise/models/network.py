@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from foldwise.errors import ConfigError
 from foldwise.models.attention_branch import AttentionBranch
 from foldwise.models.columns import ColumnEncoder
+from foldwise.models.prototypes import PrototypeHead
 from foldwise.models.shallow import Shallow
 from foldwise.models.siamese import Siamese
 
@@ -168,11 +169,14 @@ class Network(nn.Module):
 
         Returns:
             (N, O) logits; then those of the attention branch, if there is one, and of each
-            auxiliary head.
+            auxiliary head; then () the diversity of prototypes, if the head is made of them.
         """
         outputs, branched = self._looked(images, columns)
         others = [] if branched is None else [branched]
-        return self._logits(outputs), others + [head(outputs) for head in self.auxiliary]
+        others += [head(outputs) for head in self.auxiliary]
+        if isinstance(self.head, PrototypeHead):
+            others.append(self.head.diversity())
+        return self._logits(outputs), others
 
     def attention_maps(self, images: Tensor) -> Tensor:
         """Where the attention branch looks.

@@ -26,12 +26,14 @@ class Formulation:
         to_common: (N, R) raw outputs, number of classes → (N, C) scores on the common scale.
         loss: default loss by name.
         losses: losses whose logits mean what `activate` expects.
-        solver: how the head is solved on frozen features; see `models.composed_head.Solver`.
+        solver: how the head is solved on frozen features; see `models.composed_head.Solver`;
+            None: it cannot be.
         prior: whether a sampler's or weights' class shares can be taken out of the logits.
         soften: (n, C) scores on the common scale, number of classes → what the loss takes, (n, O)
             float32; None: scores do not say what each output should be.
         mixable: whether targets of two samples may be mixed.
         shares_weights: whether one weight per feature serves all outputs, each with a bias.
+        has_prototypes: whether its outputs are log-similarities to prototypes of the classes.
         is_proposed: whether `init` writes it into a recipe.
     """
 
@@ -42,11 +44,12 @@ class Formulation:
     to_common: Callable[[np.ndarray, int], np.ndarray]
     loss: str
     losses: tuple[str, ...]
-    solver: Literal["softmax", "sigmoid", "linear", "shared", "conditional", "two_step"]
+    solver: Literal["softmax", "sigmoid", "linear", "shared", "conditional", "two_step"] | None
     prior: bool = False
     soften: Callable[[np.ndarray, int], np.ndarray] | None = None
     mixable: bool = True
     shares_weights: bool = False
+    has_prototypes: bool = False
     is_proposed: bool = True
 
     @property

@@ -249,6 +249,11 @@ def test_an_epoch_chosen_on_the_held_out_fold_makes_the_score_optimistic(tmp_pat
             r"head svr cannot answer softmax or sigmoid of task multiclass",
         ),
         (
+            "multiclass",
+            {"head": "logistic", "formulation": "affinity"},
+            r"(?s)affinity has a head that trains with its network.*can: softmax, sigmoid",
+        ),
+        (
             "ordinal",
             {"head": "svr", "formulation": "borders"},
             r"head svr cannot answer borders of task ordinal",

@@ -19,6 +19,7 @@ from foldwise.engine.assemble import Assembly
 from foldwise.engine.extra import extra_problems
 from foldwise.engine.frozen import frozen_problems
 from foldwise.engine.precision import autocast_dtype
+from foldwise.engine.prototypes import prototype_problems
 from foldwise.engine.second_level import bound_head, chosen_formulation
 from foldwise.engine.views import VIEWS
 from foldwise.errors import ConfigError, FoldwiseError, OfflineError
@@ -86,6 +87,8 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
     failures.found += [
         Failure("extra-rows", p.key, (p.found,), p.remedy) for p in extra_problems(assembly)
     ]
+    prototypes = prototype_problems(recipe, assembly.formulation_name, assembly.formulation)
+    failures.found += [Failure("prototypes", p.key, (p.found,), p.remedy) for p in prototypes]
     if len(failures.found) == num_before and None not in (balance, stages):
         network = attempt("network", "model", assembly.network)
     # Layers' rates need the layers; without a network that would be a second error of one cause.

@@ -181,6 +181,8 @@ def _start_head(at_work: UnitWork, network: Network) -> None:
     Extra rows come in with the first epoch: the reference is what they are judged against, too.
     """
     unit, assembly = at_work.unit, at_work.assembly
+    solver = assembly.formulation.solver
+    assert solver is not None, "the recipe was checked"
     rows = unit.train_rows
     num_views = len(at_work.features)
     target = assembly.formulation.encode(unit.problem.target[rows], unit.problem.num_classes)
@@ -190,7 +192,7 @@ def _start_head(at_work: UnitWork, network: Network) -> None:
     solved = solve(
         np.concatenate([found[rows] for found in at_work.features.values()]),
         np.concatenate([target] * num_views),
-        assembly.formulation.solver,
+        solver,
         num_outputs=network.head.out_features,
         # Views of one sample are one group: the inner folds must not see it from another side.
         groups=np.tile(unit.problem.train.ids[rows] if groups is None else groups[rows], num_views),
