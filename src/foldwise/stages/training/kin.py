@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foldwise.auditing.duplicates import find_duplicates
+from foldwise.auditing.several import find_among_samples
 from foldwise.config.writing import fingerprint
 from foldwise.data.fold_groups import merge_groups
 from foldwise.data.hashes import near_pairs
@@ -18,7 +18,7 @@ from foldwise.tasks.extra_rows import all_rows
 from foldwise.tasks.problem import Problem
 
 #: Raised whenever other images would count as copies than before.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Kin:
     """What hangs together, of all rows: those of train, then of test, then external ones.
 
     Attributes:
-        copies: (A,) int64, exact and confirmed near duplicates share a number.
+        copies: (A,) int64, rows of which any images are exact or confirmed near duplicates
+            share a number.
         groups: (A,) int64, the same, and rows that agree in a group column.
     """
 
@@ -57,16 +58,12 @@ def find_kin(problem: Problem) -> Kin:
 
 
 def _copies(problem: Problem, every: Samples) -> np.ndarray:
-    inputs = [_VERSION, fingerprint([*every.ids, *every.hashes])]
+    inputs = [_VERSION, fingerprint([*every.ids, *every.image_hashes.ravel()])]
     path = problem.home.stamp("copies")
     stored = read_json(path)
     if stored is None or stored["inputs"] != inputs:
-        found = find_duplicates(
-            list(every.hashes),
-            every.frame["phash"].to_numpy(dtype=np.uint64),
-            thumbnails(problem.home, every),
-            near_pairs,
-        )
+        thumbs = thumbnails(problem.home, every.every_image())
+        found = find_among_samples(every, thumbs, near_pairs)
         stored = {"inputs": inputs, "copies": found.groups.tolist()}
         publish_json(path, stored)
     return np.array(stored["copies"], dtype=np.int64)

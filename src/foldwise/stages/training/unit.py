@@ -231,7 +231,7 @@ class Unit:
         labels = extra.target if extra.soft is None else extra.soft
         numbers = [labels.tobytes().hex(), extra.weight.tobytes().hex()]
         cells = _cells(extra.samples, _input_columns(self.recipe))
-        return _hash([*extra.samples.ids, *extra.samples.hashes, *numbers, *cells])
+        return _hash([*extra.samples.ids, *self.image_hashes(extra.samples), *numbers, *cells])
 
     def _rows_hash(self, rows: np.ndarray) -> str:
         train = self.problem.train
