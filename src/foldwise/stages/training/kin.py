@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -57,9 +58,20 @@ def find_kin(problem: Problem) -> Kin:
     return Kin(copies, merge_groups(*known, copies))
 
 
+def pass_on_copies(problem: Problem, stamp: Path) -> None:
+    """Write what is known of copies where the same rows are, without images or external data.
+
+    Args:
+        problem: that knows them, or finds them now.
+        stamp: of the copies, in the other competition.
+    """
+    own = all_rows(replace(problem, external=None))
+    copies = find_kin(problem).copies[: len(own)]
+    publish_json(stamp, {"inputs": _inputs(own), "copies": copies.tolist()})
+
+
 def _copies(problem: Problem, every: Samples) -> np.ndarray:
-    inputs = [_VERSION, fingerprint([*every.ids, *every.image_hashes.ravel()])]
-    path = problem.home.stamp("copies")
+    inputs, path = _inputs(every), problem.home.stamp("copies")
     stored = read_json(path)
     if stored is None or stored["inputs"] != inputs:
         thumbs = thumbnails(problem.home, every.every_image())
@@ -67,3 +79,7 @@ def _copies(problem: Problem, every: Samples) -> np.ndarray:
         stored = {"inputs": inputs, "copies": found.groups.tolist()}
         publish_json(path, stored)
     return np.array(stored["copies"], dtype=np.int64)
+
+
+def _inputs(every: Samples) -> list[int | str]:
+    return [_VERSION, fingerprint([*every.ids, *every.image_hashes.ravel()])]
