@@ -8,6 +8,7 @@ import venv
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 
 import foldwise
@@ -16,16 +17,22 @@ from foldwise.errors import ConfigError, DataError, RunError
 from foldwise.rundir import Home, RunDir
 from foldwise.stages.pack import pack_training
 from foldwise.stages.packing import install
+from foldwise.stages.packing.contents import wanted_recipes
 from foldwise.stages.packing.install import code_print
 from foldwise.stages.packing.notebooks import training_notebook
 from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS
 from foldwise.stages.packing.wheels import write_wheels
 from foldwise.stages.recipes import load_recipe, planned_recipes
+from foldwise.stages.sessions.opening import open_home, restore
+from foldwise.stages.sync import sync
 from foldwise.stages.train import record_run, units_of
+from foldwise.stages.training.kin import find_kin
 from foldwise.stages.training.unit import recipe_print
 from foldwise.tasks.problem import open_problem
 from tests.builders import SMALL, make_home
+from tests.stages.extra_homes import NET, make_teacher, make_units, score, with_external
 from tests.stages.mounted_notebooks import QUIET
+from tests.stages.small_competition import make_problem
 from tests.stages.small_units import ready, with_train
 
 
@@ -104,6 +111,47 @@ def test_what_cannot_be_packed_is_refused(tmp_path):
         pack_training(home, ["b"], on="kaggle", display=QUIET)
     with pytest.raises(RunError, match="cannot be called"):
         pack_training(home, on="kaggle", as_name="../x", display=QUIET)
+
+
+def test_teachers_are_packed_with_their_students(tmp_path):
+    home = ready(tmp_path, plan={"blends": {"both": {"members": ["a", "b"]}}})
+    for name, teacher in (("b", "a"), ("c", "both")):
+        write_yaml(home.recipe(name), {**SMALL, "pseudo": {"run": teacher}})
+    with pytest.raises(RunError, match="b is taught by a, not among those packed"):
+        wanted_recipes(home, ["b"])
+    assert list(wanted_recipes(home, ["b", "a"])) == ["b", "a"]
+    with pytest.raises(RunError, match="c is taught by a blend, both, and a pack makes none"):
+        wanted_recipes(home, ["c", "a", "b"])
+
+
+def test_a_session_takes_over_students_before_it_has_any_image(tmp_path):
+    home = make_problem(tmp_path).home
+    for name, more in (("t", {}), ("heir", {"pseudo": {"run": "t"}})):
+        write_yaml(home.recipe(name), {**NET, **more})
+    pack = pack_training(home, ["t", "heir"], on="kaggle", display=QUIET)
+    make_teacher(open_problem(home))
+    for unit in make_units(open_problem(home), "heir", pseudo={"run": "t"}):
+        score(unit, seed=unit.fold)
+    sync(home.path, tmp_path / "store", display=QUIET)
+    opened = open_home(pack, tmp_path, tmp_path / "machine")
+    assert not opened.cache.exists()
+    restore(opened, [tmp_path / "store"], QUIET)
+    found = make_units(open_problem(opened), "heir", pseudo={"run": "t"})
+    assert [unit.is_done() for unit in found] == [True] * 3
+
+
+def test_external_data_stay_at_home(tmp_path):
+    problem = with_external(tmp_path)
+    home = problem.home
+    for name, more in (("a", {}), ("t", {"pseudo": {"run": "a"}}), ("e", {"external": ["more"]})):
+        write_yaml(home.recipe(name), {**NET, **more})
+    with pytest.raises(RunError, match=r"e trains on external data \(more\), and a pack finds"):
+        pack_training(home, ["e"], on="kaggle", display=QUIET)
+    pack = pack_training(home, ["a", "t"], on="kaggle", display=QUIET)
+    packed = open_problem(open_home(pack, tmp_path, tmp_path / "machine"))
+    assert packed.external is None
+    assert packed.samples.ids.tolist() == problem.samples.ids.tolist()
+    assert np.array_equal(find_kin(packed).copies, find_kin(problem).copies[: len(packed.samples)])
 
 
 def test_wheels_are_the_same_bytes_each_time(tmp_path):

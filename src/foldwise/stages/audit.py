@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foldwise.auditing.duplicates import DuplicateReport, find_duplicates
-from foldwise.auditing.several import of_samples, telling_images
+from foldwise.auditing.duplicates import DuplicateReport
+from foldwise.auditing.several import find_among_samples
 from foldwise.auditing.tables import class_counts, find_size_shortcut, size_by_class
 from foldwise.config.writing import fingerprint
 from foldwise.data.cache import Cache
@@ -71,23 +71,12 @@ def _labels(problem: Problem) -> list[object]:
 
 
 def _duplicates(problem: Problem) -> DuplicateReport:
-    num, has_several = len(problem.samples), problem.samples.num_images > 1
-    images = problem.samples.every_image()
-    thumbs = thumbnails(problem.home, images)
-    labels = _labels(problem) * problem.samples.num_images
-    rows = np.arange(len(images))
-    if has_several:
-        rows = telling_images(thumbs)
-        images, thumbs, labels = images.take(rows), thumbs[rows], [labels[row] for row in rows]
-    found = find_duplicates(
-        list(images.hashes),
-        images.frame["phash"].to_numpy(dtype=np.uint64),
-        thumbs,
+    return find_among_samples(
+        problem.samples,
+        thumbnails(problem.home, problem.samples.every_image()),
         near_pairs,
-        splits=list(images.frame["split"]),
-        labels=labels if problem.task.has_classes else None,
+        labels=_labels(problem) if problem.task.has_classes else None,
     )
-    return of_samples(found, rows % num, num) if has_several else found
 
 
 def _findings(problem: Problem, duplicates: DuplicateReport) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from foldwise import predictions as predictions_file
 from foldwise import samples as samples_file
 from foldwise.config.network import FramesConfig, SiameseConfig
 from foldwise.config.recipe import Recipe
+from foldwise.data.cache_writing import write_blocks
+from foldwise.data.spec import THUMB
 from foldwise.engine import checkpoint
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.infer import infer
@@ -38,8 +41,10 @@ from foldwise.stages.training import course
 from foldwise.stages.training.at_work import EVAL_BATCH, FeaturesOf, open_work
 from foldwise.stages.training.choices import Choices
 from foldwise.stages.training.unit import Unit
+from foldwise.tasks.problem import open_problem
 from tests.builders import SMALL, make_home, write_images
 from tests.stages.examining.clinic import QUIET
+from tests.stages.extra_homes import edited, make_teacher, make_units, score, student
 from tests.stages.small_units import pretrained, units, work
 
 _SIAMESE = {"join": ["concat", "distance"]}
@@ -310,6 +315,36 @@ def test_samples_that_share_an_image_share_a_fold(tmp_path: Path) -> None:
     split(home)
     folds = dict(line.split(",")[:2] for line in home.folds.read_text().splitlines())
     assert folds["000"] == folds["001"]
+
+
+@pytest.mark.parametrize("place", ["images", "images/right"])
+def test_a_test_row_that_shares_an_image_with_a_held_out_row_is_not_learned_from(
+    place: str, tmp_path: Path
+) -> None:
+    home = pairs(tmp_path)
+    raw = tmp_path / "raw"
+    # 036 is the first row of test, 001 one of train.
+    shutil.copy(raw / "images" / "right" / "001.png", raw / place / "036.png")
+    problem = open_problem(made(home))
+    make_teacher(problem)
+    fold = int(problem.folds[problem.train.ids.tolist().index("001")])
+    for student_fold in (0, 1, 2):
+        taken = student(problem, student_fold, pseudo={"run": "t"}).taken[0]
+        assert taken.dropped["copies of held-out rows"] == int(student_fold == fold)
+        assert ("036" in taken.rows.samples.ids) == (student_fold != fold)
+
+
+def test_another_second_image_of_a_taught_row_makes_the_student_stale(tmp_path: Path) -> None:
+    problem = open_problem(made(pairs(tmp_path)))
+    make_teacher(problem)
+    before = student(problem, 0, pseudo={"run": "t"}).inputs["extra"]
+    home, noise = problem.home, np.random.default_rng(8).integers(0, 256, (1, 32, 32, 3))
+    write_blocks(home.cache, THUMB, [("f" * 64, noise[0].astype(np.uint8))])
+    changed = edited(problem, "samples", [36], **{"image2:sha256": "f" * 64})
+    for place, unit in enumerate(make_units(changed, "t")):
+        score(unit, seed=place)
+    assert before is not None
+    assert student(changed, 0, pseudo={"run": "t"}).inputs["extra"] not in (None, before)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,10 @@ from foldwise.config.loading import load
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import write_yaml
 from foldwise.errors import ConfigError, DataError, RunError
-from foldwise.rundir import Home
+from foldwise.rundir import Home, read_json
 from foldwise.stages.recipes import load_plan, load_recipe, plan_changes, recipe_places
+from foldwise.stages.training.kin import pass_on_copies
+from foldwise.tasks.problem import open_problem
 
 #: Where the data are to be found, seen from the packed competition.
 DATA = "data"
@@ -49,7 +51,8 @@ def wanted_recipes(home: Home, names: Sequence[str]) -> dict[str, Recipe]:
 
     Raises:
         ConfigError: a recipe is wrong.
-        RunError: there is neither such a recipe nor such a run.
+        RunError: there is neither such a recipe nor such a run, or the pack would lack what one is
+            trained on.
     """
     changes = plan_changes(home) if home.plan.is_file() else {}
     found = {}
@@ -65,13 +68,41 @@ def wanted_recipes(home: Home, names: Sequence[str]) -> dict[str, Recipe]:
                 )
             found[name] = Recipe.model_validate(record["recipe"])
     for name, recipe in found.items():
-        lacking = [source for source in recipe.sources if source not in found]
+        _check_fed(home, name, recipe, found)
+    return found
+
+
+def _check_fed(home: Home, name: str, recipe: Recipe, packed: Collection[str]) -> None:
+    """Refuse a recipe of which the pack would not have all that it is trained on."""
+    if recipe.external:
+        raise RunError(
+            f"{name} trains on external data ({', '.join(recipe.external_weights)}), and a pack "
+            "finds the competition's own data alone",
+            remedy=f"train {name} at home, or take external out of it",
+        )
+    blends = [name for name in recipe.teachers if name not in packed and _is_blend(home, name)]
+    if blends:
+        raise RunError(
+            f"{name} is taught by a blend, {', '.join(blends)}, and a pack makes none",
+            remedy=f"name the runs that it is made of in pseudo.run, or train {name} at home",
+        )
+    for how, runs in (
+        ("fitted on features of", recipe.sources),
+        ("taught by", recipe.teachers),
+    ):
+        lacking = [run for run in runs if run not in packed]
         if lacking:
             raise RunError(
-                f"{name} is fitted on features of {', '.join(lacking)}, not among those packed",
+                f"{name} is {how} {', '.join(lacking)}, not among those packed",
                 remedy="name these as well",
             )
-    return found
+
+
+def _is_blend(home: Home, name: str) -> bool:
+    if home.plan.is_file() and name in load_plan(home).blends:
+        return True
+    record = read_json(home.new_run(name).record)
+    return record is not None and record["kind"] == "blend"
 
 
 def copy_contents(home: Home, target: Home, recipes: dict[str, Recipe]) -> Contents:
@@ -94,10 +125,14 @@ def copy_contents(home: Home, target: Home, recipes: dict[str, Recipe]) -> Conte
     for stage in ("audit", "split"):
         if home.stamp(stage).exists():
             _copy(home.stamp(stage), target.stamp(stage))
+    if any(recipe.has_extra_rows for recipe in recipes.values()):
+        # A session knows by it which units of earlier ones are its own, before it has any image.
+        pass_on_copies(open_problem(home), target.stamp("copies"))
     for path in sorted(home.code.rglob("*.py")):
         _copy(path, target.code / path.relative_to(home.code))
     competition = load(home.competition, Competition)
     values = competition.model_dump(mode="json", exclude_defaults=True)
+    values.pop("external", None)  # No packed recipe trains on any, and its images stay here.
     write_yaml(target.competition, {**values, "data": DATA})
     for name, recipe in recipes.items():
         write_yaml(target.recipe(name), recipe.model_dump(mode="json", exclude_defaults=True))

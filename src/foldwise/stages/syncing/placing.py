@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from foldwise.rundir import Home, RunDir, UnitDir, read_json
 from foldwise.stages.recipes import load_recipe, plan_changes
 from foldwise.stages.syncing.manifest import STATES, Manifest, copy_content
 from foldwise.stages.syncing.snapshot import Snapshot, newest_progress
+from foldwise.stages.training.taught import merge_teachers
 from foldwise.stages.training.unit import Unit, recipe_print
 from foldwise.tasks.problem import open_problem
 
@@ -49,7 +50,6 @@ def place(home: Home, given: Snapshot) -> Placed:
     problem = open_problem(home)
     _ = problem.folds
     placed = Placed(notes=list(given.notes))
-    # Networks first: second-level units are made from theirs.
     records, every = {}, _grouped(given.manifests, "run")
     for name, manifests in every.items():
         record, why = _record(home, home.new_run(name), manifests, given)
@@ -57,10 +57,13 @@ def place(home: Home, given: Snapshot) -> Placed:
             placed.notes.append(f"{name}: {len(manifests)} units were left: {why}")
         else:
             records[name] = record
-    for name, record in sorted(records.items(), key=lambda item: _is_second_level(item[1])):
-        recipe, run = Recipe.model_validate(record["recipe"]), home.new_run(name)
-        for unit_name, some in _grouped(every[name], "unit").items():
-            unit = Unit(problem, recipe, run, *_place_of(unit_name), record["epochs"])
+    recipes = {name: Recipe.model_validate(record["recipe"]) for name, record in records.items()}
+    for name in _feeding_first(recipes):
+        record, run, found = records[name], home.new_run(name), _grouped(every[name], "unit")
+        places = [(*_place_of(unit), record["epochs"]) for unit in found]
+        units = [Unit(problem, recipes[name], run, *where) for where in places]
+        merge_teachers(units)
+        for unit, some in zip(units, found.values(), strict=True):
             _place_best(unit, record, some, given, placed)
     return placed
 
@@ -75,7 +78,10 @@ def _place_best(
     """Take over the unit that is furthest, if it is further than the one here."""
     wanted = [manifest for manifest in manifests if _is_wanted(unit, manifest)]
     if not wanted:
-        placed.notes.append(f"{unit.name}: made from other rows, code or recipe: left")
+        why = "made from other rows, code or recipe"
+        if unit.recipe.has_extra_rows and unit.inputs["extra"] is None:
+            why = "its extra rows cannot be told here yet"
+        placed.notes.append(f"{unit.name}: {why}: left")
     # A tie keeps the oldest; the key makes it the same one on every machine.
     for manifest in sorted(wanted, key=lambda m: (*(-n for n in m.rank), m.at, m.key)):
         try:
@@ -191,8 +197,19 @@ def _place_of(unit: str) -> tuple[int | None, int]:
     return (None if part == "all" else int(part.removeprefix("fold"))), int(seed)
 
 
-def _is_second_level(record: dict[str, Any]) -> bool:
-    return Recipe.model_validate(record["recipe"]).is_second_level
+def _feeding_first(recipes: Mapping[str, Recipe]) -> Iterator[str]:
+    """Runs after those whose features or labels their units are made from.
+
+    What two machines called alike may feed each other; then any order will do.
+    """
+    waiting = dict(recipes)
+    while waiting:
+        fed = {
+            name: {*one.sources, *one.teachers} & waiting.keys() for name, one in waiting.items()
+        }
+        for name in [name for name, by in fed.items() if not by] or list(waiting):
+            del waiting[name]
+            yield name
 
 
 def _grouped(manifests: Sequence[Manifest], by: str) -> dict[str, list[Manifest]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from foldwise.auditing.duplicates import find_duplicates
+from foldwise.auditing.several import find_among_samples
 from foldwise.config.writing import fingerprint
 from foldwise.data.fold_groups import merge_groups
 from foldwise.data.hashes import near_pairs
@@ -18,7 +19,7 @@ from foldwise.tasks.extra_rows import all_rows
 from foldwise.tasks.problem import Problem
 
 #: Raised whenever other images would count as copies than before.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,8 @@ class Kin:
     """What hangs together, of all rows: those of train, then of test, then external ones.
 
     Attributes:
-        copies: (A,) int64, exact and confirmed near duplicates share a number.
+        copies: (A,) int64, rows of which any images are exact or confirmed near duplicates
+            share a number.
         groups: (A,) int64, the same, and rows that agree in a group column.
     """
 
@@ -56,17 +58,28 @@ def find_kin(problem: Problem) -> Kin:
     return Kin(copies, merge_groups(*known, copies))
 
 
+def pass_on_copies(problem: Problem, stamp: Path) -> None:
+    """Write what is known of copies where the same rows are, without images or external data.
+
+    Args:
+        problem: that knows them, or finds them now.
+        stamp: of the copies, in the other competition.
+    """
+    own = all_rows(replace(problem, external=None))
+    copies = find_kin(problem).copies[: len(own)]
+    publish_json(stamp, {"inputs": _inputs(own), "copies": copies.tolist()})
+
+
 def _copies(problem: Problem, every: Samples) -> np.ndarray:
-    inputs = [_VERSION, fingerprint([*every.ids, *every.hashes])]
-    path = problem.home.stamp("copies")
+    inputs, path = _inputs(every), problem.home.stamp("copies")
     stored = read_json(path)
     if stored is None or stored["inputs"] != inputs:
-        found = find_duplicates(
-            list(every.hashes),
-            every.frame["phash"].to_numpy(dtype=np.uint64),
-            thumbnails(problem.home, every),
-            near_pairs,
-        )
+        thumbs = thumbnails(problem.home, every.every_image())
+        found = find_among_samples(every, thumbs, near_pairs)
         stored = {"inputs": inputs, "copies": found.groups.tolist()}
         publish_json(path, stored)
     return np.array(stored["copies"], dtype=np.int64)
+
+
+def _inputs(every: Samples) -> list[int | str]:
+    return [_VERSION, fingerprint([*every.ids, *every.image_hashes.ravel()])]

@@ -126,7 +126,7 @@ def teach(units: Sequence[Unit], *, display: Display) -> tuple[list[Unit], dict[
     """
     fresh = [unit.again() if unit.recipe.has_extra_rows else unit for unit in units]
     asking = [unit for unit in fresh if unit.recipe.has_extra_rows]
-    _merge_teachers(asking)
+    merge_teachers(asking)
     refused: dict[str, str] = {}
     taken: dict[str, dict[str, list[tuple[Unit, Taken]]]] = {}
     for unit in asking:
@@ -144,8 +144,12 @@ def teach(units: Sequence[Unit], *, display: Display) -> tuple[list[Unit], dict[
     return [unit for unit in fresh if unit.name not in refused], refused
 
 
-def _merge_teachers(students: Sequence[Unit]) -> None:
-    """Merge the scores of single teachers, whose decisions are read from them."""
+def merge_teachers(students: Sequence[Unit]) -> None:
+    """Merge the scores of single teachers, whose decisions are read from them.
+
+    Args:
+        students: of one competition; those that nobody teaches ask for nothing.
+    """
     alone = {unit.recipe.teachers[0] for unit in students if len(unit.recipe.teachers) == 1}
     for name in sorted(alone):
         problem = students[0].problem
