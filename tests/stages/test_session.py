@@ -25,7 +25,7 @@ from foldwise.stages.syncing.store import Store, is_store
 from foldwise.stages.training.jobs import train_unit
 from foldwise.time_records import Meter, read_records
 from tests.stages.mounted_notebooks import QUIET, Mounted, mount
-from tests.stages.small_units import ready, units, with_train
+from tests.stages.small_units import ready, units, with_train, work
 
 # Long enough to be caught in the middle.
 LONG = with_train(epochs=1000, checkpoint={"every": "1s", "share": 1.0})
@@ -200,6 +200,14 @@ def test_a_store_that_cannot_be_reached_is_told_and_tried_again(tmp_path):
     assert saving.finish(60.0)
     assert len(saving.durations) == 1
     assert (tmp_path / "away" / "store" / "store.json").exists()
+
+
+def test_what_has_no_room_in_the_store_is_told(tmp_path):
+    home = ready(tmp_path)
+    work(units(home)[0])
+    saving = Saving(home.path, tmp_path / "store", max_bytes=10)
+    assert not saving.finish(60.0)
+    assert "a/fold0-seed0: no room" in saving.problems
 
 
 def test_a_save_that_hangs_is_broken_off(tmp_path):

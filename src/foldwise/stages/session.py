@@ -34,7 +34,7 @@ class SessionEnd:
 
     Attributes:
         is_done: all there was to train is trained.
-        is_saved: the last save went well.
+        is_saved: the last save went well and lacks nothing.
         code: of the training; None: it was stopped in time.
     """
 
@@ -127,7 +127,7 @@ def _train(
     meter.end()
     is_saved = saving.finish(max(30.0, clock.left_s))
     if not is_saved:
-        show.warn(f"the last save failed: {saving.problems}")
+        show.warn(f"not all is saved in {saving.store}: {saving.problems}")
     return SessionEnd(is_done=code == 0, is_saved=is_saved, code=code)
 
 
@@ -136,7 +136,7 @@ def _take_in(saving: Saving, clock: SessionClock, show: Display) -> None:
     if not saving.poll():
         return
     if saving.problems:
-        show.warn(f"{saving.store}: not saved, tried again later: {saving.problems}")
+        show.warn(f"{saving.store}: not all is saved, tried again later: {saving.problems}")
         return
     clock.saved(saving.durations[-1])
     show.say(f"saved in {duration(saving.durations[-1])}, {duration(clock.left_s)} left")
@@ -148,7 +148,11 @@ def _keep_quota(home: Home, name: str, clock: SessionClock, show: Display) -> No
     Raises:
         BudgetError: nothing is.
     """
-    quotas = {one.name: one.quota for one in accounts_of(home, datetime.now(UTC)).machines}
+    damaged: list[str] = []
+    found = accounts_of(home, datetime.now(UTC), damaged=damaged)
+    for problem in damaged:
+        show.warn(f"not counted: {problem}")
+    quotas = {one.name: one.quota for one in found.machines}
     quota = quotas.get(name)
     if quota is not None and quota.left_s < clock.left_s:
         show.warn(f"{name}: {duration(quota.left_s)} are left of its quota")

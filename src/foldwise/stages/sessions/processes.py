@@ -46,14 +46,14 @@ class Training:
 class Saving:
     """Brings what is trained into a store, one `foldwise sync` at a time.
 
-    A store that cannot be reached or hangs is told, and tried again the next time.
+    A store that cannot be reached, hangs or is full is told, and tried again the next time.
 
     Attributes:
         home: the competition's folder.
         store: where to.
         max_bytes: that the store may take.
         durations: of the saves that went well, in seconds.
-        problems: what the last save said, if it went wrong.
+        problems: what the last save said, if it went wrong or something had no room.
     """
 
     home: Path
