@@ -120,6 +120,7 @@ def _started(
         stdout=subprocess.PIPE if is_heard else None,
         stderr=subprocess.STDOUT if is_heard else None,
         text=True,
+        process_group=0,  # An interrupt of the notebook is the session's to pass on, once.
         preexec_fn=machine.die_with_parent,
     )
 
