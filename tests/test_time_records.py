@@ -48,3 +48,6 @@ def test_a_damaged_record_is_named(tmp_path):
     (tmp_path / "x.json").write_text(json.dumps({"id": "x"}))
     with pytest.raises(DataError, match=r"x\.json"):
         read_records(tmp_path)
+    told: list[str] = []
+    assert read_records(tmp_path, damaged=told) == []
+    assert "x.json" in told[0]

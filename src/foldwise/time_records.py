@@ -130,11 +130,22 @@ def read_record(path: Path) -> TimeRecord:
         ) from None
 
 
-def read_records(folder: Path) -> list[TimeRecord]:
+def read_records(folder: Path, *, damaged: list[str] | None = None) -> list[TimeRecord]:
     """All records of a folder, the oldest first.
 
+    Args:
+        folder: of the records.
+        damaged: takes in what is wrong with those that cannot be read, which then count nothing.
+
     Raises:
-        DataError: one is damaged.
+        DataError: one is damaged, and there is no list to say so.
     """
-    found = [read_record(path) for path in sorted(folder.glob("*.json"))]
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            found.append(read_record(path))
+        except DataError as error:
+            if damaged is None:
+                raise
+            damaged += error.problems
     return sorted(found, key=lambda record: (record.began, record.id))

@@ -16,7 +16,7 @@ from foldwise.config.writing import write_yaml
 from foldwise.errors import BudgetError, DataError, RunError
 from foldwise.publish import publish_bytes
 from foldwise.rundir import Home
-from foldwise.stages.session import session
+from foldwise.stages.session import _quota_left_s, session
 from foldwise.stages.sessions.clock import SessionClock
 from foldwise.stages.sessions.mounted import find_data, find_stores
 from foldwise.stages.sessions.processes import Saving
@@ -25,7 +25,7 @@ from foldwise.stages.syncing.store import Store, is_store
 from foldwise.stages.training.jobs import train_unit
 from foldwise.time_records import Meter, read_records
 from tests.stages.mounted_notebooks import QUIET, Mounted, mount
-from tests.stages.small_units import ready, units, with_train
+from tests.stages.small_units import ready, units, with_train, work
 
 # Long enough to be caught in the middle.
 LONG = with_train(epochs=1000, checkpoint={"every": "1s", "share": 1.0})
@@ -134,15 +134,21 @@ def test_a_session_needs_a_pack_data_and_time(tmp_path):
         )
 
 
+def with_quota(folder: Path, **machine: str) -> Home:
+    """A competition whose plan gives the machine `tower` a quota."""
+    home = ready(folder)
+    plan = {"recipes": {"a": {}}, "folds": {"count": 3}, "machines": {"tower": machine}}
+    write_yaml(home.plan, plan, overwrite=True)
+    return home
+
+
 def test_a_session_is_not_begun_when_the_quota_is_used_up(tmp_path, monkeypatch):
     monkeypatch.setenv("FOLDWISE_MACHINE", "tower")
-    home = ready(tmp_path / "a")
-    machines = {"tower": {"quota": "1h", "counts": "all"}}
-    plan = {"recipes": {"a": {}}, "folds": {"count": 3}, "machines": machines}
-    write_yaml(home.plan, plan, overwrite=True)
+    home = with_quota(tmp_path / "a", quota="1h", counts="all")
     mounted = mount(tmp_path / "m", home, tmp_path / "a" / "raw")
     Meter(home.costs, "session", 7200.0).end()
     Store(mounted.store).add(Snapshot(costs=sorted(home.costs.glob("*.json"))))
+    (mounted.store / "costs" / "half.json").write_text('{"id"')
     with pytest.raises(BudgetError, match="no time left"):
         session(
             home.packs / "night",
@@ -151,6 +157,19 @@ def test_a_session_is_not_begun_when_the_quota_is_used_up(tmp_path, monkeypatch)
             work=tmp_path / "w",
             display=QUIET,
         )
+
+
+def test_what_is_left_of_a_quota_counts_gpus_and_each_second_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("foldwise.device.accelerator", lambda: "Tesla T4")
+    monkeypatch.setenv("FOLDWISE_MACHINE", "tower")
+    home = with_quota(tmp_path, quota="1h", per="month")
+    Meter(home.costs, "session", 600.0).end()
+    Meter(home.costs, "session", 900.0)  # In the same container, which is older than both.
+    left_s = _quota_left_s(home, "tower", QUIET)
+    assert left_s == pytest.approx(2700.0, abs=10.0)
+    assert _quota_left_s(home, "elsewhere", QUIET) is None
+    monkeypatch.setattr("foldwise.device.accelerator", lambda: "cpu")
+    assert _quota_left_s(home, "tower", QUIET) is None
 
 
 def test_the_clock_keeps_what_saving_takes():
@@ -200,6 +219,14 @@ def test_a_store_that_cannot_be_reached_is_told_and_tried_again(tmp_path):
     assert saving.finish(60.0)
     assert len(saving.durations) == 1
     assert (tmp_path / "away" / "store" / "store.json").exists()
+
+
+def test_what_has_no_room_in_the_store_is_told(tmp_path):
+    home = ready(tmp_path)
+    work(units(home)[0])
+    saving = Saving(home.path, tmp_path / "store", max_bytes=10)
+    assert not saving.finish(60.0)
+    assert "a/fold0-seed0: no room" in saving.problems
 
 
 def test_a_save_that_hangs_is_broken_off(tmp_path):

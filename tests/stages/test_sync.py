@@ -112,9 +112,11 @@ def test_the_unit_that_is_further_wins_and_lesser_states_are_dropped(tmp_path, m
     (kept,) = store.read().manifests
     assert kept.state == "begun"
     assert kept.progress > first.progress > (0, 0)
-    assert {path.name for path in store.path.glob("objects/*/*")} == {
-        content.sha256 for content in kept.contents
-    }
+    states = {c.sha256 for name, c in first.files.items() if name.startswith("checkpoint/")}
+    objects = {path.name for path in store.path.glob("objects/*/*")}
+    assert states
+    assert objects >= {content.sha256 for content in kept.contents}
+    assert not objects & states
     work(units(other)[0])
     sync(other.path, store.path, display=QUIET)
     assert [manifest.state for manifest in store.read().manifests] == ["done"]
@@ -183,9 +185,11 @@ def test_what_is_damaged_in_a_store_is_told_and_never_used(tmp_path, monkeypatch
     assert done.units == ()
     assert "damaged or changed" in done.notes[0]
     assert not units(other)[0].is_done()
-    weights.write_bytes(good[:10])
+    # Known to be damaged it counts as absent, and whoever has it makes it whole again.
     assert "1 of its files are not here" in Store(tmp_path / "store").read().notes[0]
-    # Whoever has it makes it whole again.
+    assert sync(home.path, tmp_path / "store", display=QUIET).units == ("a/fold0-seed0",)
+    assert weights.read_bytes() == good
+    weights.write_bytes(good[:10])
     assert sync(home.path, tmp_path / "store", display=QUIET).units == ("a/fold0-seed0",)
     assert sync(tmp_path / "store", other.path, display=QUIET).units == ("a/fold0-seed0",)
 
@@ -251,7 +255,52 @@ def test_what_has_no_room_is_told(tmp_path):
     size = sum(content.size for content in snapshot_of(home).manifests[0].contents)
     done = sync(home.path, tmp_path / "store", max_bytes=int(1.5 * size), display=QUIET)
     assert len(done.units) == 1
-    assert "no room" in done.notes[0]
+    assert "no room" in done.no_room[0]
+
+
+def test_a_full_store_has_room_for_what_replaces_a_state_in_it(tmp_path, monkeypatch):
+    home = ready(tmp_path / "a", EVERY_STEP)
+    store = Store(tmp_path / "store")
+    work_until(units(home)[0], monkeypatch)
+    sync(home.path, store.path, display=QUIET)
+    work_until(units(home)[0], monkeypatch)
+    full = store.size() + 10_000  # Less than a state.
+    assert max(c.size for c in store.read().manifests[0].contents) > 10_000
+    done = sync(home.path, store.path, max_bytes=full, display=QUIET)
+    assert done.units == ("a/fold0-seed0",)
+    assert not done.no_room
+    assert store.size() <= full
+
+
+def test_a_damaged_record_of_a_run_is_told_and_brought_again(tmp_path):
+    home = ready(tmp_path / "a")
+    other = copied(home, tmp_path / "b")
+    work(units(home)[0])
+    store = Store(tmp_path / "store")
+    sync(home.path, store.path, display=QUIET)
+    record = store.read().paths[store.read().manifests[0].record]
+    record.write_bytes(b"x" * record.stat().st_size)
+    done = sync(store.path, other.path, display=QUIET)
+    assert "record is damaged there" in done.notes[0]
+    assert not other.run("a").record.exists()
+    sync(home.path, store.path, display=QUIET)
+    assert sync(store.path, other.path, display=QUIET).units == ("a/fold0-seed0",)
+
+
+def test_a_damaged_record_of_time_is_left_and_told(tmp_path):
+    home = ready(tmp_path / "a")
+    Meter(home.costs, "a/fold0-seed0", 10.0).end()
+    sync(home.path, tmp_path / "store", display=QUIET)
+    (good,) = (tmp_path / "store" / "costs").iterdir()
+    whole = good.read_bytes()
+    (good.parent / "half.json").write_bytes(whole[:20])
+    other = copied(home, tmp_path / "b")
+    done = sync(tmp_path / "store", other.path, display=QUIET)
+    assert "half.json" in done.notes[0]
+    assert [path.name for path in other.costs.iterdir()] == [good.name]
+    good.write_bytes(whole[:20])
+    sync(home.path, tmp_path / "store", display=QUIET)
+    assert good.read_bytes() == whole
 
 
 def test_records_of_time_are_added_and_only_grow(tmp_path):

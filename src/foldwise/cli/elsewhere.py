@@ -92,7 +92,8 @@ def sync(
 ) -> None:
     from foldwise.stages.sync import sync as stage
 
-    stage(source, target, max_bytes=max_bytes, display=shown(quiet))
+    if stage(source, target, max_bytes=max_bytes, display=shown(quiet)).no_room:
+        raise typer.Exit(1)
 
 
 def costs(directory: Directory = Path(), quiet: Quiet = False) -> None:

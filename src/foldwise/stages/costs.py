@@ -66,12 +66,13 @@ def costs(home: Home, *, now: datetime | None = None, display: Display | None = 
     return found
 
 
-def accounts_of(home: Home, now: datetime) -> Accounts:
+def accounts_of(home: Home, now: datetime, *, damaged: list[str] | None = None) -> Accounts:
     """What `costs` tells.
 
     Args:
         home: the competition.
         now: with a time zone.
+        damaged: takes in which records of time cannot be read; None: that is an error.
     """
     competition = load(home.competition, Competition)
     metric = bind(METRICS, competition.metric, code=home.code)
@@ -82,7 +83,7 @@ def accounts_of(home: Home, now: datetime) -> Accounts:
         if known is not None and known["score"] is not None:
             scores[name] = float(known["score"])
     return accounts(
-        read_records(home.costs),
+        read_records(home.costs, damaged=damaged),
         machines,
         scores,
         higher_is_better=metric.higher_is_better,

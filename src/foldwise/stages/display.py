@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +25,15 @@ from foldwise.stages.progress import duration, last_line
 _PLAIN_EVERY_S = 20.0
 
 
+class _Console(Console):
+    """One whose reader may go away: hours of work do not end because nobody listens."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 @dataclass
 class Display:
     """Shows messages and the progress of units.
@@ -32,7 +43,7 @@ class Display:
         quiet: only what must be known.
     """
 
-    console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
+    console: Console = field(default_factory=lambda: _Console(highlight=False, soft_wrap=True))
     quiet: bool = False
     _warned: set[str] = field(default_factory=set)
     _spoken: float = field(default_factory=time.monotonic)

@@ -18,7 +18,8 @@ from foldwise.stages.costs import accounts_of
 from foldwise.stages.display import Display
 from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS
 from foldwise.stages.progress import duration
-from foldwise.stages.sessions.clock import SessionClock, container_age_s
+from foldwise.stages.recipes import load_plan
+from foldwise.stages.sessions.clock import STOP_S, SessionClock, container_age_s
 from foldwise.stages.sessions.mounted import find_data, find_stores
 from foldwise.stages.sessions.opening import open_home, read_pack, restore
 from foldwise.stages.sessions.processes import Saving, Training
@@ -34,7 +35,7 @@ class SessionEnd:
 
     Attributes:
         is_done: all there was to train is trained.
-        is_saved: the last save went well.
+        is_saved: the last save went well and lacks nothing.
         code: of the training; None: it was stopped in time.
     """
 
@@ -88,8 +89,9 @@ def session(
         home = open_home(pack, data, place / "competition")
         store = output / STORE
         restore(home, find_stores([source, output]), show)
-        _keep_quota(home, name, clock, show)
+        # First the meter: what the container was there already is used of the quota.
         meter = Meter(home.costs, "session", clock.age_s)
+        _keep_quota(home, name, clock, show)
         saving = Saving(home.path, store, platform.max_bytes)
         end = _train(home, name, clock, seconds(every), saving, meter, show)
     _copy_results(home, output)
@@ -123,11 +125,11 @@ def _train(
     code = training.code
     if code is None:
         show.say("the time is up: stopping and saving")
-        training.stop(clock.reserve_s / 2)
+        training.stop(STOP_S)
     meter.end()
     is_saved = saving.finish(max(30.0, clock.left_s))
     if not is_saved:
-        show.warn(f"the last save failed: {saving.problems}")
+        show.warn(f"not all is saved in {saving.store}: {saving.problems}")
     return SessionEnd(is_done=code == 0, is_saved=is_saved, code=code)
 
 
@@ -136,7 +138,7 @@ def _take_in(saving: Saving, clock: SessionClock, show: Display) -> None:
     if not saving.poll():
         return
     if saving.problems:
-        show.warn(f"{saving.store}: not saved, tried again later: {saving.problems}")
+        show.warn(f"{saving.store}: not all is saved, tried again later: {saving.problems}")
         return
     clock.saved(saving.durations[-1])
     show.say(f"saved in {duration(saving.durations[-1])}, {duration(clock.left_s)} left")
@@ -148,16 +150,28 @@ def _keep_quota(home: Home, name: str, clock: SessionClock, show: Display) -> No
     Raises:
         BudgetError: nothing is.
     """
-    quotas = {one.name: one.quota for one in accounts_of(home, datetime.now(UTC)).machines}
-    quota = quotas.get(name)
-    if quota is not None and quota.left_s < clock.left_s:
-        show.warn(f"{name}: {duration(quota.left_s)} are left of its quota")
-        clock.shorten(quota.left_s)
+    left_s = _quota_left_s(home, name, show)
+    if left_s is not None and left_s < clock.left_s:
+        show.warn(f"{name}: {duration(left_s)} are left of its quota")
+        clock.shorten(left_s)
     if clock.is_over:
         raise BudgetError(
             "there is no time left to train and save",
             remedy="give the session more with --limit, or wait until the quota is renewed",
         )
+
+
+def _quota_left_s(home: Home, name: str, show: Display) -> float | None:
+    """What is left of the machine's quota; None: a session of this machine uses none up."""
+    config = load_plan(home).machines.get(name) if home.plan.is_file() else None
+    if config is None or (config.counts == "gpu" and machine.accelerator() == "cpu"):
+        return None
+    damaged: list[str] = []
+    found = accounts_of(home, datetime.now(UTC), damaged=damaged)
+    for problem in damaged:
+        show.warn(f"not counted: {problem}")
+    quota = next((one.quota for one in found.machines if one.name == name), None)
+    return None if quota is None else quota.left_s
 
 
 def _copy_results(home: Home, output: Path) -> None:

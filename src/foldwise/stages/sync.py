@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +22,13 @@ class Synced:
         units: names of the units of which there is more than before.
         num_bytes: of their files.
         notes: what was not copied, and why.
+        no_room: what had no room in a store.
     """
 
     units: tuple[str, ...]
     num_bytes: int
     notes: tuple[str, ...]
+    no_room: tuple[str, ...] = ()
 
 
 def sync(
@@ -53,14 +56,16 @@ def sync(
         home = Home(target.resolve())
         given = _read(source)
         placed = place(home, given)
-        for path in given.costs:
-            copy_costs(path, home.costs / path.name)
-        done = Synced(tuple(placed.units), placed.num_bytes, tuple(placed.notes))
+        untimed = copy_costs(given.costs, home.costs)
+        done = Synced(tuple(placed.units), placed.num_bytes, (*placed.notes, *untimed))
     else:
         store = _store_at(target)
         known = _done_in(store) if is_store(target) else set()
-        added = store.add(_read(source, known), max_bytes=max_bytes)
-        done = Synced(added.units, added.num_bytes, added.notes)
+        given = _read(source, known)
+        added = store.add(given, max_bytes=max_bytes)
+        done = Synced(added.units, added.num_bytes, added.notes, added.no_room)
+    if is_store(source):
+        _suspect(Store(source), given)
     _tell(show, source, target, done)
     return done
 
@@ -98,9 +103,18 @@ def _done_in(store: Store) -> set[str]:
     return {manifest.files["unit.json"].sha256 for manifest in done}
 
 
+def _suspect(store: Store, given: Snapshot) -> None:
+    """Let the store know what was damaged, so that whoever has it brings it again."""
+    # An input that is mounted to be read only cannot be told.
+    with contextlib.suppress(OSError):
+        store.suspect(given.damaged)
+
+
 def _tell(show: Display, source: Path, target: Path, done: Synced) -> None:
     for note in done.notes:
         show.say(f"  {note}")
+    for note in done.no_room:
+        show.warn(note)
     what = (
         f"{len(done.units)} units, {done.num_bytes / 1e6:.1f} MB" if done.units else "nothing new"
     )

@@ -23,8 +23,13 @@ command = [sys.executable, "-m", "foldwise", "session", str(PACK), "--limit", LI
 command += ["--every", EVERY, "--input", INPUT, "--output", OUTPUT]
 pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
 with subprocess.Popen(command, **pipes) as session:
-    for line in session.stdout:
-        print(line, end="", flush=True)
+    while session.poll() is None:
+        try:
+            for line in session.stdout:
+                print(line, end="", flush=True)
+            session.wait()
+        except KeyboardInterrupt:
+            print("interrupted: waiting until the session has saved", flush=True)
 code = session.returncode
 print("ended in order" if code == 0 else f"ended with code {code}: read what stands above")"""
 

@@ -9,10 +9,10 @@ import psutil
 
 from foldwise import device as machine
 
-#: Before anything was saved.
+#: For training to stop: the 30 s that its jobs are given to save their state, and what ends them.
+STOP_S = 40.0
+#: For the last save, before anything was saved.
 _FIRST_S = 120.0
-#: For training to stop, with its state saved.
-_STOP_S = 35.0
 #: Saving may take so much longer than it has so far.
 _SLOWER = 2.0
 
@@ -40,11 +40,14 @@ class SessionClock:
         return self._end - machine.monotonic()
 
     @property
+    def save_s(self) -> float:
+        """For the last save: by the longest so far, once there is one."""
+        return _FIRST_S if self._longest is None else _SLOWER * self._longest
+
+    @property
     def reserve_s(self) -> float:
-        """What is kept for stopping and the last save: by the longest so far, once there is one."""
-        if self._longest is None:
-            return min(_FIRST_S, self.limit_s / 4)
-        return min(_STOP_S + _SLOWER * self._longest, self.limit_s / 2)
+        """What is kept for stopping and the last save."""
+        return STOP_S + self.save_s
 
     @property
     def is_over(self) -> bool:

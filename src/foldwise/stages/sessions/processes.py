@@ -46,14 +46,14 @@ class Training:
 class Saving:
     """Brings what is trained into a store, one `foldwise sync` at a time.
 
-    A store that cannot be reached or hangs is told, and tried again the next time.
+    A store that cannot be reached, hangs or is full is told, and tried again the next time.
 
     Attributes:
         home: the competition's folder.
         store: where to.
         max_bytes: that the store may take.
         durations: of the saves that went well, in seconds.
-        problems: what the last save said, if it went wrong.
+        problems: what the last save said, if it went wrong or something had no room.
     """
 
     home: Path
@@ -120,6 +120,7 @@ def _started(
         stdout=subprocess.PIPE if is_heard else None,
         stderr=subprocess.STDOUT if is_heard else None,
         text=True,
+        process_group=0,  # An interrupt of the notebook is the session's to pass on, once.
         preexec_fn=machine.die_with_parent,
     )
 

@@ -13,7 +13,7 @@ from foldwise.config.recipe import Recipe
 from foldwise.errors import DataError, LockedError
 from foldwise.rundir import Home, RunDir, UnitDir, read_json
 from foldwise.stages.recipes import load_recipe, plan_changes
-from foldwise.stages.syncing.manifest import STATES, Manifest, copy_content
+from foldwise.stages.syncing.manifest import STATES, Manifest
 from foldwise.stages.syncing.snapshot import Snapshot, newest_progress
 from foldwise.stages.training.taught import merge_teachers
 from foldwise.stages.training.unit import Unit, recipe_print
@@ -111,7 +111,7 @@ def _replace(folder: UnitDir, manifest: Manifest, given: Snapshot) -> None:
     incoming = folder.path / _INCOMING
     shutil.rmtree(incoming, ignore_errors=True)
     for name, content in manifest.files.items():
-        copy_content(given.paths[content], incoming / name, content)
+        given.copy(content, incoming / name)
     markers = [folder.record, folder.pending, folder.choices]
     for path in markers:
         publish.step("cleared", path)
@@ -159,7 +159,10 @@ def _record(
             return None, f"here it is a {stored['kind']}"
         return stored, ""
     newest_first = sorted(manifests, key=lambda manifest: manifest.at, reverse=True)
-    found = [read_json(given.paths[manifest.record]) for manifest in newest_first]
+    read = [given.read_record(manifest) for manifest in newest_first]
+    found = [record for record in read if record is not None]
+    if not found:
+        return None, "the run's record is damaged there"
     recipe = _recipe_here(home, run.name)
     if recipe is None:
         return found[0], ""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from foldwise.errors import DataError
 from foldwise.rundir import Home, RunDir, UnitDir, read_json
-from foldwise.stages.syncing.manifest import Content, Manifest, content_of
+from foldwise.stages.syncing.manifest import Content, Manifest, content_of, copy_content
 
 _TRIES = 3
 _PASSING = {"log.txt", "timing.jsonl"}
@@ -24,12 +27,39 @@ class Snapshot:
         paths: content → a file that holds it.
         costs: records of time.
         notes: what could not be read, and why.
+        damaged: contents that turned out to be something else when they were read.
     """
 
     manifests: list[Manifest] = field(default_factory=list)
     paths: dict[Content, Path] = field(default_factory=dict)
     costs: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    damaged: set[Content] = field(default_factory=set)
+
+    def copy(self, content: Content, target: Path) -> None:
+        """Publish a copy of a content.
+
+        Raises:
+            DataError: it is damaged, which is noted; `target` is as it was.
+            FileNotFoundError: it is gone.
+        """
+        try:
+            copy_content(self.paths[content], target, content)
+        except DataError:
+            self.damaged.add(content)
+            raise
+
+    def read_record(self, manifest: Manifest) -> dict[str, Any] | None:
+        """The run's record that goes with a unit; None: it is damaged, which is noted, or gone."""
+        try:
+            data = self.paths[manifest.record].read_bytes()
+        except FileNotFoundError:
+            return None
+        if hashlib.sha256(data).hexdigest() != manifest.record.sha256:
+            self.damaged.add(manifest.record)
+            return None
+        record: dict[str, Any] = json.loads(data)
+        return record
 
 
 class _ChangedError(Exception):
