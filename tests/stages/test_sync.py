@@ -7,13 +7,16 @@ import pytest
 from foldwise import publish
 from foldwise.errors import DataError, RunError
 from foldwise.rundir import Home
+from foldwise.stages.predict import predict
 from foldwise.stages.sync import sync
 from foldwise.stages.syncing.manifest import Content, Manifest, from_json
 from foldwise.stages.syncing.snapshot import snapshot_of
 from foldwise.stages.syncing.store import Store
 from foldwise.stages.training.unit import Unit
 from foldwise.time_records import Meter, read_records
+from tests.stages.extra_homes import make_teacher, make_units, score
 from tests.stages.mounted_notebooks import QUIET
+from tests.stages.small_competition import make_problem
 from tests.stages.small_units import ready, units, with_train, work
 
 EVERY_STEP = with_train(epochs=3, checkpoint={"every": "0s", "share": 1.0})
@@ -288,6 +291,23 @@ def test_records_of_time_are_added_and_only_grow(tmp_path):
     other = copied(home, tmp_path / "b")
     sync(tmp_path / "store", other.path, display=QUIET)
     assert read_records(other.costs) == [record]
+
+
+def test_students_come_after_the_teachers_that_labelled_rows_for_them(tmp_path):
+    problem = make_problem(tmp_path / "a" / "comp")
+    other = copied(problem.home, tmp_path / "b")
+    make_teacher(problem, "z")
+    for place, unit in enumerate(make_units(problem, "b", pseudo={"run": "z"})):
+        score(unit, seed=100 + place)
+    predict(problem.home, "b", problem=problem)
+    for place, unit in enumerate(make_units(problem, "a", pseudo={"run": "b"})):
+        score(unit, seed=200 + place)
+    store = tmp_path / "store"
+    sent = sync(problem.home.path, store, display=QUIET)
+    assert {name.partition("/")[0] for name in sent.units} == {"z", "b", "a"}
+    done = sync(store, other.path, display=QUIET)
+    assert not done.notes
+    assert sorted(done.units) == sorted(sent.units)
 
 
 def test_folders_that_are_neither_are_refused(tmp_path):

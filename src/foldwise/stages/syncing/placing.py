@@ -10,13 +10,15 @@ from typing import Any
 
 from foldwise import publish
 from foldwise.config.recipe import Recipe
-from foldwise.errors import DataError, LockedError
+from foldwise.errors import DataError, FoldwiseError, LockedError
 from foldwise.rundir import Home, RunDir, UnitDir, read_json
-from foldwise.stages.recipes import load_recipe, plan_changes
+from foldwise.stages.recipes import load_plan, load_recipe, plan_changes
+from foldwise.stages.scheduling.generations import generations
 from foldwise.stages.syncing.manifest import STATES, Manifest
 from foldwise.stages.syncing.snapshot import Snapshot, newest_progress
+from foldwise.stages.training.taught import merge_teachers
 from foldwise.stages.training.unit import Unit, recipe_print
-from foldwise.tasks.problem import open_problem
+from foldwise.tasks.problem import Problem, open_problem
 
 _INCOMING = ".incoming"
 
@@ -49,7 +51,6 @@ def place(home: Home, given: Snapshot) -> Placed:
     problem = open_problem(home)
     _ = problem.folds
     placed = Placed(notes=list(given.notes))
-    # Networks first: second-level units are made from theirs.
     records, every = {}, _grouped(given.manifests, "run")
     for name, manifests in every.items():
         record, why = _record(home, home.new_run(name), manifests, given)
@@ -57,12 +58,24 @@ def place(home: Home, given: Snapshot) -> Placed:
             placed.notes.append(f"{name}: {len(manifests)} units were left: {why}")
         else:
             records[name] = record
-    for name, record in sorted(records.items(), key=lambda item: _is_second_level(item[1])):
-        recipe, run = Recipe.model_validate(record["recipe"]), home.new_run(name)
+    recipes = {name: Recipe.model_validate(record["recipe"]) for name, record in records.items()}
+    # What units are made from comes before them: networks that are read, teachers.
+    when = generations(recipes, load_plan(home).blends if home.plan.is_file() else {})
+    for name in sorted(recipes, key=lambda name: (when[name], name)):
+        record, run = records[name], home.new_run(name)
+        _hear_teachers(problem, recipes[name], placed)
         for unit_name, some in _grouped(every[name], "unit").items():
-            unit = Unit(problem, recipe, run, *_place_of(unit_name), record["epochs"])
+            unit = Unit(problem, recipes[name], run, *_place_of(unit_name), record["epochs"])
             _place_best(unit, record, some, given, placed)
     return placed
+
+
+def _hear_teachers(problem: Problem, recipe: Recipe, placed: Placed) -> None:
+    """Merge what a recipe's students are taught by, of which their inputs tell."""
+    try:
+        merge_teachers(problem, [recipe])
+    except FoldwiseError as error:
+        placed.notes.append(f"{', '.join(recipe.teachers)}: not merged: {error.problems[0]}")
 
 
 def _place_best(
@@ -192,10 +205,6 @@ def _place_of(unit: str) -> tuple[int | None, int]:
     """
     part, _, seed = unit.partition("-seed")
     return (None if part == "all" else int(part.removeprefix("fold"))), int(seed)
-
-
-def _is_second_level(record: dict[str, Any]) -> bool:
-    return Recipe.model_validate(record["recipe"]).is_second_level
 
 
 def _grouped(manifests: Sequence[Manifest], by: str) -> dict[str, list[Manifest]]:

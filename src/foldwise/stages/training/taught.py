@@ -126,7 +126,8 @@ def teach(units: Sequence[Unit], *, display: Display) -> tuple[list[Unit], dict[
     """
     fresh = [unit.again() if unit.recipe.has_extra_rows else unit for unit in units]
     asking = [unit for unit in fresh if unit.recipe.has_extra_rows]
-    _merge_teachers(asking)
+    if asking:
+        merge_teachers(asking[0].problem, [unit.recipe for unit in asking])
     refused: dict[str, str] = {}
     taken: dict[str, dict[str, list[tuple[Unit, Taken]]]] = {}
     for unit in asking:
@@ -144,11 +145,10 @@ def teach(units: Sequence[Unit], *, display: Display) -> tuple[list[Unit], dict[
     return [unit for unit in fresh if unit.name not in refused], refused
 
 
-def _merge_teachers(students: Sequence[Unit]) -> None:
+def merge_teachers(problem: Problem, students: Sequence[Recipe]) -> None:
     """Merge the scores of single teachers, whose decisions are read from them."""
-    alone = {unit.recipe.teachers[0] for unit in students if len(unit.recipe.teachers) == 1}
+    alone = {recipe.teachers[0] for recipe in students if len(recipe.teachers) == 1}
     for name in sorted(alone):
-        problem = students[0].problem
         record = read_json(problem.home.new_run(name).record) or {}
         if record.get("kind") == "recipe":
             try:
