@@ -77,12 +77,14 @@ def test_packing_again_replaces_the_pack_and_a_run_goes_by_its_own_recipe(tmp_pa
     recipe = load_recipe(home, "a", overrides=["train.lr=0.02"])
     units = units_of(open_problem(home), recipe, RunDir(home.runs / "faster"))
     record_run(units[0], (0,))
-    pack_training(home, on="colab", as_name="p", display=QUIET)
+    folder = pack_training(home, on="colab", as_name="p", display=QUIET)
+    (folder / "dataset-metadata.json").write_text('{"id": "me/p"}')
     folder = pack_training(home, ["faster"], on="colab", as_name="p", display=QUIET)
     packed = Home(folder / "competition")
     assert [path.stem for path in packed.recipes.iterdir()] == ["faster"]
     assert recipe_print(planned_recipes(packed)["faster"]) == recipe_print(recipe)
     assert [path.name for path in home.packs.iterdir()] == ["p"]
+    assert "me/p" in (folder / "dataset-metadata.json").read_text()
 
 
 def test_weights_go_along_or_are_refused(tmp_path):
@@ -173,6 +175,17 @@ def test_a_foldwise_that_is_edited_in_place_is_never_replaced(tmp_path, monkeypa
     monkeypatch.setattr(install, "_is_edited_here", lambda: True)
     with pytest.raises(SystemExit, match="edited in place"):
         install.install(folder, "wheels")
+
+
+def test_a_foldwise_that_is_here_still_gets_what_it_lacks(tmp_path, monkeypatch):
+    folder = pack_training(ready(tmp_path), on="kaggle", display=QUIET)
+    assert "is here already" in install.install(folder, "wheels")
+    asked = []
+    monkeypatch.setattr(install, "lacking", lambda requires: ["tifffile>=2024"])
+    monkeypatch.setattr(install, "_run", lambda command, choice: asked.append(command))
+    install.install(folder, "wheels")
+    (command,) = asked
+    assert command[-1] == "tifffile>=2024"
 
 
 @pytest.mark.slow

@@ -200,9 +200,21 @@ def test_data_are_found_in_folders_and_zip_files(tmp_path):
         find_data(tmp_path / "zips", ("test.csv",), tmp_path / "un2")
 
 
+def test_a_bad_zip_file_is_passed_over_and_named(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.zip").write_bytes(b"half a download")
+    with pytest.raises(DataError, match=r"a\.zip: could not be unpacked"):
+        find_data(tmp_path / "in", ("train.csv",), tmp_path / "un")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train.csv").touch()
+    shutil.make_archive(str(tmp_path / "in" / "b"), "zip", tmp_path / "data")
+    assert (find_data(tmp_path / "in", ("train.csv",), tmp_path / "un") / "train.csv").exists()
+
+
 def test_stores_are_found_once(tmp_path):
     for place in ("in/a/store", "in/datasets/me/old"):
         Store(tmp_path / place).add(Snapshot())
+    Store(tmp_path / "in/a/store/units/inner").add(Snapshot())  # Part of the one around it.
     assert sorted(find_stores([tmp_path / "in", tmp_path / "in"])) == [
         tmp_path / "in/a/store",
         tmp_path / "in/datasets/me/old",

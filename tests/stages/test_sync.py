@@ -7,6 +7,7 @@ import pytest
 from foldwise import publish
 from foldwise.errors import DataError, RunError
 from foldwise.rundir import Home
+from foldwise.stages.predict import predict
 from foldwise.stages.sync import sync
 from foldwise.stages.syncing.manifest import Content, Manifest, from_json
 from foldwise.stages.syncing.snapshot import snapshot_of
@@ -318,6 +319,23 @@ def test_records_of_time_are_added_and_only_grow(tmp_path):
     other = copied(home, tmp_path / "b")
     sync(tmp_path / "store", other.path, display=QUIET)
     assert read_records(other.costs) == [record]
+
+
+def test_students_come_after_the_teachers_that_labelled_rows_for_them(tmp_path):
+    problem = make_problem(tmp_path / "a" / "comp")
+    other = copied(problem.home, tmp_path / "b")
+    make_teacher(problem, "z")
+    for place, unit in enumerate(make_units(problem, "b", pseudo={"run": "z"})):
+        score(unit, seed=100 + place)
+    predict(problem.home, "b", problem=problem)
+    for place, unit in enumerate(make_units(problem, "a", pseudo={"run": "b"})):
+        score(unit, seed=200 + place)
+    store = tmp_path / "store"
+    sent = sync(problem.home.path, store, display=QUIET)
+    assert {name.partition("/")[0] for name in sent.units} == {"z", "b", "a"}
+    done = sync(store, other.path, display=QUIET)
+    assert not done.notes
+    assert sorted(done.units) == sorted(sent.units)
 
 
 def test_folders_that_are_neither_are_refused(tmp_path):

@@ -37,8 +37,8 @@ def pack(
 
     if not train or on is None:
         raise ConfigError(
-            "wanted what kind of pack and where it is to run",
-            remedy="foldwise pack --train --on kaggle",
+            "a pack needs to know what it is for and where it is to run",
+            remedy="say --train and --on, such as: foldwise pack --train --on kaggle",
         )
     pack_training(
         find_home(directory),

@@ -24,6 +24,8 @@ PACK_FILE = "pack.json"
 PACKED_HOME = "competition"
 NOTEBOOK = "train.ipynb"
 EVERY = "10m"
+#: Title and id on Kaggle, which its client has the user write into the folder.
+_UPLOAD = "dataset-metadata.json"
 
 
 def pack_training(
@@ -82,6 +84,8 @@ def pack_training(
     )
     notebook = training_notebook(as_name, platform, limit=limit or platform.limit, every=EVERY)
     publish_json(making / NOTEBOOK, notebook)
+    if (folder / _UPLOAD).is_file():
+        shutil.copyfile(folder / _UPLOAD, making / _UPLOAD)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(making, folder)
     for note in found.notes:

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from foldwise.stages.reporting.attention_view import attention_view, overlaid
 from foldwise.stages.training.attention import choose_shown, read_attention
+from foldwise.stages.training.unit import Unit
 from tests.builders import SMALL
 from tests.stages.small_units import ready, units, work
 
@@ -13,6 +15,14 @@ BRANCHED = {
     "model": {"name": "small_resnet", "branch": {"name": "attention"}},
     "train": {**SMALL["train"], "epochs": 1},
 }
+
+
+def problem_of(unit: Unit) -> str:
+    """Why no maps of a unit are shown."""
+    view = attention_view(unit.problem, unit.run, unit.run.read_record())
+    assert view is not None
+    assert view.looked == ()
+    return view.problem
 
 
 def test_the_surest_the_most_mistaken_and_one_of_each_class_are_chosen():
@@ -48,6 +58,12 @@ def test_a_unit_with_a_branch_keeps_its_maps_and_the_report_lays_them_over(tmp_p
     assert (view.problem, view.unit) == ("", "fold0-seed0")
     assert [looked.id for looked in view.looked] == list(found.ids)
     assert view.looked[0].picture.width == 2 * view.looked[0].picture.height
+    good = unit.folder.attention.read_bytes()
+    about = {"ids": '["gone"]', "reasons": '["among the surest"]'}
+    save_file({"maps": found.maps[:1]}, unit.folder.attention, metadata=about)
+    assert "among the train rows" in problem_of(unit)
+    unit.folder.attention.write_bytes(good[: len(good) // 2])
+    assert "cannot be shown" in problem_of(unit)
 
 
 def test_a_unit_without_a_branch_keeps_none(tmp_path):

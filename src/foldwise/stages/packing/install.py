@@ -41,9 +41,11 @@ def install(pack: Path, choice: str) -> str:
     facts = json.loads((pack / "pack.json").read_text(encoding="utf-8"))
     found = importlib.util.find_spec("foldwise")
     origin = None if found is None else found.origin
-    if origin is not None and code_print(Path(origin).parent) == facts["code"]:
+    is_here = origin is not None and code_print(Path(origin).parent) == facts["code"]
+    needed = lacking(facts["requires"])
+    if is_here and not needed:
         return f"foldwise {facts['foldwise']} is here already"
-    if _is_edited_here():
+    if not is_here and _is_edited_here():
         sys.exit(
             "this Python has a foldwise that is edited in place, and another one than the pack's: "
             "pack again from it, or run the notebook in another environment"
@@ -51,11 +53,11 @@ def install(pack: Path, choice: str) -> str:
     wheels = pack / "wheels"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     offline = ["--no-index"] if choice == "wheels" else []
-    needed = lacking(facts["requires"])
     if needed:
         _run([*pip, *offline, "--find-links", str(wheels), *needed], choice)
-    own = str(next(wheels.glob("foldwise-*.whl")))
-    _run([*pip, "--no-index", "--no-deps", "--force-reinstall", own], choice)
+    if not is_here:
+        own = str(next(wheels.glob("foldwise-*.whl")))
+        _run([*pip, "--no-index", "--no-deps", "--force-reinstall", own], choice)
     return f"foldwise {facts['foldwise']} is installed"
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from safetensors import SafetensorError
 
 from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
-from foldwise.errors import FoldwiseError
+from foldwise.errors import DataError, FoldwiseError
 from foldwise.rundir import RunDir, UnitDir
 from foldwise.stages.reporting.pictures import Picture, encoded
 from foldwise.stages.scoring.error_tables import in_words
@@ -81,7 +82,7 @@ def attention_view(
         return None
     try:
         return _view(problem, unit, from_values(record["recipe"], Recipe, source="run.json"))
-    except (FoldwiseError, OSError) as error:
+    except (FoldwiseError, OSError, SafetensorError, ValueError, KeyError) as error:
         return AttentionView(unit.name, "", (), f"cannot be shown: {error}")
 
 
@@ -115,6 +116,8 @@ def _view(problem: Problem, unit: UnitDir, recipe: Recipe) -> AttentionView:
     found = read_attention(unit.attention)
     place = {str(name): row for row, name in enumerate(problem.train.ids)}
     shown = [index for index, name in enumerate(found.ids) if name in place]
+    if not shown:
+        raise DataError(f"none of the {len(found.ids)} images is among the train rows now")
     rows = np.array([place[found.ids[index]] for index in shown], dtype=np.int64)
     source = Assembly(problem, recipe).source(problem.train.take(rows))
     (batch,) = eval_batches(source, batch=len(rows), workers=0)

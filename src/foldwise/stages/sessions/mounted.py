@@ -6,11 +6,12 @@ import itertools
 import os
 import shutil
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from foldwise.errors import DataError
-from foldwise.stages.syncing.store import STORE_FILE
+from foldwise.stages.syncing.store import is_store
 
 _DEPTH = 5
 #: Folders of images have more entries than this, and what is looked for is not in them.
@@ -18,22 +19,20 @@ _MAX_ENTRIES = 1000
 
 
 def folders_below(root: Path, *, depth: int = _DEPTH) -> Iterator[Path]:
-    """A folder and those below it, the nearest first; what cannot be read is passed over."""
+    """A folder and those below it, the nearest first.
+
+    What cannot be read is passed over, and what lies in a store is part of it.
+    """
     level = [root]
     for _ in range(depth + 1):
         yield from level
-        level = [folder for one in level for folder in _folders_in(one)]
+        level = [folder for one in level if not is_store(one) for folder in _folders_in(one)]
 
 
 def find_stores(roots: Sequence[Path]) -> list[Path]:
-    """The stores below the roots; those inside a store are part of it."""
-    found: list[Path] = []
-    for root in roots:
-        for folder in folders_below(root):
-            is_inside = any(folder.is_relative_to(store) for store in found)
-            if not is_inside and (folder / STORE_FILE).is_file():
-                found.append(folder)
-    return found
+    """The stores below the roots, each once."""
+    every = (folder for root in roots for folder in folders_below(root))
+    return [*dict.fromkeys(folder for folder in every if is_store(folder))]
 
 
 def find_data(root: Path, marks: Sequence[str], unpacked: Path) -> Path:
@@ -50,12 +49,18 @@ def find_data(root: Path, marks: Sequence[str], unpacked: Path) -> Path:
     for folder in itertools.chain(folders_below(unpacked), folders_below(root)):
         if all((folder / mark).exists() for mark in marks):
             return folder
+    damaged = []
     for archive in sorted(root.glob("*.zip")) + sorted(root.glob("*/*.zip")):
-        found = _unpacked(archive, marks, unpacked)
+        try:
+            found = _unpacked(archive, marks, unpacked)
+        except (zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
+            damaged.append(f"{archive}: could not be unpacked: {error}")
+            continue
         if found is not None:
             return found
     raise DataError(
         f"{root}: no folder or zip file in it holds {', '.join(marks)}",
+        *damaged,
         remedy="add the competition's data to the notebook's input, as they were where the pack "
         "was made",
     )
