@@ -52,7 +52,7 @@ prove: setup
 	$(BIN)/pytest --full -n 2 -rP tests/blending/test_honesty.py tests/choosing tests/decide tests/stages/comparing
 
 survive: setup
-	$(BIN)/python -m pytest --full tests/survive
+	$(BIN)/python -m pytest --full tests/survive tests/stages/test_session.py
 
 clean:
 	rm -rf .demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
