@@ -20,7 +20,7 @@ from pathlib import Path
 
 import measure
 import numpy as np
-from PIL import Image
+from noise import write_noise
 
 from foldwise.cluster.local import Job, run_jobs
 from foldwise.engine.assemble import Assembly
@@ -82,17 +82,8 @@ NETWORKS = {
 
 def make_competition(folder: Path) -> Home:
     """Noise with a tint by class, prepared and split."""
-    rng = np.random.default_rng(0)
-    home, data = Home(folder), folder / "data"
-    data.mkdir()
-    rows = ["id,file,label"]
-    for index in range(NUM):
-        label = index % len(CLASSES)
-        image = rng.integers(0, 200, (SIDE, SIDE, 3)).astype(np.uint8)
-        image[:, :, label] += 20
-        Image.fromarray(image).save(data / f"{index}.png")
-        rows.append(f"i{index:04d},{index}.png,{CLASSES[label]}")
-    (data / "train.csv").write_text("\n".join(rows) + "\n")
+    home = Home(folder)
+    write_noise(folder / "data", num=NUM, side=SIDE, classes=CLASSES)
     home.competition.write_text(COMPETITION)
     home.plan.write_text("recipes: {small_cnn: {}}\nfolds: {count: 4}\n")
     home.recipes.mkdir()

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from epochs import compare, run_case
 from epochs import judge as judge_epochs
-from PIL import Image
+from noise import write_noise
 from torch import nn
 
 from foldwise import seeding
@@ -69,17 +69,8 @@ ROUNDS = 21
 
 def make_competition(folder: Path) -> None:
     """Noise with a tint by class, prepared."""
-    rng = np.random.default_rng(0)
-    home, data = Home(folder), folder / "data"
-    data.mkdir()
-    rows = ["id,file,label"]
-    for index in range(NUM):
-        label = index % len(CLASSES)
-        image = rng.integers(0, 200, (SIDE, SIDE, 3)).astype(np.uint8)
-        image[:, :, label] += 20
-        Image.fromarray(image).save(data / f"{index}.png")
-        rows.append(f"i{index:04d},{index}.png,{CLASSES[label]}")
-    (data / "train.csv").write_text("\n".join(rows) + "\n")
+    home = Home(folder)
+    write_noise(folder / "data", num=NUM, side=SIDE, classes=CLASSES)
     home.competition.write_text(COMPETITION)
     home.recipes.mkdir()
     for name, (_, size, batch, num_epochs) in NETWORKS.items():

@@ -236,9 +236,7 @@ def test_frozen_features_of_each_image_are_those_of_the_whole_network(
         for view, each in whole.items():
             assert np.allclose(found[view][rows], each, atol=1e-4)
     network = assembly.trained_network(load_file(unit.folder.weights)).eval()
-    assert (
-        network.num_features == 4 * assembly.siamese().num_joined(1) * 0 + found["hflip"].shape[1]
-    )
+    assert network.num_features == found["hflip"].shape[1]
 
 
 def test_each_image_of_frames_is_computed_once_and_for_other_recipes_too(tmp_path: Path) -> None:
