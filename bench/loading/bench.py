@@ -32,6 +32,7 @@ from foldwise.data.decoder_pool import decode_all
 from foldwise.data.draws import NUM_DRAWS
 from foldwise.data.sources import ImageRef
 from foldwise.data.spec import CacheSpec
+from foldwise.device import keep_freed_memory
 from foldwise.models.network import Network
 
 NUM, SIDE, SIZE, BATCH = 400, 512, 224, 50
@@ -177,6 +178,7 @@ def _away_from_pillow(folder: Path, index: int) -> int:
 
 def main() -> int:
     torch.manual_seed(0)
+    keep_freed_memory()  # As a unit does.
     if sys.argv[1:2] == ["--case"]:
         case = make_case(sys.argv[2], Path(sys.argv[3]))
         measure.ready()

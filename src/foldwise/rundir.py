@@ -79,9 +79,9 @@ class Home:
         """Prepared images and features; shared and deletable."""
         return self.path / "cache"
 
-    def layout_trial(self, key: str) -> Path:
-        """Seconds of a network's step in two layouts, and the one that was decided for."""
-        return self.cache / "trials" / f"layout-{key}.json"
+    def step_trial(self, kind: str, key: str) -> Path:
+        """Seconds of a network's step in two ways, such as two layouts."""
+        return self.cache / "trials" / f"{kind}-{key}.json"
 
     @property
     def runs(self) -> Path:

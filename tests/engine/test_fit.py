@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from foldwise.data.batches import Batch, epoch_order, num_steps
+from foldwise.engine.compiling import training_outputs
 from foldwise.engine.fit import EpochEnd, Step, fit
 from foldwise.engine.fit_plan import FitPlan
 from foldwise.engine.fit_state import FitState
@@ -58,10 +59,12 @@ def make_state(
     optimizer = build_optimizer(module, name=name, lr=1e-2, weight_decay=0.01)
     accelerator = Accelerator(cpu=True)
     prepared, optimizer = accelerator.prepare(module, optimizer)
+    network = accelerator.unwrap_model(prepared)
     return FitState(
-        accelerator.unwrap_model(prepared),
+        network,
         optimizer,
         accelerator,
+        training_outputs(network),
         ema=Ema(module, 0.9) if ema else None,
         mean=WeightMean(module, 2) if mean else None,
         lookahead=Lookahead(module, k=2, alpha=0.5) if lookahead else None,

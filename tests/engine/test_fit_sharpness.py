@@ -12,6 +12,7 @@ from torch import nn
 
 from foldwise.data.batches import Batch
 from foldwise.data.mix import mixup
+from foldwise.engine.compiling import training_outputs
 from foldwise.engine.fit import EpochEnd, fit
 from foldwise.engine.fit_plan import FitPlan
 from foldwise.engine.fit_state import FitState
@@ -39,7 +40,11 @@ def quadratic(weight: list[float], curvature: list[list[float]], *, ema: bool = 
     network = _Point(weight)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     state = FitState(
-        network, optimizer, Accelerator(cpu=True), ema=Ema(network, 0.9) if ema else None
+        network,
+        optimizer,
+        Accelerator(cpu=True),
+        training_outputs(network),
+        ema=Ema(network, 0.9) if ema else None,
     )
     num = len(curvature)
     plan = FitPlan(

@@ -139,6 +139,13 @@ class TrainConfig(Section):
             "trial, which is kept in the cache and recorded in the unit."
         ),
     ] = "auto"
+    compile: Annotated[
+        Literal["auto"] | bool,
+        Field(
+            description="Compile the training step; auto: where a training of ten minutes or more "
+            "is over earlier with it, by a trial that is kept and recorded like the layout's."
+        ),
+    ] = "auto"
     ema: Annotated[
         float | None, Field(gt=0, lt=1, description="Decay of the moving average of weights.")
     ] = None

@@ -11,6 +11,7 @@ from torch import nn
 
 from foldwise.data.samplers import RowLosses
 from foldwise.engine.checkpoint import Checkpoint, pack_optimizer, unpack_optimizer
+from foldwise.engine.compiling import Outputs
 from foldwise.optim.averaging import Ema, WeightMean
 from foldwise.optim.lookahead import Lookahead
 
@@ -36,6 +37,7 @@ class FitState:
         network: trained in place.
         optimizer: over the network's parameters.
         accelerator: precision and device.
+        outputs: how a step calls the network.
         ema: moving average of the weights, or None.
         mean: mean of the weights over the last epochs, or None.
         lookahead: slow weights, which the network's own are set back to, or None.
@@ -49,6 +51,7 @@ class FitState:
     network: nn.Module
     optimizer: torch.optim.Optimizer
     accelerator: Accelerator
+    outputs: Outputs
     ema: Ema | None = None
     mean: WeightMean | None = None
     lookahead: Lookahead | None = None

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
 
 from foldwise import seeding
 from foldwise.data.batches import Batch
@@ -15,7 +14,6 @@ from foldwise.engine.fit_state import FitState
 from foldwise.engine.sides import with_sides
 from foldwise.errors import FoldwiseError
 from foldwise.losses.terms import named, total, weigh
-from foldwise.models.network import Network
 from foldwise.optim.sharpness import at_sharpest
 
 
@@ -105,7 +103,7 @@ def _backward(
         chosen = slice(int(part[0]), int(part[-1]) + 1)
         with state.accelerator.autocast():
             inputs = tuple(part[chosen] for part in shown.inputs)
-            logits, side_logits = _outputs(state.network, plan, inputs)
+            logits, side_logits = state.outputs(*inputs)
         logits = logits.float()
         if plan.logit_shift is not None:
             logits = logits + plan.logit_shift
@@ -124,16 +122,6 @@ def _backward(
         for name, term in named(losses).items():
             terms[name] = terms.get(name, 0.0) + float(term.detach().sum())
     return mean, terms
-
-
-def _outputs(
-    network: nn.Module, plan: FitPlan, inputs: tuple[torch.Tensor, ...]
-) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """The logits, and the outputs that the plan's sides look at."""
-    if not plan.sides:
-        return network(*inputs), []
-    assert isinstance(network, Network)
-    return network.all_outputs(*inputs)
 
 
 def _seed_torch(key: int, device: torch.device) -> None:

@@ -17,6 +17,7 @@ from foldwise.data.resident import Resident, hold
 from foldwise.data.samplers import BY_LOSS, RowLosses
 from foldwise.device import num_cores
 from foldwise.engine.assemble import Assembly
+from foldwise.engine.compiling import training_outputs
 from foldwise.engine.drawing import standing
 from foldwise.engine.fit_plan import FitPlan
 from foldwise.engine.fit_state import FitState
@@ -37,7 +38,12 @@ _PRECISION = {None: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 
 def fit_state(
-    assembly: Assembly, module: nn.Module, device: torch.device, *, num_rows: int | None = None
+    assembly: Assembly,
+    module: nn.Module,
+    device: torch.device,
+    *,
+    num_rows: int | None = None,
+    compiled: bool = False,
 ) -> FitState:
     """A fresh state to train a network, or its head alone.
 
@@ -47,6 +53,7 @@ def fit_state(
         device: where to compute.
         num_rows: rows to fit on, whose losses are kept if the sampler draws by them; None: they
             are not kept.
+        compiled: whether steps are compiled.
     """
     train = assembly.recipe.train
     by_loss = train.sampler is not None and name_of(train.sampler) in BY_LOSS
@@ -57,10 +64,12 @@ def fit_state(
     prepared, wrapped = accelerator.prepare(module, plain)
     # The wrapper looks for other packages at every step; only a scaler of gradients needs it.
     optimizer = plain if accelerator.scaler is None else wrapped
+    network = accelerator.unwrap_model(prepared)
     return FitState(
-        accelerator.unwrap_model(prepared),
+        network,
         optimizer,
         accelerator,
+        training_outputs(network, compiled=compiled),
         ema=None if train.ema is None else Ema(module, train.ema),
         mean=WeightMean(module, train.average_last) if train.average_last else None,
         lookahead=None

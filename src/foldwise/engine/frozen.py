@@ -71,6 +71,12 @@ def unused_training(recipe: Recipe) -> Iterator[Problem]:
             "layer_decay cannot be honoured: freeze: backbone trains the head alone",
             "take layer_decay out, or use freeze: none",
         )
+    if recipe.train.compile is True:
+        yield Problem(
+            "train.compile",
+            "true cannot be honoured: freeze: backbone trains the head alone",
+            "take it out, or use freeze: none",
+        )
     if recipe.train.norm_update:
         yield Problem(
             "train.norm_update",

@@ -69,16 +69,17 @@ def _laid_out(
 def _seconds(
     network: Network, images: torch.Tensor, device: torch.device, autocast: torch.dtype | None
 ) -> float:
-    _wait(device)
+    wait(device)
     started = time.perf_counter()
     with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
         logits = network(images, *network.unknown_columns(len(images)))
     logits.float().square().mean().backward()
-    _wait(device)
+    wait(device)
     network.zero_grad(set_to_none=True)
     return time.perf_counter() - started
 
 
-def _wait(device: torch.device) -> None:
+def wait(device: torch.device) -> None:
+    """Until the device has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

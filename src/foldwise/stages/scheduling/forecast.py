@@ -140,7 +140,7 @@ def rates_key(recipe: Recipe, parallel: int | None) -> str:
 def trial(home: str, recipe: str, threads: int, seconds: float) -> dict[str, Any]:
     """At most `seconds` of training and a few inference batches; the job behind `measure`."""
     from foldwise.engine.assemble import Assembly
-    from foldwise.stages.training.layout import decide_layout
+    from foldwise.stages.training.step_trials import decide_layout
     from foldwise.stages.training.trial import infer_rate, train_rates
 
     machine.keep_freed_memory()  # As the units do.

@@ -24,6 +24,7 @@ class Choices:
         threads: compute threads.
         device: such as `cpu` or `cuda`.
         layout: how the network lies in memory; None: not decided yet.
+        compiled: whether steps are compiled; None: not decided yet.
         parts: that batches are cut into, since memory ran out; None: as the recipe says.
         eval_batch: images that are scored at a time, since memory ran out; None: as usual.
         notes: what the user should know about them.
@@ -33,6 +34,7 @@ class Choices:
     threads: int
     device: str
     layout: Layout | None = None
+    compiled: bool | None = None
     parts: int | None = None
     eval_batch: int | None = None
     notes: tuple[str, ...] = ()

@@ -69,7 +69,13 @@ def fit_unit(at_work: UnitWork, network: Network) -> History:
     rows, chosen_on = _rows(at_work)
     samples = fitted_samples(at_work.unit.problem, rows, at_work.unit.extra)
     module: nn.Module = network.head if at_work.is_frozen else network
-    state = fit_state(at_work.assembly, module, at_work.device, num_rows=len(samples))
+    state = fit_state(
+        at_work.assembly,
+        module,
+        at_work.device,
+        num_rows=len(samples),
+        compiled=bool(at_work.choices.compiled),
+    )
     course = _resume(at_work, state)
     plan = _plan(at_work, rows, state.row_losses)
     saver = Saver(at_work.unit.folder, at_work.unit.recipe.train.checkpoint)

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from foldwise import predictions as predictions_file
 from foldwise import seeding
 from foldwise.engine import checkpoint
+from foldwise.engine.compiling import obstacle
 from foldwise.errors import RunError
 from foldwise.models.composed_head import solve
 from foldwise.models.heads import stored_head
@@ -25,8 +26,8 @@ from foldwise.stages.scheduling.rates import Rates
 from foldwise.stages.training.at_work import UnitWork, open_work
 from foldwise.stages.training.attention import save_attention
 from foldwise.stages.training.choices import Choices, begin
-from foldwise.stages.training.layout import decide_layout
 from foldwise.stages.training.memory import fit_in_memory
+from foldwise.stages.training.step_trials import decide_compiled, decide_layout
 from foldwise.stages.training.unit import Unit
 
 
@@ -35,8 +36,8 @@ def work(unit: Unit, choices: Choices, rates: Rates | None = None) -> str:
 
     Args:
         unit: what it is; its lock is held.
-        choices: threads, device and layout, which is decided here if it is not yet; recorded
-            before they take effect.
+        choices: threads and device; layout and whether steps are compiled are decided here if
+            they are not yet; recorded before they take effect.
         rates: of the recipe, for the time left; None: not measured.
 
     Returns:
@@ -50,10 +51,18 @@ def work(unit: Unit, choices: Choices, rates: Rates | None = None) -> str:
         layout = choices.layout or decide_layout(
             assembly, network, at_work.device, epochs=unit.epochs
         )
-        choices = replace(choices, layout=layout)
+        network.set_layout(layout)
+        compiled = choices.compiled
+        if compiled is None:
+            compiled = decide_compiled(assembly, network, at_work.device, epochs=unit.epochs)
+        elif compiled and (missing := obstacle(at_work.device)):
+            raise RunError(
+                f"{unit.folder.path}: begun with compiled steps, but {missing}",
+                remedy="install one, go on where it was begun, or delete it and train again",
+            )
+        choices = replace(choices, layout=layout, compiled=compiled)
         begin(unit, choices)
         at_work.choices = choices
-        network.set_layout(layout)
         if assembly.is_solved:
             _start_head(at_work, network)
         history = fit_in_memory(at_work, network) if assembly.stages(unit.epochs) else []
