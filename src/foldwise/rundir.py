@@ -274,6 +274,16 @@ class UnitDir:
         return self.path.name
 
     @property
+    def place(self) -> tuple[int | None, int]:
+        """Held-out fold, None: trained on all rows; and seed.
+
+        >>> UnitDir(Path("fold2-seed0")).place, UnitDir(Path("all-seed1")).place
+        ((2, 0), (None, 1))
+        """
+        part, _, seed = self.name.partition("-seed")
+        return (None if part == "all" else int(part.removeprefix("fold"))), int(seed)
+
+    @property
     def record(self) -> Path:
         """Written last: what the unit was made from and the hashes of its files."""
         return self.path / "unit.json"

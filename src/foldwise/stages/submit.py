@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from foldwise import __version__
-from foldwise.errors import FoldwiseError, RunError
+from foldwise.errors import FoldwiseError
 from foldwise.publish import locked, publish_bytes, sweep
 from foldwise.rundir import Home, RunDir, read_json
 from foldwise.stages.commit import commit_of
@@ -21,14 +20,11 @@ from foldwise.stages.ledgering.rows import last_number, save_rows
 from foldwise.stages.recipes import load_plan
 from foldwise.stages.scoring.held_out import file_hash, run_label
 from foldwise.stages.submitting.answering import read_parts
-from foldwise.stages.submitting.cells import cell_check
-from foldwise.stages.submitting.checks import check_file
+from foldwise.stages.submitting.checked import checked_submission
 from foldwise.stages.submitting.checks import check_submission as check_submission
-from foldwise.stages.submitting.file import DIGITS, submission_content
+from foldwise.stages.submitting.file import DIGITS
 from foldwise.stages.submitting.founding import Founding, best_run, founding, is_better
 from foldwise.stages.submitting.ledger import Entry, add_entry, read_ledger
-from foldwise.stages.submitting.shape import submission_shape
-from foldwise.tables import write_csv
 from foldwise.tasks.problem import Problem, open_problem
 
 _STAMP = "submission"
@@ -103,20 +99,7 @@ def _planned(home: Home) -> str:
 
 def _content(problem: Problem, run: RunDir, name: str) -> tuple[bytes, tuple[str, ...]]:
     """The bytes of the submission, checked, and the notes on how it came about."""
-    home, competition = problem.home, problem.competition
-    shape = submission_shape(home, competition, problem.task)
-    content = submission_content(problem, shape, read_parts(problem, run), name=name)
-    with tempfile.TemporaryDirectory(prefix="foldwise-") as folder:
-        draft = Path(folder) / "submission.csv"
-        write_csv(draft, content.frame, digits=DIGITS)
-        problems = check_file(draft, shape, cell_check(competition, problem.task))
-        if problems:
-            raise RunError(
-                f"{name}: its submission would not be valid:",
-                *(text.replace(str(draft), "submission.csv") for text in problems),
-                remedy="look at `submission` and `classes` in competition.yaml",
-            )
-        return draft.read_bytes(), content.notes
+    return checked_submission(problem, read_parts(problem, run), name=name)
 
 
 def _facts(

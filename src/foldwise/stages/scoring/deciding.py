@@ -136,6 +136,30 @@ def choose(fixed: HeldOut, without: Without, asked: str, *, fewest_folds: int = 
     return _winner(fixed, without, fitted, fewest_folds)
 
 
+def decide(fixed: HeldOut, without: Without) -> tuple[Choice, dict[int, Choice]]:
+    """The decision for rows that are not among these, and what is decided without each fold.
+
+    Args:
+        fixed: out-of-fold scores with the fixed decision.
+        without: as of `choose`.
+
+    Returns:
+        The final choice; fold → the choice on the other folds, empty where there is one fold.
+
+    Raises:
+        ConfigError: as `choose`.
+    """
+    asked = fixed.problem.competition.submission.decision
+    final = choose(fixed, without, asked, fewest_folds=3)
+    folds = np.unique(fixed.folds).tolist()
+    by_fold: dict[int, Choice] = {}
+    if len(folds) > 1:
+        for fold in folds:
+            others = without(fold)
+            by_fold[fold] = choose(others, _dropping(others), asked)
+    return final, by_fold
+
+
 def _winner(fixed: HeldOut, without: Without, fitted: Decision, fewest_folds: int) -> Choice:
     """The fitted decision if it wins on folds it was not fitted to, else the fixed one."""
     folds = np.unique(fixed.folds).tolist()
@@ -190,18 +214,11 @@ def _shares(held: HeldOut) -> np.ndarray:
 
 def _decided(problem: Problem, run: RunDir, fixed: HeldOut) -> dict[str, Any]:
     """The content of `decision.json`, without what it was made from."""
-    asked = problem.competition.submission.decision
 
     def without(fold: int) -> HeldOut:
         return _without(run, fixed, fold)
 
-    final = choose(fixed, without, asked, fewest_folds=3)
-    folds = np.unique(fixed.folds).tolist()
-    by_fold: dict[int, Choice] = {}
-    if len(folds) > 1:
-        for fold in folds:
-            others = without(fold)
-            by_fold[fold] = choose(others, _dropping(others), asked)
+    final, by_fold = decide(fixed, without)
     is_same = all(choice.decision == final.decision for choice in by_fold.values())
     naive = None
     # Where a blend's weights were fitted, too, these scores are cross-fitted: no naive ones.
@@ -213,7 +230,7 @@ def _decided(problem: Problem, run: RunDir, fixed: HeldOut) -> dict[str, Any]:
         if is_same
         else {str(fold): choice.decision.to_json() for fold, choice in by_fold.items()},
         "choice": {
-            "asked": asked,
+            "asked": problem.competition.submission.decision,
             "kind": final.kind,
             "reason": final.reason,
             "gain": final.gain,
