@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from foldwise import publish
 from foldwise.config.recipe import Recipe
 from foldwise.errors import DataError, LockedError
@@ -57,7 +59,15 @@ def place(home: Home, given: Snapshot) -> Placed:
             placed.notes.append(f"{name}: {len(manifests)} units were left: {why}")
         else:
             records[name] = record
-    recipes = {name: Recipe.model_validate(record["recipe"]) for name, record in records.items()}
+    recipes = {}
+    for name, record in records.items():
+        try:
+            recipes[name] = Recipe.model_validate(record["recipe"])
+        except ValidationError:
+            placed.notes.append(
+                f"{name}: {len(every[name])} units were left: their recipe has keys that this "
+                "version of foldwise has not"
+            )
     for name in _feeding_first(recipes):
         record, run, found = records[name], home.new_run(name), _grouped(every[name], "unit")
         places = [(*_place_of(unit), record["epochs"]) for unit in found]
