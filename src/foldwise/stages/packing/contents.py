@@ -22,6 +22,8 @@ from foldwise.tasks.problem import open_problem
 #: Where the data are to be found, seen from the packed competition.
 DATA = "data"
 _PACKAGE = "package:"
+#: Of a plan, what a session needs as well.
+_PLANNED = ("folds", "seeds", "parallel", "machines")
 _MADE = ("samples", "folds", "groups", "gaps", "audit")
 
 
@@ -153,7 +155,7 @@ def copy_question(home: Home, target: Home) -> None:
 def _plan(home: Home, recipes: Iterable[str]) -> dict[str, Any]:
     """The plan for these recipes; what blends and hands in stays at home."""
     plan = load_plan(home).model_dump(mode="json", exclude_defaults=True)
-    kept = {name: value for name, value in plan.items() if name in ("folds", "seeds", "machines")}
+    kept = {name: value for name, value in plan.items() if name in _PLANNED}
     return {"recipes": {name: {} for name in recipes}, **kept}
 
 

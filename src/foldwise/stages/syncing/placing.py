@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from foldwise import publish
 from foldwise.config.recipe import Recipe
 from foldwise.errors import DataError, LockedError
@@ -58,7 +60,15 @@ def place(home: Home, given: Snapshot) -> Placed:
             placed.notes.append(f"{name}: {len(manifests)} units were left: {why}")
         else:
             records[name] = record
-    recipes = {name: Recipe.model_validate(record["recipe"]) for name, record in records.items()}
+    recipes = {}
+    for name, record in records.items():
+        try:
+            recipes[name] = Recipe.model_validate(record["recipe"])
+        except ValidationError:
+            placed.notes.append(
+                f"{name}: {len(every[name])} units were left: their recipe has keys that this "
+                "version of foldwise has not"
+            )
     for name in _feeding_first(recipes):
         record, run, found = records[name], home.new_run(name), _grouped(every[name], "unit")
         places = [(*UnitDir(Path(unit)).place, record["epochs"]) for unit in found]
