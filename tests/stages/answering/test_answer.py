@@ -13,6 +13,7 @@ from foldwise.errors import BudgetError, ConfigError, DataError, RunError
 from foldwise.rundir import Home
 from foldwise.stages.answer import answer
 from foldwise.stages.answering import handing_in, pacing
+from foldwise.stages.submit import submit
 from foldwise.stages.submitting.checks import check_submission
 from foldwise.tasks.problem import open_problem
 from tests.stages.answering.trained import make_trained, mounted, pack
@@ -45,15 +46,12 @@ def handed_in(folder: Path) -> bytes:
 
 @pytest.mark.parametrize("name", ["a", "mix"])
 def test_the_answer_is_the_runs_own_byte_for_byte(home, tmp_path, name):
-    from foldwise.stages.submit import submit
-
-    submit(home, name, display=QUIET)
+    own = submit(home, name, display=QUIET).entry.file.read_bytes()
     folder = pack(home, name)
     found = answered(home, tmp_path / "there")
     assert found.is_whole
     assert found.num_rounds == (3 if name == "a" else 6)
-    newest = max((home.submissions).glob("*.csv"), key=lambda path: path.stat().st_mtime_ns)
-    assert handed_in(tmp_path / "there") == newest.read_bytes()
+    assert handed_in(tmp_path / "there") == own
     log = json.loads((tmp_path / "there" / "out" / "answer.json").read_text())
     assert log["rounds"] == log["planned"] == found.num_rounds
     assert sorted(log["units"]) == sorted(found.units)
@@ -134,8 +132,11 @@ def test_a_file_is_there_from_the_start_and_after_every_round(home, tmp_path, mo
 
     def watch(path, data):
         publish(path, data)
-        written.append(len(json.loads((path.parent / "answer.json").read_text())["units"])
-                       if (path.parent / "answer.json").exists() else -1)
+        written.append(
+            len(json.loads((path.parent / "answer.json").read_text())["units"])
+            if (path.parent / "answer.json").exists()
+            else -1
+        )
         assert check_submission(home, path) == []
 
     monkeypatch.setattr(handing_in, "publish_bytes", watch)

@@ -29,9 +29,7 @@ def make_trained(folder: Path, **changes: Any) -> Home:
 
 def pack(home: Home, name: str = "mix", **options: Any) -> Path:
     """An answer's pack of a run."""
-    found = pack_answer(
-        home, name, **{"on": "kaggle", "limit": "10m", "display": QUIET, **options}
-    )
+    found = pack_answer(home, name, **{"on": "kaggle", "limit": "10m", "display": QUIET, **options})
     assert found is not None
     return found
 

@@ -10,6 +10,7 @@ import pytest
 from foldwise.blending.blend import Blend
 from foldwise.stages.answering.node import Node
 from foldwise.stages.answering.rounds import Round
+from foldwise.stages.packing import planning
 from foldwise.stages.packing.planning import (
     Costs,
     frontier,
@@ -24,9 +25,8 @@ from foldwise.tasks.problem import Problem
 from tests.stages.small_competition import make_problem
 
 FOLDS = 3
-COSTS = Costs(
-    5.0, first={"a": 10.0, "b": 20.0, "c": 100.0}, more={"a": 10.0, "b": 1.0, "c": 100.0}
-)
+MEAN = Blend("mean", (0.5, 0.5))
+COSTS = Costs(5.0, first={"a": 10.0, "b": 20.0, "c": 100.0}, more={"a": 10.0, "b": 1.0, "c": 100.0})
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +69,17 @@ ACCURACY = {"a": 0.6, "b": 0.5, "c": 0.7, "ab": 0.65, "ac": 0.8, "bc": 0.75, "ab
 def options(problem: Problem, accuracy: dict[str, float] = ACCURACY):
     found = searched("abc", subsets(problem, accuracy), COSTS, higher_is_better=True)
     return options_of(found, COSTS)
+
+
+def test_of_many_members_the_ways_from_good_single_ones_to_all_are_looked_at(problem, monkeypatch):
+    every = {subset.names for subset in (o.subset for o in options(problem))}
+    assert len(every) == 7
+    monkeypatch.setattr(planning, "_MOST_SUBSETS", 0)
+    found = searched("abc", subsets(problem, ACCURACY), COSTS, higher_is_better=True)
+    names = ["".join(subset.names) for subset in found]
+    assert names[:3] == ["a", "b", "c"]
+    assert {"ac", "ab", "abc"} <= set(names)
+    assert len(names) == len(set(names))
 
 
 def chosen(problem: Problem, limit_s: float):
@@ -122,19 +133,21 @@ def test_none_of_the_frontier_is_beaten_in_both(problem):
 
 def test_the_score_of_the_choice_is_of_options_chosen_without_the_fold(problem):
     folds = problem.folds
-    # Each is right where the other is wrong; a is better in all but the first fold.
-    luck = np.where(folds == 0, folds < 0, np.arange(len(folds)) % 10 < 9)
-    one, other = (Subset((name,), leaf(name), right(problem, rows)) for name, rows in
-                  (("a", luck), ("b", ~luck)))  # fmt: skip
-    found = plan(options_of([one, other], COSTS), limit_s=1e6, higher_is_better=True)
+    luck = np.arange(len(folds)) % 10 < 9
+    good, bad = (
+        Subset((name,), leaf(name), right(problem, rows))
+        for name, rows in (("a", luck), ("b", ~luck))
+    )
+    # All of it would take 57 s.
+    both = Subset(("a", "b"), Node("ab", members=(leaf("a"), leaf("b")), blend=MEAN), good.held)
+    found = plan(options_of([good, bad, both], COSTS), limit_s=50, higher_is_better=True)
     assert found is not None
     assert found.chosen.subset.names == ("a",)
-    # Without any fold a is still better, so the score is a's own.
-    assert found.score == pytest.approx(one.score)
+    assert found.score == pytest.approx(good.score)  # It is chosen without every fold, too.
     only_first = right(problem, folds == 0)
     peeked = Subset(("b",), leaf("b"), only_first)
     poor = Subset(("a",), leaf("a"), right(problem, np.arange(len(folds)) % 10 < 3))
-    found = plan(options_of([poor, peeked], COSTS), limit_s=1e6, higher_is_better=True)
+    found = plan(options_of([poor, peeked, both], COSTS), limit_s=50, higher_is_better=True)
     assert found is not None
     assert found.chosen.subset.names == ("b",)
     # b is chosen for its first fold alone: without that fold, a is.

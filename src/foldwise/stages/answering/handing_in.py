@@ -67,6 +67,7 @@ class HandIn:
             self.say(f"round {number} of {self.num_rounds} is not handed in: {error}")
             return
         self.rounds = number
+        self._log()
         score = "" if given.score is None else f", {given.score:.4f} cross-fitted"
         left = duration(max(0.0, self.pacing.left_s))
         self.show.say(

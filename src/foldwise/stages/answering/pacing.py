@@ -23,7 +23,7 @@ class Pacing:
 
     limit_s: float
     pace: float = 1.0
-    _begun: float = field(default_factory=machine.monotonic)
+    _begun: float = field(default_factory=lambda: machine.monotonic())
     _hand_in_s: float = _HAND_IN_S
     _forecast_s: float = 0.0
     _taken_s: float = 0.0

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from foldwise import samples as samples_file
 from foldwise.collecting import collect_test
@@ -23,7 +25,7 @@ from foldwise.tasks.problem import data_folder, load_competition
 
 _SHOWN = 20
 #: What `prepare` notes of an image it could not decode.
-_UNKNOWN = {
+_UNKNOWN: dict[str, Any] = {
     **{"sha256": "", "phash": np.uint64(0), "mode": "", "format": ""},
     **{"width": 0, "height": 0, "num_bytes": 0},
 }
@@ -100,9 +102,7 @@ def _decoded(
 
 def _filled(frame: pd.DataFrame, like: pd.DataFrame) -> pd.DataFrame:
     """Empty cells and zeros where rows of no table have nothing."""
-    empty = {
-        name: "" if like[name].dtype == object else 0 for name in frame.columns if name in like
-    }
+    empty = {name: 0 if is_numeric_dtype(like[name]) else "" for name in like.columns}
     return frame.fillna(empty).astype(like.dtypes.to_dict())
 
 

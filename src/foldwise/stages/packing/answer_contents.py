@@ -8,13 +8,14 @@ from pathlib import Path
 from foldwise import samples as samples_file
 from foldwise.config.competition import Competition
 from foldwise.errors import ConfigError
-from foldwise.rundir import Home
+from foldwise.publish import publish_json
+from foldwise.rundir import Home, read_json
 from foldwise.stages.answering.handing_in import unit_dir
 from foldwise.stages.answering.rounds import Round
 from foldwise.stages.packing.contents import copy_file, copy_question
 
 #: Of a unit, what scoring reads.
-_OF_UNIT = ("record", "choices", "weights", "head")
+_OF_UNIT = ("choices", "weights", "head")
 _OF_HOME = ("folds", "groups", "gaps")
 
 
@@ -39,10 +40,13 @@ def copy_answer_contents(home: Home, target: Home, runs: Path, rounds: Sequence[
         folder = unit_dir(home, unit)
         run = folder.path.parent.parent
         copy_file(run / "run.json", runs / run.name / "run.json")
+        packed = runs / run.name / "units" / folder.name
         for name in _OF_UNIT:
             path: Path = getattr(folder, name)
             if path.exists():
-                copy_file(path, runs / run.name / "units" / folder.name / path.name)
+                copy_file(path, packed / path.name)
+        # No test row is scored there yet.
+        publish_json(packed / folder.record.name, {**read_json(folder.record), "test": None})
 
 
 def every_unit(rounds: Sequence[Round]) -> list[str]:

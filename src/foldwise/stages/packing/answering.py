@@ -103,7 +103,7 @@ def tell(found: Answering, show: Display) -> None:
         show.console.print(_frontier(found.planned.frontier, chosen))
         show.console.print(_rounds(found.rounds, found.costs.start))
     score = found.planned.score
-    told = "" if score is None else f", {score:.4f} cross-fitted with the choice itself"
+    told = "" if score is None else f", {score:.4f} cross-fitted"
     show.say(
         f"chosen: {chosen.subset.node.name}{told}; about {duration(chosen.seconds)} of "
         f"{duration(found.limit_s)}"
@@ -143,8 +143,7 @@ def _left_out(subsets: Subsets, chosen: Option, limit_s: float) -> list[str]:
     if not missing:
         return []
     return [
-        f"left out: {', '.join(missing)}; with them it would not stay within {duration(limit_s)}, "
-        "or score no better"
+        f"left out: {', '.join(missing)}; all members would not stay within {duration(limit_s)}"
     ]
 
 

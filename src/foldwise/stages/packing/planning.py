@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from functools import partial
+from itertools import chain, combinations, zip_longest
 
 import numpy as np
 
@@ -13,6 +14,11 @@ from foldwise.stages.answering.rounds import Round
 from foldwise.stages.packing.subsets import Subset
 
 SubsetOf = Callable[[Sequence[str]], Subset]
+#: A subset and one with a member more → how much that is worth.
+Worth = Callable[[Subset, Subset], float]
+
+#: So many are all looked at: those of five members.
+_MOST_SUBSETS = 32
 
 
 @dataclass(frozen=True)
@@ -80,10 +86,11 @@ class Planned:
 def searched(
     names: Sequence[str], subset_of: SubsetOf, costs: Costs, *, higher_is_better: bool
 ) -> list[Subset]:
-    """Subsets worth looking at: each member alone, all, and two ways from the one to the other.
+    """Subsets worth looking at: all there are where they are few.
 
-    From the best single member on, one way adds what scores best with those before, the other what
-    gains most for its time.
+    Else each member alone, all of them, and two ways from single members that none beats in both
+    score and time to all: one adds what scores best with those before, the other what gains most
+    for its time.
 
     Args:
         names: all members.
@@ -91,27 +98,34 @@ def searched(
         costs: of their units.
         higher_is_better: of the metric.
     """
+    if 2 ** len(names) <= _MOST_SUBSETS:
+        sizes = range(1, len(names) + 1)
+        return [subset_of(some) for size in sizes for some in combinations(names, size)]
     sign = 1.0 if higher_is_better else -1.0
     alone = [subset_of([name]) for name in names]
     found = {subset.names: subset for subset in alone}
-    best = max(alone, key=lambda subset: _value(subset, sign))
-    for by_time in (False, True):
-        now = best
-        while len(now.names) < len(names):
-            before = now
-            grown = [subset_of([*now.names, name]) for name in names if name not in now.names]
-
-            def worth(subset: Subset, before: Subset = before, by_time: bool = by_time) -> float:
-                gain = _value(subset, sign) - _value(before, sign)
-                if not by_time:
-                    return gain
-                seconds = costs.of(subset.node.every_unit, before.node.every_unit)
-                # A loss is the worse, the more time it takes.
-                return gain / max(seconds, 1e-9) if gain > 0 else gain * seconds
-
-            now = max(grown, key=worth)
-            found.setdefault(now.names, now)
+    for start in frontier(options_of(alone, costs), sign):
+        for worth in (_by_score(sign), _by_time(sign, costs)):
+            now = start.subset
+            while len(now.names) < len(names):
+                grown = [subset_of([*now.names, name]) for name in names if name not in now.names]
+                now = max(grown, key=partial(worth, now))
+                found.setdefault(now.names, now)
     return list(found.values())
+
+
+def _by_score(sign: float) -> Worth:
+    return lambda before, after: _value(after, sign) - _value(before, sign)
+
+
+def _by_time(sign: float, costs: Costs) -> Worth:
+    def worth(before: Subset, after: Subset) -> float:
+        gain = _value(after, sign) - _value(before, sign)
+        seconds = costs.of(after.node.every_unit, before.node.every_unit)
+        # A loss is the worse, the more time it takes.
+        return gain / max(seconds, 1e-9) if gain > 0 else gain * seconds
+
+    return worth
 
 
 def options_of(subsets: Sequence[Subset], costs: Costs) -> list[Option]:
@@ -126,22 +140,25 @@ def options_of(subsets: Sequence[Subset], costs: Costs) -> list[Option]:
 
 
 def plan(options: Sequence[Option], *, limit_s: float, higher_is_better: bool) -> Planned | None:
-    """The best option within a time, and what its choice is worth.
+    """The run as it is if it stays within a time, else the best option that does.
 
     Units are thinned out last: only where no option with all its units stays within the time. Out-
     of-fold scores cannot see what the mean over fold models brings, so options that differ in that
     alone have the same score, and of these the one with most units is taken.
 
     Args:
-        options: at least one.
+        options: at least one; those of the run as it is have the most members.
         limit_s: seconds.
         higher_is_better: of the metric.
 
     Returns:
-        None: nothing fits.
+        What is chosen, and what that choice is worth; None: nothing fits.
     """
     sign = 1.0 if higher_is_better else -1.0
     within = [option for option in options if option.seconds <= limit_s]
+    whole = max(options, key=lambda option: (len(option.subset.names), option.share))
+    if whole in within:
+        return Planned(whole, frontier(options, sign), whole.subset.score)
     able = [option for option in within if not option.is_thinned] or within
     if not able:
         return None

@@ -69,7 +69,9 @@ def make_environment(folder: Path, wheels: Path) -> Path:
     site = _site_of(python)
     image = folder / "image"
     image.mkdir()
-    brought = {_plain(match[1]) for path in wheels.glob("*.whl") if (match := _WHEEL.match(path.name))}
+    brought = {
+        _plain(match[1]) for path in wheels.glob("*.whl") if (match := _WHEEL.match(path.name))
+    }
     for found in metadata.distributions():
         if _plain(found.metadata["Name"]) not in brought:
             _link(found, image)
