@@ -98,13 +98,19 @@ def session(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    from foldwise.stages.answer import answer
+    from foldwise.stages.answer import age_s, answer
     from foldwise.stages.session import session as stage
     from foldwise.stages.sessions.opening import kind_of
 
     if kind_of(pack) == "answer":
         found = answer(
-            pack, source=source, output=output, limit=limit, work=work, display=shown(quiet)
+            pack,
+            source=source,
+            output=output,
+            limit=limit,
+            age_s=age_s(pack),
+            work=work,
+            display=shown(quiet),
         )
         if not found.rounds:
             raise typer.Exit(1)

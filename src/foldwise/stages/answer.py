@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
+
+import psutil
 
 from foldwise import device as machine
 from foldwise.cluster.local import run_jobs
@@ -18,6 +22,7 @@ from foldwise.stages.answering.rounds import Round
 from foldwise.stages.answering.test_rows import decode_test_rows, list_test_rows
 from foldwise.stages.display import Display
 from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS
+from foldwise.stages.packing.predict import BEGUN
 from foldwise.stages.scheduling.lanes import side_by_side
 from foldwise.stages.sessions.clock import container_age_s
 from foldwise.stages.sessions.mounted import find_data
@@ -34,6 +39,7 @@ def answer(
     source: Path,
     output: Path,
     limit: str | None = None,
+    age_s: float = 0.0,
     work: Path | None = None,
     display: Display | None = None,
 ) -> HandIn:
@@ -48,8 +54,8 @@ def answer(
         pack: its folder.
         source: below it lie the data.
         output: folder that gets `submission.csv`, and `answer.json` which says what is in it.
-        limit: how long it may take, from the start of its container on the pack's platform; None:
-            what the pack was planned for.
+        limit: how long it may take; None: what the pack was planned for.
+        age_s: seconds of that which have passed already.
         work: folder to work in; None: among the system's temporary ones.
         display: where progress is shown.
 
@@ -61,9 +67,7 @@ def answer(
     """
     show = display or Display()
     facts = read_pack(pack, "answer")
-    platform = NOTEBOOK_PLATFORMS.get(facts["platform"])
-    age = container_age_s() if platform is not None and machine_name() == platform.name else 0.0
-    pacing = Pacing(seconds(limit or facts["limit"]) - age)
+    pacing = Pacing(seconds(limit or facts["limit"]), age_s)
     rounds = [Round.from_json(value) for value in facts["rounds"]]
     found = HandIn(output, len(rounds), pacing, show)
     place = work or Path(tempfile.gettempdir()) / "foldwise" / f"{facts['name']}-{facts['id']}"
@@ -85,6 +89,21 @@ def answer(
     whole = "all that was planned is in it" if found.is_whole else "not all is in it, see above"
     show.say(f"{output / SUBMISSION}: {found.rounds} of {found.num_rounds} rounds; {whole}")
     return found
+
+
+def age_s(pack: Path) -> float:
+    """Seconds that count to a limit before this moment.
+
+    On the pack's platform since the session's container was started, elsewhere since `predict.py`
+    was called or this process was started.
+    """
+    platform = NOTEBOOK_PLATFORMS.get(read_pack(pack, "answer")["platform"])
+    if platform is not None and machine_name() == platform.name:
+        return container_age_s()
+    begun = os.environ.get(BEGUN)
+    if begun is not None:
+        return max(0.0, machine.monotonic() - float(begun))
+    return max(0.0, time.time() - float(psutil.Process().create_time()))
 
 
 def _work_off(

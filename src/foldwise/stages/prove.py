@@ -43,6 +43,7 @@ from foldwise.tasks.problem import Problem, open_problem
 SLOWER, _LATE_SHARE, _LATE_S = 2.5, 0.01, 5.0
 #: A whole run may take so many times the forecast before it is given up.
 _PATIENCE = 6.0
+_END_S = 15.0
 #: Where bytes differ: largest difference of scores that is told as rounding.
 TOLERANCE = 1e-4
 
@@ -92,7 +93,7 @@ def prove(home: Home, name: str, *, display: Display | None = None) -> Proof:
         checks += _of_machine(place, before)
         checks += _of_answer(problem, rounds, place.root / "whole" / "out")
         if whole.code == 0:
-            limit = max(20.0, 1.25 * whole.seconds)
+            limit = _short_limit(place.root / "whole" / "out", whole)
             show.say(f"running it {SLOWER:g} times slower, with {duration(limit)}")
             slow = _run(place, "slow", f"{limit:.0f}s", 2 * limit + 60, slower=SLOWER)
             checks += _of_slow(problem, slow, limit, place.root / "slow" / "out")
@@ -145,6 +146,12 @@ def _run(place: _Place, what: str, limit: str, kill_after: float, *, slower: flo
     return run_there(
         command, folder, denies=place.denies, user=place.user, slower=slower, kill_after=kill_after
     )
+
+
+def _short_limit(out: Path, whole: Ran) -> float:
+    """Seconds in which a slowed run comes half way."""
+    start = float(read_json(out / LOG)["first_file_after_s"])
+    return _END_S + SLOWER * (start + 0.5 * max(0.0, whole.seconds - start))
 
 
 def _planned_s(rounds: list[Round]) -> float:

@@ -33,6 +33,7 @@ class HandIn:
         num_rounds: that were planned.
         pacing: the time there is.
         show: where it is told.
+        first_s: when the first file was there, in seconds from the beginning.
         rounds: that are in the file; 0: the same answer for every row.
         units: that have scored the test rows.
         notes: what the user should know.
@@ -42,6 +43,7 @@ class HandIn:
     num_rounds: int
     pacing: Pacing
     show: Display
+    first_s: float = 0.0
     rounds: int = 0
     units: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -56,6 +58,8 @@ class HandIn:
         mean, ids = problem.one_hot.mean(axis=0, dtype=np.float64), problem.test.ids
         everywhere = Predictions(ids, np.tile(mean, (len(ids), 1)), problem.columns)
         self._write(problem, [Part(everywhere, problem.default_decision())], "a constant")
+        self.first_s = self.pacing.spent_s
+        self._log()
         self.show.say(f"{SUBMISSION}: the same answer for every row, until a network has one")
 
     def round(self, problem: Problem, number: int, given: Round) -> None:
@@ -95,6 +99,7 @@ class HandIn:
                 "planned": self.num_rounds,
                 "units": self.units,
                 "notes": self.notes,
+                "first_file_after_s": round(self.first_s, 1),
                 "seconds": round(self.pacing.spent_s, 1),
                 "times_slower_than_planned": round(self.pacing.pace, 2),
             },

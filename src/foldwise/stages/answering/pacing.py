@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 
 from foldwise import device as machine
 
-#: For the last file and the end, before one was written; and how much longer than ever so far.
-_HAND_IN_S, _SLOWER = 5.0, 2.0
+#: Kept for stopping a unit, which has 3 s to end, and for the end, on a machine that may be slow;
+#: of a short limit no more than a share.
+_END_S, _END_SHARE = 15.0, 0.3
+#: The last file may take so much longer than any has so far.
+_SLOWER = 2.0
 
 
 @dataclass
@@ -17,16 +20,21 @@ class Pacing:
     """The time of an answer, on the monotonic clock.
 
     Attributes:
-        limit_s: how long it may take from now on.
+        limit_s: how long it may take, from its beginning.
+        age_s: seconds of that which have passed already.
         pace: seconds that rounds took over what was forecast, so far; at least 1.
     """
 
     limit_s: float
+    age_s: float = 0.0
     pace: float = 1.0
-    _begun: float = field(default_factory=lambda: machine.monotonic())
-    _hand_in_s: float = _HAND_IN_S
+    _begun: float = field(init=False)
+    _hand_in_s: float = 0.0
     _forecast_s: float = 0.0
     _taken_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._begun = machine.monotonic() - self.age_s
 
     @property
     def spent_s(self) -> float:
@@ -36,7 +44,8 @@ class Pacing:
     @property
     def stop_at(self) -> float:
         """When units must end for the file to be written in time, on the monotonic clock."""
-        return self._begun + self.limit_s - self._hand_in_s
+        end_s = min(_END_S, _END_SHARE * self.limit_s)
+        return self._begun + self.limit_s - end_s - self._hand_in_s
 
     @property
     def left_s(self) -> float:

@@ -116,7 +116,8 @@ def _frontier(options: Sequence[Option], chosen: Option) -> Table:
     table = Table(title="score against time", title_justify="left")
     for column in ("members", "score", "time"):
         table.add_column(column, justify="left" if column == "members" else "right")
-    for option in options:
+    names = {option.subset.names for option in options}
+    for option in [*options, *([] if chosen.subset.names in names else [chosen])]:
         mark = " (chosen)" if option.subset.names == chosen.subset.names else ""
         score = option.subset.score
         shown = "" if score is None else f"{score:.4f}"

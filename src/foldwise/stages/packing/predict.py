@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+#: When this began, on the clock that all processes of a machine share: it counts to the limit.
+BEGUN = "FOLDWISE_BEGUN"
 
 
 def main() -> int:
     """Install and run; returns the exit code."""
+    begun = {BEGUN: repr(time.monotonic())}
     pack = Path(__file__).resolve().parent
     facts = json.loads((pack / "pack.json").read_text(encoding="utf-8"))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -30,7 +36,7 @@ def main() -> int:
     command = [sys.executable, "-m", "foldwise", "session", str(pack), "--limit", asked.limit]
     command += ["--input", source, "--output", output]
     command += ["--work", asked.work] if asked.work else []
-    return subprocess.run(command).returncode
+    return subprocess.run(command, env={**os.environ, **begun}).returncode
 
 
 def _there(folder: str) -> str:

@@ -11,35 +11,42 @@ from pathlib import Path
 
 from foldwise.errors import RunError
 
-#: In the new environment, read at every start: no socket to another machine, and who tried.
+#: In the new environment, read at every start: nothing is sent to another machine, and who tried.
 _DENY = '''\
 """Denies the network, and notes who asked for it."""
 import os
 import socket
 
-_ALLOWED = {getattr(socket, "AF_UNIX", None), getattr(socket, "AF_NETLINK", None)}
+
+def _denied(what):
+    def deny(*args, **kwargs):
+        with open(os.environ["FOLDWISE_DENIED"], "a") as file:
+            file.write(what + "\\n")
+        raise OSError("the network is denied while a pack is proved")
+
+    return deny
 
 
-class _Denied(socket.socket):
-    def __init__(self, family=-1, *args, **kwargs):
-        asked = socket.AF_INET if family == -1 and not kwargs.get("fileno") else family
-        known = kwargs.get("fileno") is not None or (len(args) > 2 and args[2] is not None)
-        if not known and asked not in _ALLOWED:
-            with open(os.environ["FOLDWISE_DENIED"], "a") as file:
-                file.write(f"socket of family {asked}\\n")
-            raise OSError("the network is denied while a pack is proved")
-        super().__init__(family, *args, **kwargs)
+class _Socket(socket.socket):
+    def _checked(self, name, *args):
+        if self.family in (socket.AF_INET, socket.AF_INET6):
+            _denied(f"{name} to {args[-1]!r}")()
+        return getattr(super(), name)(*args)
 
+    def connect(self, *args):
+        return self._checked("connect", *args)
 
-def _no_names(host, *args, **kwargs):
-    with open(os.environ["FOLDWISE_DENIED"], "a") as file:
-        file.write("a host's name was asked for\\n")
-    raise OSError("the network is denied while a pack is proved")
+    def connect_ex(self, *args):
+        return self._checked("connect_ex", *args)
+
+    def sendto(self, *args):
+        return self._checked("sendto", *args)
 
 
 if "FOLDWISE_DENIED" in os.environ:
-    socket.socket = _Denied
-    socket.getaddrinfo = _no_names
+    socket.socket = _Socket
+    for _name in ("getaddrinfo", "gethostbyname", "create_connection"):
+        setattr(socket, _name, _denied(f"{_name} was called"))
 '''
 _WHEEL = re.compile(r"^([A-Za-z0-9_.]+)-")
 
@@ -58,7 +65,9 @@ def make_environment(folder: Path, wheels: Path) -> Path:
         RunError: this Python cannot make one.
     """
     made = subprocess.run(
-        [sys.executable, "-m", "venv", str(folder / "env")], capture_output=True, text=True
+        [sys.executable, "-m", "venv", "--without-pip", str(folder / "env")],
+        capture_output=True,
+        text=True,
     )
     if made.returncode:
         raise RunError(
