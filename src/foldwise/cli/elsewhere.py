@@ -98,17 +98,21 @@ def session(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    from foldwise.stages.answer import age_s, answer
+    from foldwise.config.duration import seconds
+    from foldwise.stages.answer import age_s, answer, planned_limit
+    from foldwise.stages.answering.last_resort import end_by
     from foldwise.stages.session import session as stage
     from foldwise.stages.sessions.opening import kind_of
 
     if kind_of(pack) == "answer":
+        passed, allowed = age_s(pack), limit or planned_limit(pack)
+        end_by(seconds(allowed) - passed, output)
         found = answer(
             pack,
             source=source,
             output=output,
-            limit=limit,
-            age_s=age_s(pack),
+            limit=allowed,
+            age_s=passed,
             work=work,
             display=shown(quiet),
         )

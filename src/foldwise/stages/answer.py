@@ -91,6 +91,11 @@ def answer(
     return found
 
 
+def planned_limit(pack: Path) -> str:
+    """How long a pack was planned to take at most, such as `9h`."""
+    return str(read_pack(pack, "answer")["limit"])
+
+
 def age_s(pack: Path) -> float:
     """Seconds that count to a limit before this moment.
 
