@@ -7,7 +7,9 @@ import contextlib
 import hashlib
 import json
 import os
+import signal
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -65,6 +67,8 @@ class StandIn:
         site: what there is beside listings.
         troubles: request, or `put` or `get` → what befalls the next of them, in turn; None:
             nothing.
+        interrupt_at: the request at which this process is interrupted, as by Ctrl-C, once that is
+            done and before it is answered; 0: none.
     """
 
     url: str = ""
@@ -78,6 +82,8 @@ class StandIn:
     authorized: list[str] = field(default_factory=list)
     site: Site = field(default_factory=Site)
     troubles: dict[str, Sequence[Trouble | None]] = field(default_factory=dict)
+
+    interrupt_at: int = 0
 
     def trouble(self, request: str) -> Trouble | None:
         """What befalls this request."""
@@ -171,6 +177,7 @@ def standing_in() -> Iterator[StandIn]:
                 return
             is_part = wanted is not None and self.headers.get("If-Range") == version
             start = int(str(wanted).removeprefix("bytes=").rstrip("-")) if is_part else 0
+            self.interrupt()
             end = len(data) if trouble is None else start + trouble.after
             self.close_connection = trouble is not None
             with contextlib.suppress(OSError):  # Whoever asked may look at the headers only.
@@ -182,6 +189,7 @@ def standing_in() -> Iterator[StandIn]:
 
         def reply(self, answer: Answer, more: Mapping[str, str] | None = None) -> None:
             status, headers, body = answer
+            self.interrupt()
             try:
                 self.send_response(status)
                 for name, value in {**headers, **(more or {})}.items():
@@ -191,6 +199,12 @@ def standing_in() -> Iterator[StandIn]:
                 self.wfile.write(body)
             except OSError:  # Whoever asked has given up waiting.
                 self.close_connection = True
+
+        def interrupt(self) -> None:
+            if stand_in.interrupt_at and len(stand_in.asked) == stand_in.interrupt_at:
+                stand_in.interrupt_at = 0
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.05)
 
         def log_message(self, *_: object) -> None:
             pass

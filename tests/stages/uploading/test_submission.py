@@ -13,6 +13,7 @@ from foldwise.stages.ledger import ledger_add, ledger_import
 from foldwise.stages.ledgering.row import Row
 from foldwise.stages.ledgering.rows import read_rows
 from foldwise.stages.push import push
+from foldwise.stages.report import report
 from foldwise.stages.submit import submit
 from foldwise.stages.uploading.submission import upload
 from foldwise.tables import write_csv
@@ -201,8 +202,19 @@ def test_the_clock_is_shown_by_submit(home: Home, shown: Shown) -> None:
     change(home, deadline=at(timedelta(hours=5)))
     submit(home, "a", display=shown.display)
     assert "latest safe upload" in shown.text.getvalue()
-    assert "in 4 h 29 min (" not in shown.text.getvalue()
     assert ", in 4 h " in shown.text.getvalue()
+
+
+def test_the_clock_is_shown_in_the_report(home: Home) -> None:
+    submit(home, "a", display=QUIET)
+    change(home, deadline="2031-05-06 23:59 Asia/Tokyo")
+    report(home, display=QUIET)
+    text = home.report.read_text("utf-8")
+    assert "ends 2031-05-06 23:59+09:00 · latest safe upload 2031-05-06 23:29+09:00" in text
+    assert "2031-05-06 23:29 JST (scoring 5 min 00 s + 25 min 00 s margin)" in text
+    change(home, deadline=None)
+    report(home, display=QUIET)
+    assert "latest safe upload" not in home.report.read_text("utf-8")
 
 
 @pytest.mark.parametrize(
