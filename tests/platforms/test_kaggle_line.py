@@ -231,6 +231,19 @@ def test_a_dataset_that_is_refused_or_fails_is_told(kaggle: StandIn, line: AnyLi
     assert is_ready(line, "me", "night")
 
 
+@pytest.mark.parametrize("status", [400, 403])
+def test_what_kaggle_says_of_a_refusal_is_told_without_credentials(
+    status: int, kaggle: StandIn, line: AnyLine
+) -> None:
+    """A 403 to who was let in before has nothing to do with the credentials."""
+    words = f"Phone verification is needed, {TOKEN}"
+    kaggle.troubles["CreateDataset"] = [Trouble(status, words)]
+    with pytest.raises(PlatformError) as error:
+        create_dataset(line, "me", "night", "A night", [], notes="n")
+    [text] = error.value.problems
+    assert text == "Kaggle refuses CreateDataset: Phone verification is needed, (hidden)"
+
+
 def test_our_own_errors_and_the_disks_pass_as_they_are(kaggle: StandIn, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="ours"), opened(lambda _: None):
         raise DataError("ours")

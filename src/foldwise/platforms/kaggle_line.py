@@ -22,7 +22,7 @@ from foldwise.platforms.kaggle_transfer import Say, Step, open_address, receive,
 _WAITS = (2.0, 5.0, 15.0, 30.0, 60.0)
 #: Whoever is told to wait longer than this is told so, and nothing waits.
 _LONGEST_S = 900.0
-_TOO_MANY, _FAULT = 429, 500
+_BAD, _HIDDEN, _TOO_MANY, _FAULT = 400, 403, 429, 500
 _SERVICES = {
     "competitions": ("competition_api_client", "competitions.CompetitionApiService"),
     "datasets": ("dataset_api_client", "datasets.DatasetApiService"),
@@ -73,7 +73,8 @@ class Line:
         Raises:
             HTTPError: Kaggle refuses it, or fails again and again.
             RequestException: it cannot be reached.
-            PlatformError: it may have been done or not, or Kaggle is busy for long.
+            PlatformError: it is refused with a reason, or may have been done or not, or Kaggle is
+                busy for long.
         """
         from requests import ConnectionError, HTTPError, Timeout
         from requests.exceptions import ChunkedEncodingError
@@ -84,6 +85,8 @@ class Line:
                 return getattr(api, method)(request)
             except HTTPError as error:
                 status = status_of(error)
+                if status == _BAD or (once and status == _HIDDEN):
+                    raise self._refused(method, error) from None
                 if status != _TOO_MANY and status < _FAULT:
                     raise
                 if once and status != _TOO_MANY:
@@ -113,6 +116,17 @@ class Line:
         """Download what lies at an address that Kaggle gave; see `receive`."""
         wait = self.connection.timeout_s
         self.receive(lambda: open_address(url, path.name, timeout_s=wait), path, step)
+
+    def _refused(self, method: str, error: Any) -> PlatformError:
+        """That Kaggle does not do it, in its own words."""
+        try:
+            words = error.response.json().get("message")
+        except (ValueError, AttributeError):
+            words = ""
+        return PlatformError(
+            f"Kaggle refuses {_camel(method)}: {self.shown(words) or 'no reason said'}",
+            remedy="correct that, and run the same command again",
+        )
 
     def _wait(self, wait_s: float, why: str) -> None:
         if wait_s > _LONGEST_S:

@@ -14,7 +14,7 @@ from foldwise.platforms.kaggle_datasets import Shown
 from foldwise.platforms.kaggle_entrance import let_in
 from foldwise.platforms.kaggle_line import AnyLine
 
-_BAD, _ABSENT = 400, 404
+_ABSENT = 404
 _PAGE = 100
 
 
@@ -108,7 +108,7 @@ def submit_file(line: AnyLine, slug: str, token: str, *, description: str) -> in
     request.competition_name = slug
     request.blob_file_tokens = token
     request.submission_description = description
-    return _created(line, slug, "create_submission", request)
+    return _created(line, "create_submission", request)
 
 
 def submit_notebook(
@@ -140,7 +140,7 @@ def submit_notebook(
     request.competition_name = slug
     request.kernel_owner, request.kernel_slug, request.kernel_version = owner, notebook, version
     request.file_name, request.submission_description = file, description
-    return _created(line, slug, "create_code_submission", request)
+    return _created(line, "create_code_submission", request)
 
 
 def upload_of(line: AnyLine, ref: int) -> Upload | None:
@@ -161,21 +161,9 @@ def upload_of(line: AnyLine, ref: int) -> Upload | None:
     return _upload(line, found)
 
 
-def _created(line: AnyLine, slug: str, method: str, request: Any) -> int:
-    from requests import HTTPError
-
-    try:
-        with let_in(slug):
-            found = line.ask(
-                "competitions", method, request, supposed={"ref": 1, "message": ""}, once=True
-            )
-    except HTTPError as error:
-        if status_of(error) != _BAD:
-            raise
-        raise PlatformError(
-            f"Kaggle does not take the submission: {line.shown(_message(error))}",
-            remedy="correct that, and run the same command again",
-        ) from None
+def _created(line: AnyLine, method: str, request: Any) -> int:
+    supposed = {"ref": 1, "message": ""}
+    found = line.ask("competitions", method, request, supposed=supposed, once=True)
     if not found.ref:
         raise PlatformError(
             f"Kaggle does not take the submission: {line.shown(found.message) or 'no reason said'}",
@@ -203,11 +191,3 @@ def _score(text: object) -> float | None:
         return float(str(text))
     except ValueError:
         return None
-
-
-def _message(error: Any) -> str:
-    """What Kaggle says in an answer that refuses."""
-    try:
-        return str(error.response.json().get("message", ""))
-    except ValueError:
-        return ""
