@@ -18,6 +18,7 @@ from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate, score_line
 from foldwise.stages.ledgering.rows import last_number, save_rows
 from foldwise.stages.recipes import load_plan
+from foldwise.stages.scheduling.deadline_clock import say_clock
 from foldwise.stages.scoring.held_out import file_hash, run_label
 from foldwise.stages.submitting.answering import read_parts
 from foldwise.stages.submitting.checked import checked_submission
@@ -88,6 +89,7 @@ def submit(
         is_current, reason = _place(problem, entry, data, scores)
     done = Submitted(entry, is_new, is_current, reason, notes)
     _tell(show, home, done, scores)
+    say_clock(problem.competition, show)
     return done
 
 
