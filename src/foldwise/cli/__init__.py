@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from foldwise import __version__
-from foldwise.cli import elsewhere
+from foldwise.cli import elsewhere, replaying
 from foldwise.cli.ledger import app as ledger_app
 from foldwise.cli.options import Directory, Limit, Overrides, Quiet, Until, shown
 from foldwise.errors import DataError, FoldwiseError
@@ -383,7 +383,8 @@ def run(
         raise typer.Exit(1)
 
 
-for _verb in (elsewhere.pack, elsewhere.session, elsewhere.sync, elsewhere.costs):
+_FURTHER = (elsewhere.pack, elsewhere.session, elsewhere.sync, elsewhere.costs, replaying.replay)
+for _verb in _FURTHER:
     app.command(help=STAGES[_verb.__name__])(_verb)
 
 

@@ -21,6 +21,7 @@ STAGES = {
     "pack": "Make a folder that trains elsewhere, such as in a free notebook.",
     "session": "Train a pack in a notebook, save now and then, and end in time.",
     "sync": "Copy trained units between folders; what is further wins.",
+    "replay": "Make a submission again from the ledger, and say what has changed since.",
     "costs": "Tell hours and money by run and machine, and what is left of quotas.",
 }
 
