@@ -160,6 +160,10 @@ class Home:
         """A config file's keys for editors."""
         return self.path / ".foldwise" / "schema" / f"{name}.json"
 
+    def replay(self, name: str) -> Home:
+        """Where a submission is made again."""
+        return Home(self.path / ".foldwise" / "replays" / name)
+
     def set_fresh(self, stage: str, inputs: Any) -> None:
         """Remember what the stage's outputs were made from."""
         publish_json(self.stamp(stage), inputs)

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from foldwise.config.clock import IN_ZONE, ClockConfig
 from foldwise.config.duration import Duration
+from foldwise.config.over_time import OverTimeConfig
 from foldwise.config.platform import Platform
 from foldwise.config.section import Name, Part, Section, distinct
 
@@ -185,10 +186,20 @@ class Submission(Section):
             "per_fold_decision: each fold model decides by itself, then they vote."
         ),
     ] = "mean_score"
+    over_time: Annotated[
+        OverTimeConfig | None,
+        Field(
+            description="Steps over time for rows in sequences (columns.group, columns.order). "
+            "decision auto: used where they win cross-fitted; fitted, fixed: used."
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _decides_only_answers(self) -> Submission:
-        if self.gives == "scores" and self.decision in ("fitted", "shares"):
+        if self.over_time is not None and self.decision == "shares":
+            raise ValueError("over_time: goes with decision auto, fitted or fixed, not with shares")
+        is_fitted = self.decision == "fitted" and self.over_time is None
+        if self.gives == "scores" and (is_fitted or self.decision == "shares"):
             raise ValueError(f"decision: {self.decision} goes with gives: answers only")
         if self.gives == "scores" and self.test_merge == "per_fold_decision":
             raise ValueError("test_merge: per_fold_decision goes with gives: answers only")

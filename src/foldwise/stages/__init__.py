@@ -22,6 +22,7 @@ STAGES = {
     "push": "Upload a pack, run its notebook on Kaggle, and fetch what it wrote.",
     "session": "Train a pack in a notebook, save now and then, and end in time.",
     "sync": "Copy trained units between folders; what is further wins.",
+    "replay": "Make a submission again from the ledger, and say what has changed since.",
     "costs": "Tell hours and money by run and machine, and what is left of quotas.",
 }
 

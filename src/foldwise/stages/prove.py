@@ -33,8 +33,8 @@ from foldwise.stages.proving.strange import (
 from foldwise.stages.sessions.opening import read_pack
 from foldwise.stages.submitting.answering import Part
 from foldwise.stages.submitting.cells import cell_check
-from foldwise.stages.submitting.checked import checked_submission
 from foldwise.stages.submitting.checks import check_file
+from foldwise.stages.submitting.content import checked_submission
 from foldwise.stages.submitting.shape import submission_shape
 from foldwise.tables import read_table
 from foldwise.tasks.problem import Problem, open_problem

@@ -18,7 +18,7 @@ from foldwise.stages.answering.rounds import Round
 from foldwise.stages.display import Display
 from foldwise.stages.progress import duration
 from foldwise.stages.submitting.answering import Part
-from foldwise.stages.submitting.checked import checked_submission
+from foldwise.stages.submitting.content import checked_submission
 from foldwise.tasks.problem import Problem
 
 SUBMISSION, LOG = "submission.csv", "answer.json"

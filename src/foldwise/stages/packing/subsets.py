@@ -166,7 +166,7 @@ def test_units(run: RunDir) -> list[str]:
 
 def _decided(pool: Pool, fitted: Fitted) -> HeldOut:
     held = pool.scorer.held
-    fixed = replace(held, scores=fitted.crossed, decision=pool.scorer.decision, by_fold=None)
+    fixed = replace(held, decision=pool.scorer.decision, by_fold=None).with_scores(fitted.crossed)
 
     def without(fold: int) -> HeldOut:
         rows = np.flatnonzero(held.folds != fold)
@@ -174,7 +174,7 @@ def _decided(pool: Pool, fitted: Fitted) -> HeldOut:
         if fold not in fitted.without:
             return others
         scores = fitted.without[fold].apply(pool.oof.unseen(fold, rows))
-        return replace(others, scores=scores)
+        return others.with_scores(scores)
 
     final, by_fold = decide(fixed, without)
     folds = {fold: choice.decision for fold, choice in by_fold.items()}

@@ -1,4 +1,4 @@
-"""The bytes of a submission, checked before they get a name."""
+"""A run's submission as bytes, checked before it gets a name."""
 
 from __future__ import annotations
 
@@ -7,13 +7,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from foldwise.errors import RunError
-from foldwise.stages.submitting.answering import Part
+from foldwise.rundir import RunDir
+from foldwise.stages.submitting.answering import Part, read_parts
 from foldwise.stages.submitting.cells import cell_check
 from foldwise.stages.submitting.checks import check_file
 from foldwise.stages.submitting.file import DIGITS, submission_content
 from foldwise.stages.submitting.shape import submission_shape
 from foldwise.tables import write_csv
 from foldwise.tasks.problem import Problem
+
+
+def submission_bytes(problem: Problem, run: RunDir, name: str) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes of a run's submission, checked, and the notes on how it came about.
+
+    Args:
+        problem: with its test rows.
+        run: has scores and test predictions.
+        name: for messages.
+
+    Raises:
+        RunError: ids without a prediction, or a file that would not be valid.
+    """
+    return checked_submission(problem, read_parts(problem, run), name=name)
 
 
 def checked_submission(
