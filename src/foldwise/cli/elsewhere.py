@@ -42,6 +42,9 @@ def pack(
     slower: Annotated[
         float, typer.Option(min=0.01, help="How many times longer than here it takes there.")
     ] = 1.0,
+    anyway: Annotated[
+        bool, typer.Option(help="Pack also what could not be scored before the deadline.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be packed, and write nothing.")
     ] = False,
@@ -73,6 +76,7 @@ def pack(
         limit=limit,
         num_images=images,
         factor=slower,
+        anyway=anyway,
         is_dry=dry_run,
         display=shown(quiet),
     )

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from foldwise.stages.packing.notebooks import answer_notebook, training_notebook
 from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS, NotebookPlatform
 from foldwise.stages.packing.wheels import requirements, write_wheels
 from foldwise.stages.progress import duration
+from foldwise.stages.scheduling.deadline_clock import clock_line, deadline_clock, longest_run_s
 from foldwise.tasks.problem import open_problem
 
 PACK_FILE = "pack.json"
@@ -96,6 +98,7 @@ def pack_answer(
     limit: str | None = None,
     num_images: int | None = None,
     factor: float = 1.0,
+    anyway: bool = False,
     is_dry: bool = False,
     display: Display | None = None,
 ) -> Path | None:
@@ -109,6 +112,7 @@ def pack_answer(
         limit: how long it may take; None: `limits.inference` of `competition.yaml`.
         num_images: test samples that are announced; None: as many as there are now.
         factor: how many times longer than here it takes there.
+        anyway: pack also what could not be scored before the deadline.
         is_dry: say what would be packed, and write nothing.
         display: where it is said.
 
@@ -117,7 +121,7 @@ def pack_answer(
 
     Raises:
         ConfigError: unknown platform, no limit, or there is no test to answer.
-        BudgetError: nothing of the run stays within the limit.
+        BudgetError: nothing of the run stays within the limit, or is scored before the deadline.
         RunError: there is no such run, or something of it cannot be packed.
     """
     show = display or Display()
@@ -134,11 +138,16 @@ def pack_answer(
         problem,
         home.run(run_name),
         limit_s=seconds(asked),
+        in_time_s=None if anyway else longest_run_s(problem.competition, datetime.now(UTC)),
         num_images=num_images,
         factor=factor,
         show=show,
     )
     tell(found, show)
+    planned_s = found.planned.chosen.seconds
+    clock = deadline_clock(problem.competition, run_s=planned_s, by="notebook")
+    if clock is not None:
+        show.say(clock_line(clock, datetime.now(UTC)))
     if is_dry:
         return None
     making = _making(home, as_name)
@@ -151,6 +160,7 @@ def pack_answer(
         "marks": list(marks),
         "run": run_name,
         "limit": asked,
+        "seconds": round(planned_s, 1),
         "input": platform.input,
         "output": platform.output,
         "rounds": rounds,
@@ -165,7 +175,7 @@ def pack_answer(
     show.say(f"{folder}: {units} units of {', '.join(recipes)}; {_megabytes(folder)}")
     show.say(f"the image must have: {', '.join(missing)}")
     show.say(
-        f"about {duration(found.planned.chosen.seconds)} there; run it here: python "
+        f"about {duration(planned_s)} there; run it here: python "
         f"{folder / 'predict.py'} --input DATA --output OUT"
     )
     return folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -204,3 +205,27 @@ def test_what_cannot_be_packed_says_why(home, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"holds test\.csv"):
         answered(home, tmp_path / "there", source=tmp_path / "empty")
+
+
+def test_near_the_deadline_only_what_is_scored_in_time_is_packed(home):
+    many = {"num_images": 60_000, "limit": "30h"}
+    whole = json.loads((pack(home, **many) / "pack.json").read_text())
+    clock = {"queue": "0s", "queue_margin": "0s", "scoring": "0s", "scoring_margin": "0s"}
+    clock |= {"run_slowdown": 2}
+    text = home.competition.read_text()
+
+    def ends_in(seconds: float) -> None:
+        end = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+        limits = json.dumps({"clock": clock})
+        home.competition.write_text(f"{text}\ndeadline: {end}\nlimits: {limits}\n")
+
+    ends_in(2 * whole["seconds"] + 600)
+    early = json.loads((pack(home, as_name="early", **many) / "pack.json").read_text())
+    assert early["seconds"] == pytest.approx(whole["seconds"])
+    ends_in(2 * 0.7 * whole["seconds"])
+    late = json.loads((pack(home, as_name="late", **many) / "pack.json").read_text())
+    assert late["seconds"] <= 0.7 * whole["seconds"]
+    ends_in(-5)
+    with pytest.raises(BudgetError, match="before the deadline"):
+        pack(home, as_name="over", **many)
+    assert pack(home, as_name="over", anyway=True, **many) is not None

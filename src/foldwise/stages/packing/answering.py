@@ -54,6 +54,7 @@ def planned_answer(
     run: RunDir,
     *,
     limit_s: float,
+    in_time_s: float | None = None,
     num_images: int | None = None,
     factor: float = 1.0,
     show: Display,
@@ -64,6 +65,8 @@ def planned_answer(
         problem: the competition's.
         run: what is to be handed in.
         limit_s: how long it may take where it runs.
+        in_time_s: how long it may be forecast to take, to be scored before the deadline; None:
+            there is none, or it does not count.
         num_images: test samples that are announced; None: as many as there are.
         factor: how many times longer than here it takes there.
         show: where it is said what is measured.
@@ -81,7 +84,14 @@ def planned_answer(
     if whole.names not in {subset.names for subset in tried}:
         tried.append(whole)
     options = options_of(tried, costs)
-    planned = plan(options, limit_s=limit_s / MARGIN, higher_is_better=higher)
+    most_s = limit_s / MARGIN if in_time_s is None else min(limit_s / MARGIN, in_time_s)
+    planned = plan(options, limit_s=most_s, higher_is_better=higher)
+    if planned is None and in_time_s == most_s:
+        raise BudgetError(
+            f"{run.name}: nothing of it would be scored before the deadline: "
+            f"{duration(in_time_s)} are left for its run",
+            remedy="hand in a file that is there already, or pack it all the same with --anyway",
+        )
     if planned is None:
         least = min(options, key=lambda option: option.seconds)
         raise BudgetError(
@@ -92,7 +102,7 @@ def planned_answer(
         )
     sign = 1.0 if higher else -1.0
     rounds = rounds_of(planned.chosen, costs, subsets.of, sign=sign)
-    notes = [*_left_out(subsets, planned.chosen, limit_s), *_assumed(planned.chosen, factor)]
+    notes = [*_left_out(subsets, planned.chosen, most_s), *_assumed(planned.chosen, factor)]
     return Answering(planned, rounds, costs, limit_s, notes)
 
 
@@ -139,13 +149,11 @@ def _rounds(rounds: Sequence[Round], start_s: float) -> Table:
     return table
 
 
-def _left_out(subsets: Subsets, chosen: Option, limit_s: float) -> list[str]:
+def _left_out(subsets: Subsets, chosen: Option, most_s: float) -> list[str]:
     missing = [name for name in subsets.names if name not in chosen.subset.names]
     if not missing:
         return []
-    return [
-        f"left out: {', '.join(missing)}; all members would not stay within {duration(limit_s)}"
-    ]
+    return [f"left out: {', '.join(missing)}; all members would not stay within {duration(most_s)}"]
 
 
 def _assumed(chosen: Option, factor: float) -> list[str]:

@@ -103,7 +103,7 @@ def upload(
         content = _content(home, line, memory, entry, pack, slug)
         found = _found(line, memory, slug, content.mark, show)
         if found is None:
-            _check_time(competition, enter, pack, anyway=anyway, show=show)
+            _check_time(home, competition, enter, pack, anyway=anyway, show=show)
             _check_left(home, competition, allowed(line, slug), enter)
             ref = _hand_in(line, memory, slug, entry, content, show)
             row = _noted(home, entry, dry_run, uploaded=now(), status="pending")
@@ -175,6 +175,7 @@ def _age_s(time: str) -> float:
 
 
 def _check_time(
+    home: Home,
     competition: Competition,
     enter: Entrance,
     pack: str | None,
@@ -192,7 +193,8 @@ def _check_time(
             )
         earlier = enter.deadline if said is None else min(said, enter.deadline)
         competition = competition.model_copy(update={"deadline": earlier})
-    clock = deadline_clock(competition, by="file" if pack is None else "notebook")
+    run_s = None if pack is None else read_packed(home, pack).facts.get("seconds")
+    clock = deadline_clock(competition, run_s=run_s, by="file" if pack is None else "notebook")
     check_in_time(clock, datetime.now(UTC), anyway=anyway)
 
 
