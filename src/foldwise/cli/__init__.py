@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from foldwise import __version__
-from foldwise.cli import elsewhere
+from foldwise.cli import elsewhere, inference
 from foldwise.cli.ledger import app as ledger_app
 from foldwise.cli.options import Directory, Limit, Overrides, Quiet, Until, shown
 from foldwise.errors import DataError, FoldwiseError
@@ -383,7 +383,13 @@ def run(
         raise typer.Exit(1)
 
 
-for _verb in (elsewhere.pack, elsewhere.session, elsewhere.sync, elsewhere.costs):
+for _verb in (
+    inference.views,
+    elsewhere.pack,
+    elsewhere.session,
+    elsewhere.sync,
+    elsewhere.costs,
+):
     app.command(help=STAGES[_verb.__name__])(_verb)
 
 

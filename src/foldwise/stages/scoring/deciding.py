@@ -124,7 +124,7 @@ def choose(fixed: HeldOut, without: Without, asked: str, *, fewest_folds: int = 
         return Choice(fixed.decision, "fixed", "the metric reads scores, whatever is decided")
     method: Literal["exact", "shares"] = "shares" if asked == "shares" else "exact"
     try:
-        fitted = _fitted(fixed, method)
+        found = fitted(fixed, method)
     except NoExactFitError as error:
         if asked != "auto":
             raise ConfigError(
@@ -132,18 +132,18 @@ def choose(fixed: HeldOut, without: Without, asked: str, *, fewest_folds: int = 
             ) from None
         return Choice(fixed.decision, "fixed", str(error))
     if asked != "auto":
-        return Choice(fitted, "shares" if asked == "shares" else "fitted", "as asked for")
-    return _winner(fixed, without, fitted, fewest_folds)
+        return Choice(found, "shares" if asked == "shares" else "fitted", "as asked for")
+    return _winner(fixed, without, found, fewest_folds)
 
 
-def _winner(fixed: HeldOut, without: Without, fitted: Decision, fewest_folds: int) -> Choice:
+def _winner(fixed: HeldOut, without: Without, found: Decision, fewest_folds: int) -> Choice:
     """The fitted decision if it wins on folds it was not fitted to, else the fixed one."""
     folds = np.unique(fixed.folds).tolist()
     if len(folds) < fewest_folds:
         few = "1 fold is" if len(folds) == 1 else f"{len(folds)} folds are"
         return Choice(fixed.decision, "fixed", f"{few} too few to cross-fit the choice of another")
     try:
-        others = {fold: _fitted(without(fold), "exact") for fold in folds}
+        others = {fold: fitted(without(fold), "exact") for fold in folds}
         gain = gain_over(fixed, replace(fixed, by_fold=others))
     except NoExactFitError as error:
         return Choice(fixed.decision, "fixed", str(error))
@@ -156,7 +156,7 @@ def _winner(fixed: HeldOut, without: Without, fitted: Decision, fewest_folds: in
     ends = f"{gain.point:+z.4f}, {gain.low:+z.4f} to {gain.high:+z.4f}, {gain.covers}"
     if gain.low > 0:
         return Choice(
-            fitted, "fitted", f"fitted cuts or thresholds win cross-fitted: {ends}", asdict(gain)
+            found, "fitted", f"fitted cuts or thresholds win cross-fitted: {ends}", asdict(gain)
         )
     return Choice(
         fixed.decision,
@@ -166,7 +166,12 @@ def _winner(fixed: HeldOut, without: Without, fitted: Decision, fewest_folds: in
     )
 
 
-def _fitted(held: HeldOut, method: Literal["exact", "shares"]) -> Decision:
+def fitted(held: HeldOut, method: Literal["exact", "shares"]) -> Decision:
+    """The decision fitted to these rows.
+
+    Raises:
+        NoExactFitError: none is known for the metric.
+    """
     problem = held.problem
     return fit_decision(
         held.decision,
