@@ -191,3 +191,14 @@ def test_stopped_by_the_keyboard_ends_with_130_and_says_how_to_go_on(tmp_path: P
     _, said = process.communicate(timeout=20)
     assert process.returncode == 130
     assert said.strip() == "stopped; run the same command again to go on"
+
+
+@pytest.mark.parametrize("flag", [["--anyway"], ["--no-wait"], ["--dry-run"], ["--notebook", "p"]])
+def test_flags_of_uploading_go_with_upload(foldwise: Any, home: Home, flag: list[str]) -> None:
+    code, said = foldwise("submit", "a", *flag, "-C", home.path)
+    assert code == 2
+    assert f"{flag[0]}: goes with --upload" in said
+    assert not home.submissions.exists()
+    code, said = foldwise("submit", "--check", "x.csv", "--upload", "-C", home.path)
+    assert code == 2
+    assert "leave --upload out" in said

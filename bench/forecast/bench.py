@@ -2,7 +2,7 @@
 
 For each network, steps are tried at the four pairs of batch and size that `foldwise doctor --costs`
 tries, and forecast for five other pairs: each in a process of its own with one compute thread, the
-fastest of three rounds. Memory is the most the whole process holds, as what a unit takes; beside it
+fastest of five rounds. Memory is the most the whole process holds, as what a unit takes; beside it
 stands the error of the part that grows with batch and size, which is not judged. Then whole
 short trainings, stage by stage, by the trial that `foldwise train` makes before it starts.
 """
@@ -52,7 +52,7 @@ train:
   schedule: {preset: staged, head: 2}
   sizes: [64, 96]
 """
-ROUNDS = 3
+ROUNDS = 5
 #: Largest relative error of a forecast.
 TARGET = 0.15
 

@@ -2,10 +2,11 @@
 
 Against the plain loop: same network and first weights, same batches in the same order, same fused
 optimiser, rates and precision (fp32), one compute thread. The plain loop finds its images as a
-uint8 tensor in memory, normalises each batch, and is timed in both layouts; foldwise takes the
-layout that its short trial decides for, holds or reads images from the prepared cache and keeps its
-books (keyed draws, finite losses, events). The process computes deterministically and keeps freed
-memory, as a unit's does, for both. Each image is counted once an epoch.
+uint8 tensor in memory, normalises each batch, and is timed in both layouts; where the trial says
+that compiled steps are faster, both sides are timed compiled, too, without the compiling. foldwise
+takes the layout that its short trial decides for, holds or reads images from the prepared cache and
+keeps its books (keyed draws, finite losses, events). The process computes deterministically and
+keeps freed memory, as a unit's does, for both. Each image is counted once an epoch.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from foldwise import seeding
 from foldwise.data.batches import epoch_order, eval_batches, num_steps
 from foldwise.device import keep_freed_memory
 from foldwise.engine.assemble import Assembly
+from foldwise.engine.compiling import CompileTrial, Outputs, compile_trial, training_outputs
 from foldwise.engine.fit import EpochEnd, fit
 from foldwise.engine.fitting import fit_plan, fit_state, image_batches
 from foldwise.engine.layout import faster_layout, layout_seconds
@@ -65,6 +67,8 @@ train: {{epochs: {epochs}, batch: {batch}, lr: 1e-3, optimizer: adamw, precision
 #: slow spells last some seconds, and a round's cases are compared with each other.
 NETWORKS = {"small_cnn": (256, 32, 32, 2), "resnet18": (64, 64, 32, 2)}
 ROUNDS = 21
+#: Steps of a training in which compiling would not count.
+LONG = 10**6
 
 
 def make_competition(folder: Path) -> None:
@@ -87,7 +91,7 @@ class Work:
     assembly: Assembly
     rows: np.ndarray
 
-    def own(self, *, augmented: bool = False) -> float:
+    def own(self, *, augmented: bool = False, compiled: bool = False) -> float:
         """Through the engine, as a unit does; the mean loss of the last epoch."""
         assembly, loss = self.assembly, float("nan")
         if augmented:
@@ -95,7 +99,12 @@ class Work:
             assembly = Assembly(assembly.problem, recipe)
         network = self.network()
         network.set_layout(self.layout)
+        if compiled:
+            start, (network, outputs) = network.state_dict(), self.compiled
+            network.load_state_dict(start)
         state = fit_state(assembly, network, CPU)
+        if compiled:
+            state.outputs = outputs
         plan = fit_plan(
             assembly,
             self.rows,
@@ -110,13 +119,17 @@ class Work:
                 loss = event.loss
         return loss
 
-    def plain(self, images: torch.Tensor, target: torch.Tensor) -> float:
+    def plain(self, images: torch.Tensor, target: torch.Tensor, *, compiled: bool = False) -> float:
         """The plain loop; the mean loss of the last epoch."""
         whole = self.network()
         network = nn.Sequential(whole.backbone, whole.head).train()
         is_last = images.is_contiguous(memory_format=torch.channels_last)
         axes = torch.channels_last if is_last else torch.contiguous_format
         network = network.to(memory_format=axes)
+        call: Callable[[torch.Tensor], torch.Tensor] = network
+        if compiled:
+            start, (network, call) = network.state_dict(), self.compiled_loop
+            network.load_state_dict(start)
         train = self.assembly.recipe.train
         decayed = [p for p in network.parameters() if p.ndim > 1]
         others = [p for p in network.parameters() if p.ndim <= 1]
@@ -135,18 +148,43 @@ class Work:
                     group["lr"] = float(schedule[step])
                 optimizer.zero_grad(set_to_none=True)
                 pixels = images[part].float().sub_(mean).div_(std)
-                loss = loss_of(network(pixels.contiguous(memory_format=axes)), target[part])
+                loss = loss_of(call(pixels.contiguous(memory_format=axes)), target[part])
                 loss.backward()
                 optimizer.step()
                 total, step = total + loss.item() * len(part), step + 1
         return total / len(target)
 
     @cached_property
-    def layout(self) -> Layout:
-        """The faster one in the trial, as `stages/training/layout.py` decides."""
+    def batch(self) -> torch.Tensor:
         source = self.assembly.source(self.assembly.problem.train.take(self.rows))
-        batch = next(eval_batches(source, batch=self.assembly.recipe.train.batch, workers=0))
-        return faster_layout(layout_seconds(self.network(), batch.images, device=CPU))
+        return next(eval_batches(source, batch=self.assembly.recipe.train.batch, workers=0)).images
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The faster one in the trial, as `stages/training/step_trials.py` decides."""
+        return faster_layout(layout_seconds(self.network(), self.batch, device=CPU))
+
+    @cached_property
+    def trial(self) -> CompileTrial:
+        """The trial of a compiled step in that layout."""
+        network = self.network()
+        network.set_layout(self.layout)
+        return compile_trial(network, self.batch, device=CPU)
+
+    @cached_property
+    def compiled(self) -> tuple[Network, Outputs]:
+        """A network in that layout and its compiled steps, for all rounds."""
+        network = self.network()
+        network.set_layout(self.layout)
+        return network, training_outputs(network, compiled=True)
+
+    @cached_property
+    def compiled_loop(self) -> tuple[nn.Module, Callable[[torch.Tensor], torch.Tensor]]:
+        """The same for the plain loop."""
+        whole, is_last = self.network(), self.layout == "channels_last"
+        axes = torch.channels_last if is_last else torch.contiguous_format
+        network = nn.Sequential(whole.backbone, whole.head).train().to(memory_format=axes)
+        return network, torch.compile(network, dynamic=False)
 
     def network(self) -> Network:
         torch.manual_seed(0)
@@ -170,6 +208,20 @@ def make_cases(work: Work, name: str) -> dict[str, Callable[[], float]]:
         f"{name}, plain, channels last": lambda: work.plain(last, target),
         f"{name}, foldwise": work.own,
         f"{name}, foldwise, crop and flip": lambda: work.own(augmented=True),
+    }
+
+
+def make_compiled_cases(work: Work, name: str) -> dict[str, Callable[[], float]]:
+    """Both sides with compiled steps, where these are faster."""
+    if not work.trial.pays(num_steps=LONG, num_graphs=1):
+        return {}
+    is_last = work.layout == "channels_last"
+    axes = torch.channels_last if is_last else torch.contiguous_format
+    images, target = work.tensors()
+    images = images.contiguous(memory_format=axes)
+    return {
+        f"{name}, plain, compiled": lambda: work.plain(images, target, compiled=True),
+        f"{name}, foldwise, compiled": lambda: work.own(compiled=True),
     }
 
 
@@ -197,10 +249,10 @@ def main() -> int:
         problem = open_problem(Home(Path(folder)))
         for name, (num, _, _, num_epochs) in NETWORKS.items():
             work = make_work(problem, name)
-            print(f"{name}: its trial decides for {work.layout}")
-            cases = make_cases(work, name)
+            print(f"{name}: its trials decide for {work.layout}; {work.trial}")
+            cases = make_cases(work, name) | make_compiled_cases(work, name)
             times, losses = measure.interleaved(cases, rounds=ROUNDS)
-            measured = [name for name in cases if name.endswith(("last", "foldwise"))]
+            measured = [case for case in cases if case.endswith(("last", "foldwise"))]
             memory = {c: measure.peak_memory(__file__, c, Path(folder)) for c in measured}
             measure.print_table(times, num_epochs * num, memory)
             judge(verdict, name, times, losses, by=by)
@@ -217,18 +269,18 @@ def judge(
     *,
     by: str,
 ) -> None:
-    first, last, own, augmented = times
-    verdict.demand(
-        abs(losses[own] - losses[last]) < 0.02 * max(losses[last], 0.05),
-        f"loss of the last epoch: plain {losses[last]:.5f}, foldwise {losses[own]:.5f}",
-    )
-    for measured in ("wall", "cpu"):
-        peers = [getattr(times[case], measured) for case in (first, last)]
-        faster = measure.ratio(peers, [getattr(times[own], measured)])
-        more = measure.ratio(peers, [getattr(times[augmented], measured)])
-        print(
-            f"  {measured}: {faster:.2f}x; with crop and flip, which the loop has not: {more:.2f}x"
+    first, last, own, augmented, *compiled = times
+    for case in (own, *compiled):
+        verdict.demand(
+            abs(losses[case] - losses[last]) < 0.02 * max(losses[last], 0.05),
+            f"loss of the last epoch: {last} {losses[last]:.5f}, {case} {losses[case]:.5f}",
         )
+    for measured in ("wall", "cpu"):
+        peers = [getattr(times[case], measured) for case in (first, last, *compiled[:1])]
+        ours = [getattr(times[case], measured) for case in (own, *compiled[1:])]
+        faster = measure.ratio(peers, ours)
+        more = measure.ratio(peers[:2], [getattr(times[augmented], measured)])
+        print(f"  {measured}: {faster:.2f}x; with crop and flip, not compiled: {more:.2f}x")
         if measured == by:
             what = f"training {name} against a plain loop, {by} seconds"
             verdict.targets.append(measure.Target(what, faster, TARGET))

@@ -39,7 +39,7 @@ from foldwise.tasks.problem import open_problem
 NUM, SIDES, CLASSES = 256, (256, 512), ("ape", "bear", "cow", "deer")
 SIZE, BATCH, EPOCHS = 96, 32, 3
 LR, WEIGHT_DECAY, SCALE, RATIO = 1e-3, 0.01, (0.6, 1.0), (0.8, 1.25)
-#: The trial of `stages/training/layout.py` decides for it at this size, on the machine of 2 cores.
+#: What the trial of `stages/training/step_trials.py` decides for at this size, on two cores.
 LAYOUT: Layout = "channels_last"
 TARGET = 1.2
 

@@ -49,6 +49,22 @@ def collect(competition: Competition, data: Path) -> Samples:
     return Samples(frame)
 
 
+def collect_test(competition: Competition, data: Path) -> Samples:
+    """The rows of test alone, whether their images are there or not.
+
+    Raises:
+        ConfigError: there is no test.
+        DataError: a table or column is missing, or ids repeat.
+    """
+    if competition.tables.test is None:
+        raise ConfigError(
+            "tables.test: there is none, so there is nothing to answer",
+            remedy="set tables.test in competition.yaml",
+        )
+    frame = _split(competition, data, "test").fillna("").sort_values("id", ignore_index=True)
+    return Samples(frame.assign(split=np.array(["test"] * len(frame), dtype=object)))
+
+
 def _split(competition: Competition, data: Path, split: str) -> pd.DataFrame:
     name = getattr(competition.tables, split)
     images, root = competition.images, getattr(competition.images, split)

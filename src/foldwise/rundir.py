@@ -160,6 +160,10 @@ class Home:
         """A config file's keys for editors."""
         return self.path / ".foldwise" / "schema" / f"{name}.json"
 
+    def replay(self, name: str) -> Home:
+        """Where a submission is made again."""
+        return Home(self.path / ".foldwise" / "replays" / name)
+
     def set_fresh(self, stage: str, inputs: Any) -> None:
         """Remember what the stage's outputs were made from."""
         publish_json(self.stamp(stage), inputs)
@@ -286,6 +290,16 @@ class UnitDir:
     def name(self) -> str:
         """Such as `fold0-seed0`."""
         return self.path.name
+
+    @property
+    def place(self) -> tuple[int | None, int]:
+        """Held-out fold, None: trained on all rows; and seed.
+
+        >>> UnitDir(Path("fold2-seed0")).place, UnitDir(Path("all-seed1")).place
+        ((2, 0), (None, 1))
+        """
+        part, _, seed = self.name.partition("-seed")
+        return (None if part == "all" else int(part.removeprefix("fold"))), int(seed)
 
     @property
     def record(self) -> Path:

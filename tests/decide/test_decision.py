@@ -6,10 +6,21 @@ import json
 import numpy as np
 import pytest
 
-from foldwise.decide import ANSWER_STEPS, DECISIONS, SCORE_STEPS, Decision, Step
+from foldwise.decide import (
+    ANSWER_STEPS,
+    DECISIONS,
+    OVER_TIME,
+    SCORE_STEPS,
+    Decision,
+    Step,
+    Timeline,
+)
 from foldwise.errors import ConfigError, DataError
 
 SHIFT = Step("prior_shift", {"train": [0.8, 0.2], "test": [0.5, 0.5]})
+HALF = Step("thresholds", {"values": 0.5})
+#: Two rows that are alone, so that neither changes the other.
+APART = Timeline(np.array([-1, -1]), np.zeros(2))
 
 #: One decision for each step of the table, and scores it takes.
 EXAMPLES = {
@@ -25,6 +36,14 @@ EXAMPLES = {
     "cuts": (Decision((Step("cuts", {"values": [0.5, 1.5]}),)), np.array([[0.2], [1.7]])),
     "value": (Decision((Step("value", {"low": 0.0, "decimals": 1}),)), np.array([[-0.2], [1.77]])),
     "prior_shift": (Decision((SHIFT, Step("argmax"))), np.array([[0.7, 0.3], [0.9, 0.1]])),
+    **{
+        name: (Decision((Step(name, {"reach": 1.0}), HALF)), np.array([[0.7, 0.3], [0.9, 0.1]]))
+        for name in ("moving_average", "median", "peaks")
+    },
+    "hysteresis": (
+        Decision((Step("hysteresis", {"enter": [0.8, 0.2], "leave": 0.1}),)),
+        np.array([[0.7, 0.3], [0.9, 0.1]]),
+    ),
 }
 
 
@@ -38,6 +57,8 @@ def test_the_tables_part_score_steps_from_answer_steps() -> None:
 def test_every_step_takes_scores_and_keyword_options(name: str) -> None:
     first, *options = inspect.signature(DECISIONS[name]).parameters.values()
     assert first.name == "scores"
+    if name in OVER_TIME:
+        assert options.pop(0).name == "timeline"
     assert all(option.kind is inspect.Parameter.KEYWORD_ONLY for option in options)
 
 
@@ -47,18 +68,20 @@ def test_every_decision_survives_json_and_answers_the_same(name: str) -> None:
     again = Decision.from_json(json.loads(json.dumps(decision.to_json(), allow_nan=False)))
     assert again == decision
     assert again.is_fitted == decision.is_fitted == (name == "thresholds")
-    np.testing.assert_array_equal(again.answers(scores), decision.answers(scores))
+    np.testing.assert_array_equal(again.answers(scores, APART), decision.answers(scores, APART))
 
 
 @pytest.mark.parametrize("name", DECISIONS)
 def test_every_decision_leaves_its_input_alone_and_answers_each_row_for_itself(name: str) -> None:
     decision, scores = EXAMPLES[name]
     before = scores.copy()
-    answers = decision.answers(scores)
+    answers = decision.answers(scores, APART)
     np.testing.assert_array_equal(scores, before)
     for row in range(len(scores)):
-        np.testing.assert_array_equal(decision.answers(scores[[row]]), answers[[row]])
-    assert decision.answers(scores[:0]).shape == (0, *answers.shape[1:])
+        alone = decision.answers(scores[[row]], APART.take(np.array([row])))
+        np.testing.assert_array_equal(alone, answers[[row]])
+    none = decision.answers(scores[:0], APART.take(np.arange(0)))
+    assert none.shape == (0, *answers.shape[1:])
 
 
 def test_steps_act_in_order() -> None:
@@ -106,3 +129,23 @@ def test_scores_that_are_no_numbers_are_never_decided(bad: float) -> None:
 def test_files_that_hold_no_decision_are_refused(value: dict[str, object]) -> None:
     with pytest.raises(DataError, match=r"decision"):
         Decision.from_json(value)
+
+
+@pytest.mark.parametrize("name", OVER_TIME)
+def test_steps_over_time_refuse_rows_that_stand_nowhere(name: str) -> None:
+    decision, scores = EXAMPLES[name]
+    assert decision.is_over_time
+    with pytest.raises(DataError, match=rf"{name} needs to know where the rows stand in time"):
+        decision.answers(scores)
+
+
+def test_a_decision_written_before_there_were_steps_over_time_is_read() -> None:
+    old = {
+        "format": 1,
+        "steps": [{"name": "cuts", "options": {"values": [0.5, 1.5]}, "fitted": True}],
+        "folds": {},
+        "choice": {"asked": "auto", "kind": "fitted", "reason": "", "gain": None, "folds": {}},
+    }
+    decision = Decision.from_json(old)
+    assert not decision.is_over_time
+    assert decision.answers(np.array([[0.2], [1.7]])).tolist() == [0, 2]

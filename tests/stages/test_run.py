@@ -185,6 +185,12 @@ def test_recipes_on_one_fold_are_blended_and_each_warning_is_said_once(tmp_path,
     assert len(set(warned)) == len(warned)
 
 
+def test_the_deadline_clock_is_shown_before_anything_is_trained(tmp_path, capsys):
+    home = make_home(tmp_path, competition={"deadline": "2131-05-06 23:59 Europe/Berlin"})
+    run(home, dry_run=True, display=Display(console=Console(width=500)))
+    assert "latest safe upload 2131-05-06 22:59 CEST (scoring" in capsys.readouterr().out
+
+
 def test_time_left_is_what_the_rest_costs_at_the_pace_so_far(monkeypatch):
     clock = [100.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])

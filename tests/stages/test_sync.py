@@ -371,3 +371,20 @@ def test_manifests_that_reach_out_of_their_place_are_refused(key, value):
     assert from_json(plain) == good
     with pytest.raises(DataError):
         from_json({**plain, key: value})
+
+
+def test_a_run_of_another_version_is_left_and_the_others_are_taken(tmp_path):
+    home = ready(tmp_path / "a")
+    unit = units(home)[0]
+    work(unit)
+    shutil.copytree(unit.run.path, home.runs / "b")
+    record = home.runs / "b" / "run.json"
+    values = json.loads(record.read_text())
+    values["recipe"]["train"]["of_the_future"] = 1
+    record.write_text(json.dumps(values))
+    other = copied(home, tmp_path / "other")
+    found = sync(home.path, other.path, display=QUIET)
+    assert found.units == (unit.name,)
+    assert any(
+        note.startswith("b: 1 units were left: their recipe has keys") for note in found.notes
+    )

@@ -45,7 +45,7 @@ RECIPE = {
 }
 # With times in them; a journal is what a kill leaves for the next who opens the ledger.
 NOT_COMPARED = {
-    *("timing.jsonl", "log.txt", "run.json", ".lock", "entry.json"),
+    *("timing.jsonl", "log.txt", "run.json", ".lock", "entry.json", "made_of.json"),
     *("ledger.db", "ledger.db-journal"),
 }
 

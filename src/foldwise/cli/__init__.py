@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from foldwise import __version__
-from foldwise.cli import elsewhere, inference
+from foldwise.cli import elsewhere, handing_in, inference, replaying, starting
 from foldwise.cli.ledger import app as ledger_app
 from foldwise.cli.options import Directory, Limit, Overrides, Quiet, Until, shown
-from foldwise.errors import DataError, FoldwiseError
+from foldwise.errors import FoldwiseError
 from foldwise.rundir import Home, find_home
 from foldwise.stages import STAGES
 
@@ -36,78 +35,7 @@ def _version(
         raise typer.Exit
 
 
-@app.command(help=STAGES["init"])
-def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.")],
-    data: Annotated[Path, typer.Option(help="Raw folder with tables and images.")],
-    task: Annotated[str | None, typer.Option(help="The task, if you know it.")] = None,
-    metric: Annotated[str | None, typer.Option(help="The metric, if you know it.")] = None,
-    pretrained: Annotated[
-        str | None,
-        typer.Option(metavar="allowed|forbidden", help="The rule on pretrained weights."),
-    ] = None,
-    time: Annotated[
-        str | None, typer.Option(help="How long training may take, such as 40m or 2h.")
-    ] = None,
-    platform: Annotated[
-        str | None,
-        typer.Option(
-            metavar="kaggle:NAME",
-            help="Ask Kaggle for metric, name, deadline and uploads a day; an address does, too.",
-        ),
-    ] = None,
-    id_column: Annotated[
-        str | None, typer.Option("--id", metavar="COLUMN", help="Column that names a sample.")
-    ] = None,
-    target: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="Label column; may repeat.")
-    ] = None,
-    group: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN", help="Column whose rows share a fold; may repeat."),
-    ] = None,
-    images: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="COLUMN|FOLDER|FILE",
-            help="Column of paths or rows; or folder or npz file, again for that of test.",
-        ),
-    ] = None,
-    train_table: Annotated[
-        str | None, typer.Option("--train", metavar="TABLE", help="The train table.")
-    ] = None,
-    test_table: Annotated[
-        str | None, typer.Option("--test", metavar="TABLE", help="The test table; none: no such.")
-    ] = None,
-    sample: Annotated[
-        str | None, typer.Option(metavar="TABLE", help="The sample submission; none: no such.")
-    ] = None,
-    quiet: Quiet = False,
-) -> None:
-    from foldwise.stages.init import init as stage
-    from foldwise.stages.proposing.said import Said
-
-    said = Said(
-        train=train_table,
-        test=test_table,
-        sample=sample,
-        id=id_column,
-        target=tuple(target or ()),
-        group=tuple(group or ()),
-        images=tuple(images or ()),
-        task=task,
-        metric=metric,
-        pretrained=pretrained,
-    )
-    stage(
-        folder,
-        data=data,
-        said=said,
-        ask=typer.prompt if sys.stdin.isatty() else None,
-        time=time,
-        platform=platform,
-        display=shown(quiet),
-    )
+app.command(help=STAGES["init"])(starting.init)
 
 
 @app.command(help=STAGES["prepare"])
@@ -297,24 +225,7 @@ def compare(
     stage(find_home(directory), runs, level=level, display=shown(quiet))
 
 
-@app.command(help=STAGES["submit"])
-def submit(
-    run: Annotated[str | None, typer.Argument(help="Run; none: the plan's choice.")] = None,
-    check: Annotated[Path | None, typer.Option(help="Only validate this file.")] = None,
-    directory: Directory = Path(),
-    quiet: Quiet = False,
-) -> None:
-    from foldwise.stages.submit import check_submission
-    from foldwise.stages.submit import submit as stage
-
-    home, display = find_home(directory), shown(quiet)
-    if check is None:
-        stage(home, run, display=display)
-        return
-    problems = check_submission(home, check)
-    if problems:
-        raise DataError(*problems, remedy=f"{check} is not a valid submission: correct the above")
-    display.say(f"{check} is a valid submission")
+app.command(help=STAGES["submit"])(handing_in.submit)
 
 
 @app.command(help=STAGES["pick"])
@@ -383,13 +294,11 @@ def run(
         raise typer.Exit(1)
 
 
-for _verb in (
-    inference.views,
-    elsewhere.pack,
-    elsewhere.session,
-    elsewhere.sync,
-    elsewhere.costs,
-):
+_FURTHER = (
+    *(elsewhere.pack, handing_in.push, elsewhere.session, elsewhere.sync, elsewhere.costs),
+    *(inference.views, replaying.replay),
+)
+for _verb in _FURTHER:
     app.command(help=STAGES[_verb.__name__])(_verb)
 
 

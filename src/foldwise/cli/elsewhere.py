@@ -17,37 +17,70 @@ _EVERY = "10m"
 def pack(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[RECIPE|RUN]...", help="What to train; none: all of the plan."),
+        typer.Argument(
+            metavar="[RUN]|[RECIPE]...",
+            help="The run that answers; with --train what to train, none: all of the plan.",
+        ),
     ] = None,
     train: Annotated[
         bool, typer.Option("--train", help="A pack that trains and saves what it trained.")
     ] = False,
-    on: Annotated[
-        str | None, typer.Option(metavar="kaggle|colab", help="Where it is to run.")
-    ] = None,
+    on: Annotated[str, typer.Option(metavar="kaggle|colab", help="Where it is to run.")] = "kaggle",
     limit: Annotated[
         str | None,
-        typer.Option(help="How long a session may be, such as 9h; none: as the platform allows."),
+        typer.Option(
+            help="How long it may take, such as 9h; none: limits.inference of competition.yaml, "
+            "and for --train as the platform allows."
+        ),
     ] = None,
-    as_name: Annotated[str, typer.Option("--as", help="Name of the pack.")] = "train",
+    as_name: Annotated[
+        str | None, typer.Option("--as", help="Name of the pack; none: answer, or train.")
+    ] = None,
+    images: Annotated[
+        int | None, typer.Option(min=1, help="Test samples that are announced.")
+    ] = None,
+    slower: Annotated[
+        float, typer.Option(min=0.01, help="How many times longer than here it takes there.")
+    ] = 1.0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be packed, and write nothing.")
+    ] = False,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Then install and run it here, offline, and compare.")
+    ] = False,
     directory: Directory = Path(),
     quiet: Quiet = False,
 ) -> None:
-    from foldwise.stages.pack import pack_training
+    from foldwise.stages.pack import pack_answer, pack_training
 
-    if not train or on is None:
-        raise ConfigError(
-            "a pack needs to know what it is for and where it is to run",
-            remedy="say --train and --on, such as: foldwise pack --train --on kaggle",
+    home, wanted = find_home(directory), tuple(dict.fromkeys(names or ()))
+    if train:
+        pack_training(
+            home, wanted, on=on, as_name=as_name or "train", limit=limit, display=shown(quiet)
         )
-    pack_training(
-        find_home(directory),
-        tuple(dict.fromkeys(names or ())),
+        return
+    if len(wanted) != 1:
+        raise ConfigError(
+            f"a pack answers with one run, found {len(wanted)}",
+            remedy="name a run, such as: foldwise pack best_blend --limit 9h; or say --train",
+        )
+    name = as_name or "answer"
+    pack_answer(
+        home,
+        wanted[0],
         on=on,
-        as_name=as_name,
+        as_name=name,
         limit=limit,
+        num_images=images,
+        factor=slower,
+        is_dry=dry_run,
         display=shown(quiet),
     )
+    if prove and not dry_run:
+        from foldwise.stages.prove import prove as stage
+
+        if not stage(home, name, display=shown(quiet)).holds:
+            raise typer.Exit(1)
 
 
 def session(
@@ -65,8 +98,27 @@ def session(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
+    from foldwise.config.duration import seconds
+    from foldwise.stages.answer import age_s, answer, planned_limit
+    from foldwise.stages.answering.last_resort import end_by
     from foldwise.stages.session import session as stage
+    from foldwise.stages.sessions.opening import kind_of
 
+    if kind_of(pack) == "answer":
+        passed, allowed = age_s(pack), limit or planned_limit(pack)
+        end_by(seconds(allowed) - passed, output)
+        found = answer(
+            pack,
+            source=source,
+            output=output,
+            limit=allowed,
+            age_s=passed,
+            work=work,
+            display=shown(quiet),
+        )
+        if not found.rounds:
+            raise typer.Exit(1)
+        return
     end = stage(
         pack,
         source=source,

@@ -17,6 +17,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only what must be kn
 Limit = Annotated[str | None, typer.Option(help="Longest time, such as 10m or 9h.")]
 Until = Annotated[str | None, typer.Option(help="Be done by this hour, such as 07:00.")]
 
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say every call to the platform, and make none.")
+]
+
 
 def shown(quiet: bool) -> Any:
     """Where a verb's messages go."""

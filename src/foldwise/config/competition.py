@@ -7,7 +7,10 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
+from foldwise.config.clock import IN_ZONE, ClockConfig
 from foldwise.config.duration import Duration
+from foldwise.config.over_time import OverTimeConfig
+from foldwise.config.platform import Platform
 from foldwise.config.section import Name, Part, Section, distinct
 
 
@@ -157,6 +160,13 @@ class Submission(Section):
         Literal["answers", "scores"],
         Field(description="answers: decided labels or values; scores: a number per class."),
     ] = "answers"
+    by: Annotated[
+        Literal["file", "notebook"],
+        Field(
+            description="What is handed in. file: the submission; notebook: one that writes it, "
+            "which the organiser runs with the network off."
+        ),
+    ] = "file"
     columns: Annotated[
         dict[str, str],
         Field(description="Column of the sample submission → class or target it holds."),
@@ -176,10 +186,20 @@ class Submission(Section):
             "per_fold_decision: each fold model decides by itself, then they vote."
         ),
     ] = "mean_score"
+    over_time: Annotated[
+        OverTimeConfig | None,
+        Field(
+            description="Steps over time for rows in sequences (columns.group, columns.order). "
+            "decision auto: used where they win cross-fitted; fitted, fixed: used."
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _decides_only_answers(self) -> Submission:
-        if self.gives == "scores" and self.decision in ("fitted", "shares"):
+        if self.over_time is not None and self.decision == "shares":
+            raise ValueError("over_time: goes with decision auto, fitted or fixed, not with shares")
+        is_fitted = self.decision == "fitted" and self.over_time is None
+        if self.gives == "scores" and (is_fitted or self.decision == "shares"):
             raise ValueError(f"decision: {self.decision} goes with gives: answers only")
         if self.gives == "scores" and self.test_merge == "per_fold_decision":
             raise ValueError("test_merge: per_fold_decision goes with gives: answers only")
@@ -211,6 +231,9 @@ class Limits(Section):
     inference: Annotated[
         Duration | None, Field(description="Longest inference time of the pack, such as `9h`.")
     ] = None
+    clock: Annotated[
+        ClockConfig, Field(description="What lies between an upload and its score.")
+    ] = ClockConfig()
 
 
 class ExternalColumns(Section):
@@ -255,6 +278,10 @@ class Competition(Section):
     """The whole of `competition.yaml`."""
 
     name: Annotated[str, Field(description="Name shown in the report.")]
+    platform: Annotated[
+        Platform | None,
+        Field(description="Where it is held, for `submit --upload` and `push`: `kaggle:NAME`."),
+    ] = None
     data: Annotated[str, Field(description="Folder with tables and images, relative to this file.")]
     tables: Annotated[Tables, Field(description="The tables.")]
     images: Annotated[Images, Field(description="Where the images are.")]
@@ -286,7 +313,12 @@ class Competition(Section):
     rules: Annotated[Rules, Field(description="What the organiser allows.")] = Rules()
     limits: Annotated[Limits, Field(description="Limits on what is handed in.")] = Limits()
     deadline: Annotated[
-        AwareDatetime | None, Field(description="End of the competition, with its time zone.")
+        AwareDatetime | None,
+        Field(
+            description="End of the competition, with its time zone: an offset, or a name as in "
+            "`2026-03-31 23:59 Europe/Berlin`."
+        ),
+        IN_ZONE,
     ] = None
     undecided: Annotated[
         tuple[str, ...],

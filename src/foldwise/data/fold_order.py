@@ -11,7 +11,8 @@ from foldwise.data.fold_groups import merge_groups
 from foldwise.errors import DataError
 
 _MAX_NAMED = 5
-_DAY_S = 86_400.0
+#: Seconds of the days that dates are counted in.
+DAY_S = 86_400.0
 
 
 def read_order(cells: Sequence[str], *, column: str) -> np.ndarray:
@@ -58,12 +59,21 @@ def read_order(cells: Sequence[str], *, column: str) -> np.ndarray:
             remedy="one clock is wanted for all rows",
         )
     aware = [time if time.tzinfo else time.replace(tzinfo=UTC) for time in known]
-    return np.array([time.timestamp() / _DAY_S for time in aware])
+    return np.array([time.timestamp() / DAY_S for time in aware])
 
 
 def is_order(cell: str) -> bool:
     """Whether the cell is a finite number or an ISO date or time."""
     return bool(np.isfinite(_number(cell))) or _time(cell) is not None
+
+
+def are_dates(cells: Sequence[str]) -> bool:
+    """Whether `read_order` gives days for these cells, and not their own numbers.
+
+    >>> are_dates(["2024-05-31"]), are_dates(["30", "60"])
+    (True, False)
+    """
+    return any(not np.isfinite(_number(cell)) for cell in cells)
 
 
 def check_one_clock(order: np.ndarray, groups: Sequence[np.ndarray], *, column: str) -> None:

@@ -2,14 +2,17 @@
 
 from foldwise.decide.decision import Decision, Step
 from foldwise.decide.fitting import NoExactFitError, fit_decision
-from foldwise.decide.steps import ANSWER_STEPS, DECISIONS, SCORE_STEPS
+from foldwise.decide.steps import ANSWER_STEPS, DECISIONS, OVER_TIME, SCORE_STEPS
+from foldwise.decide.timeline import Timeline
 
 __all__ = [
     "ANSWER_STEPS",
     "DECISIONS",
+    "OVER_TIME",
     "SCORE_STEPS",
     "Decision",
     "NoExactFitError",
     "Step",
+    "Timeline",
     "fit_decision",
 ]

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from foldwise import parts
-from foldwise.decide.steps import ANSWER_STEPS, DECISIONS, SCORE_STEPS, StepFunction
+from foldwise.decide.steps import (
+    ANSWER_STEPS,
+    DECISIONS,
+    OVER_TIME,
+    SCORE_STEPS,
+    StepFunction,
+)
+from foldwise.decide.timeline import Timeline
 from foldwise.errors import ConfigError, DataError
 
 _FORMAT = 1
@@ -73,17 +80,25 @@ class Decision:
         """Whether any step was fitted to scores."""
         return any(step.fitted for step in self.steps)
 
-    def scores(self, scores: np.ndarray) -> np.ndarray:
+    @property
+    def is_over_time(self) -> bool:
+        """Whether a row's answer depends on its neighbours in time, so that it needs these."""
+        return any(step.name in OVER_TIME for step in self.steps)
+
+    def scores(self, scores: np.ndarray, timeline: Timeline | None = None) -> np.ndarray:
         """The scores after all steps but the last, as a metric that takes scores reads them.
 
         Args:
             scores: (N, C) float.
+            timeline: where the N rows stand in time, for steps over time; all rows of a sequence
+                must be among them. None where there are no such steps.
 
         Returns:
             (N, C) float64.
 
         Raises:
-            DataError: scores are not finite, or not what a step takes.
+            DataError: scores are not finite, or not what a step takes; a step over time does not
+                know where the rows stand.
         """
         values = np.asarray(scores, dtype=np.float64)
         bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
@@ -92,20 +107,33 @@ class Decision:
                 f"scores of {len(bad)} of {len(values)} samples are NaN or infinite, "
                 f"first at row {bad[0]}"
             )
-        for function in self._functions[:-1]:
-            values = function(values)
+        for place in range(len(self.steps) - 1):
+            values = self._after(place, values, timeline)
         return values
 
-    def answers(self, scores: np.ndarray) -> np.ndarray:
+    def answers(self, scores: np.ndarray, timeline: Timeline | None = None) -> np.ndarray:
         """The answers: (N,) classes, grades or numbers, or (N, C) of 0 and 1.
 
         Args:
             scores: (N, C) float.
+            timeline: as for `scores`.
 
         Raises:
             DataError: as `scores`.
         """
-        return self._functions[-1](self.scores(scores))
+        return self._after(-1, self.scores(scores, timeline), timeline)
+
+    def _after(self, place: int, values: np.ndarray, timeline: Timeline | None) -> np.ndarray:
+        name, function = self.steps[place].name, self._functions[place]
+        if name not in OVER_TIME:
+            return function(values)
+        if timeline is None:
+            raise DataError(
+                f"{name} needs to know where the rows stand in time",
+                remedy="say submission.over_time in competition.yaml, as when it was decided",
+            )
+        assert len(timeline) == len(values), (len(timeline), len(values))
+        return function(values, timeline)
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""

@@ -117,9 +117,44 @@ def fit_threshold(
             f"a threshold between two classes cannot be fitted exactly to {metric}; it can be to "
             f"{', '.join(TWO_CLASS_METRICS)}"
         )
-    scan = _Scan.of(*fit_rows(shares, target, weight, num_classes=2))
-    gap = scan.gaps.nearest_best(scan.totals(metric, beta, average), fixed)
-    return scan.gaps.place([gap], [fixed])[0]
+    found, _ = best_threshold(
+        shares, target, metric=metric, beta=beta, average=average, weight=weight, fixed=fixed
+    )
+    return found
+
+
+def best_threshold(
+    scores: np.ndarray,
+    target: np.ndarray,
+    *,
+    metric: str,
+    beta: float,
+    average: Average,
+    weight: np.ndarray | None,
+    fixed: float,
+    above: float | None = None,
+) -> tuple[float, float]:
+    """The best threshold of one column, and the total that it reaches.
+
+    Args:
+        scores: (N,) float.
+        target: (N,) 0 or 1.
+        metric: one of `LABEL_METRICS` or `TWO_CLASS_METRICS`, for this label alone.
+        beta: of `f_beta`.
+        average: of `f_beta`; `binary` for one label of several.
+        weight: (N,) float, or None for ones; rows of weight 0 are absent.
+        fixed: threshold to stay near.
+        above: a score that must stay below the threshold; None: the threshold may lie anywhere.
+
+    Returns:
+        The threshold; and the metric, or what rises with it.
+    """
+    scan = _Scan.of(*fit_rows(scores, target, weight, num_classes=2))
+    totals = scan.totals(metric, beta, average)
+    if above is not None:
+        totals = np.where(scan.gaps.low >= above, totals, totals.min() - 1.0)
+    gap = scan.gaps.nearest_best(totals, fixed)
+    return scan.gaps.place([gap], [fixed])[0], float(totals[gap])
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from foldwise.decide.decision import Decision, Step
 from foldwise.decide.fit_cuts import fit_cuts
 from foldwise.decide.fit_thresholds import fit_threshold, fit_thresholds
 from foldwise.decide.shares import cuts_for_shares, thresholds_for_shares
+from foldwise.decide.timeline import Timeline
 from foldwise.errors import NoExactFitError
 
 __all__ = ["FITS", "NoExactFitError", "fit_decision"]
@@ -30,6 +31,7 @@ def fit_decision(
     weight: np.ndarray | None = None,
     method: Literal["exact", "shares"] = "exact",
     shares: np.ndarray | None = None,
+    timeline: Timeline | None = None,
 ) -> Decision:
     """The decision with its last step fitted; the score steps before it stay and act first.
 
@@ -47,6 +49,7 @@ def fit_decision(
         method: `exact`: the best score on these rows; `shares`: each class as often as `shares`
             say, whatever the metric.
         shares: (C,) share of the rows that are of each class or have each label, for `shares`.
+        timeline: where the rows stand in time, for score steps that look at neighbours.
 
     Returns:
         The decision with one step `fitted`.
@@ -59,7 +62,7 @@ def fit_decision(
     *before, last = decision.steps
     if last.name not in FITS:
         raise NoExactFitError(f"there is nothing to fit in a decision that ends with {last.name}")
-    values = decision.scores(scores)
+    values = decision.scores(scores, timeline)
     asked = _Asked(last, target, num_classes, weight, metric, options, shares)
     step = FITS[last.name](values, asked, method == "shares")
     return Decision((*before, step))

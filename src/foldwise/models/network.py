@@ -121,7 +121,7 @@ class Network(nn.Module):
             images = self.siamese.apart(images)
         laid_out = images.contiguous(memory_format=_FORMATS[self.layout])
         mean, std = 255.0 * self.mean, 255.0 * self.std
-        if self.layout == "channels_first":
+        if self.layout == "channels_first" or torch.compiler.is_compiling():
             return _standardised(laid_out, mean.view(-1, 1, 1), std.view(-1, 1, 1))
         # Whole rows of pixels at a time: three numbers are too short a run for a processor.
         num, channels, height, width = images.shape
@@ -253,7 +253,8 @@ class Network(nn.Module):
 
 
 def _standardised(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    if images.is_floating_point() or images.device.type != "cpu" or torch.compiler.is_compiling():
+    is_plain = images.is_floating_point() or images.device.type != "cpu"
+    if is_plain or torch.compiler.is_compiling():  # A compiler makes one pass of it.
         return (images.float() - mean).div_(std)
     # Some images at a time, which stay in a core's own memory from one pass to the next; converted
     # first: a subtraction of mixed types takes a CPU several times as long.

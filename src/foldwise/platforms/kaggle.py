@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from foldwise.errors import ConfigError, PlatformError
-from foldwise.platforms.kaggle_client import connected, status_of
+from foldwise.platforms.kaggle_client import connected, plain, status_of
 
 _SLUG = r"(?P<slug>[a-z0-9][a-z0-9_-]*)"
 _NAMES = (
@@ -36,6 +36,7 @@ class Listing:
         metric: the evaluation metric in Kaggle's words; "" if none is given.
         deadline: when the last submission counts, in UTC.
         daily_submissions: uploads a day.
+        by_notebook: not files are handed in, but notebooks that write them.
     """
 
     slug: str
@@ -43,6 +44,7 @@ class Listing:
     metric: str
     deadline: datetime | None
     daily_submissions: int | None
+    by_notebook: bool = False
 
 
 def slug_of(platform: str) -> str:
@@ -73,11 +75,11 @@ def fetch_listing(slug: str, *, timeout_s: float = 20.0) -> Listing:
     Raises:
         PlatformError: Kaggle cannot be asked, or does not have or show it.
     """
-    with connected(timeout_s) as client:
+    with connected(timeout_s) as connection:
         from kagglesdk.competitions.types.competition_api_service import ApiGetCompetitionRequest
         from requests import HTTPError
 
-        api = client.competitions.competition_api_client
+        api = connection.client.competitions.competition_api_client
         request = ApiGetCompetitionRequest()
         request.competition_name = slug
         try:
@@ -102,6 +104,7 @@ def _listing(slug: str, found: Any) -> Listing:
         metric=_plain(found.evaluation_metric),
         deadline=_in_utc(found.deadline),
         daily_submissions=daily if isinstance(daily, int) and daily > 0 else None,
+        by_notebook=found.is_kernels_submissions_only is True,
     )
 
 
@@ -138,9 +141,7 @@ def _near(slug: str, api: Any) -> list[str]:
 
 
 def _plain(text: object) -> str:
-    """On one line, of characters that can be shown."""
-    shown = "".join(sign if sign.isprintable() else " " for sign in str(text or ""))
-    return " ".join(shown.split())[:_MAX_WORDS]
+    return plain(text, _MAX_WORDS)
 
 
 def _in_utc(moment: object) -> datetime | None:

@@ -6,6 +6,7 @@ in over the network, prints, and makes folders.
 
 from __future__ import annotations
 
+import base64
 import errno
 import json
 import os
@@ -15,11 +16,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from foldwise import __version__
-from foldwise.errors import PlatformError
+from foldwise.errors import FoldwiseError, PlatformError
 
-_REFUSED = (401, 403)
+_REFUSED, _TOO_MANY = (401, 403), 429
+#: More than any title or message needs; what is longer is not meant to be read on one line.
+_MAX_WORDS = 300
 #: Where `kaggle auth login` leaves what it got.
 _LOGIN = "~/.kaggle/credentials.json"
 _GET_TOKEN = (
@@ -35,14 +40,65 @@ class _Credentials:
     Attributes:
         source: where it stands; never what stands there.
         options: arguments of the client.
+        username: whose they are; "": only Kaggle knows.
     """
 
     source: str
     options: dict[str, str] = field(repr=False)
+    username: str = ""
+
+
+@dataclass(frozen=True)
+class Connection:
+    """An open client of Kaggle.
+
+    Attributes:
+        client: of `kagglesdk`, signed in.
+        timeout_s: longest silence of the server.
+    """
+
+    client: Any = field(repr=False)
+    timeout_s: float
+    _credentials: _Credentials = field(repr=False)
+
+    def username(self) -> str:
+        """Whose credentials they are; where they do not tell, Kaggle is asked.
+
+        Raises:
+            PlatformError: Kaggle does not know the token.
+        """
+        known = self._credentials
+        if known.username:
+            return known.username
+        from kagglesdk.security.types.oauth_service import IntrospectTokenRequest
+
+        request = IntrospectTokenRequest()
+        request.token = known.options["api_token"]
+        found = self.client.security.oauth_client.introspect_token(request)
+        if not (found.active and found.username):
+            raise PlatformError(f"Kaggle does not know {known.source}", remedy=_GET_TOKEN)
+        return str(found.username)
+
+    def shown(self, text: object) -> str:
+        """What Kaggle says, on one line that can be shown, with no credentials in it."""
+        words = str(text or "")
+        for secret in sorted(self._secrets(), key=len, reverse=True):
+            words = words.replace(secret, "(hidden)")
+        return plain(words)
+
+    def _secrets(self) -> set[str]:
+        """What must not be shown, in the forms in which it is sent."""
+        known = self._credentials.options
+        found = {known[name] for name in ("api_token", "password") if name in known}
+        if "password" in known:
+            pair = f"{known['username']}:{known['password']}"
+            found.add(base64.b64encode(pair.encode()).decode())
+        proxies = [urlsplit(address).password for address in getproxies().values()]
+        return {each for each in (*found, *proxies) if each}
 
 
 @contextmanager
-def connected(timeout_s: float) -> Iterator[Any]:
+def connected(timeout_s: float) -> Iterator[Connection]:
     """A signed-in client of Kaggle; whatever fails in its block is told in words of our own.
 
     The words of a failure hold addresses, headers or what the server said, hence secrets: none of
@@ -54,6 +110,27 @@ def connected(timeout_s: float) -> Iterator[Any]:
     Raises:
         PlatformError: no client, no credentials, they are refused, or Kaggle cannot be asked.
     """
+    kagglesdk = check_installed()
+    source = ""
+    try:
+        credentials = _token(kagglesdk) or _key() or _login(kagglesdk, timeout_s)
+        source = credentials.source
+        with _opened(kagglesdk, credentials.options, timeout_s) as client:
+            yield Connection(client, timeout_s, credentials)
+    except FoldwiseError:
+        raise
+    except (Exception, SystemExit) as error:
+        if source and _is_of_the_disk(error):
+            raise
+        raise _in_words(error, source, timeout_s) from None
+
+
+def check_installed() -> Any:
+    """Kaggle's client, as a module.
+
+    Raises:
+        PlatformError: it is not there.
+    """
     try:
         import kagglesdk
     except ImportError as error:
@@ -61,16 +138,7 @@ def connected(timeout_s: float) -> Iterator[Any]:
             f"Kaggle's client is not installed (no module {error.name})",
             remedy="pip install 'foldwise[kaggle]'",
         ) from None
-    source = ""
-    try:
-        credentials = _token(kagglesdk) or _key() or _login(kagglesdk, timeout_s)
-        source = credentials.source
-        with _opened(kagglesdk, credentials.options, timeout_s) as client:
-            yield client
-    except PlatformError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise _in_words(error, source, timeout_s) from None
+    return kagglesdk
 
 
 def status_of(error: Any) -> int:
@@ -125,7 +193,8 @@ def _key() -> _Credentials | None:
     if not username or not key:
         return None
     where = "KAGGLE_USERNAME and KAGGLE_KEY" if os.environ.get("KAGGLE_KEY") else str(path)
-    return _Credentials(where, {"username": str(username), "password": str(key)})
+    options = {"username": str(username), "password": str(key)}
+    return _Credentials(where, options, str(username))
 
 
 def _key_file() -> Path:
@@ -146,18 +215,33 @@ def _login(kagglesdk: Any, timeout_s: float) -> _Credentials:
     Raises:
         PlatformError: there is none, so there are no credentials at all.
     """
-    token = None
+    token, username = None, ""
     if Path(_LOGIN).expanduser().exists():
         with _opened(kagglesdk, {}, timeout_s) as client:
             login = kagglesdk.KaggleCredentials.load(client)
-            token = login.get_access_token() if login is not None else None
+            if login is not None:
+                token, username = login.get_access_token(), str(login.get_username() or "")
     if not token:
         raise PlatformError(
             "no credentials for Kaggle: looked for KAGGLE_API_TOKEN, KAGGLE_USERNAME with "
             f"KAGGLE_KEY, ~/.kaggle/access_token, {_key_file()} and {_LOGIN}",
             remedy=_GET_TOKEN,
         )
-    return _Credentials(_LOGIN, {"api_token": token})
+    return _Credentials(_LOGIN, {"api_token": token}, username)
+
+
+def plain(text: object, longest: int = _MAX_WORDS) -> str:
+    """On one line, of characters that can be shown, and no more of them than `longest`."""
+    shown = "".join(sign if sign.isprintable() else " " for sign in str(text or ""))
+    return " ".join(shown.split())[:longest]
+
+
+def _is_of_the_disk(error: BaseException) -> bool:
+    """Whether this machine's disk refused something; its words name our own files."""
+    from requests import RequestException
+
+    is_foreign = isinstance(error, RequestException)
+    return isinstance(error, OSError) and not is_foreign and error.filename is not None
 
 
 def _in_words(error: BaseException, source: str, timeout_s: float) -> PlatformError:
@@ -171,6 +255,11 @@ def _in_words(error: BaseException, source: str, timeout_s: float) -> PlatformEr
             where = source or _LOGIN
             return PlatformError(
                 f"Kaggle refuses the credentials of {where} ({status})", remedy=_GET_TOKEN
+            )
+        if status == _TOO_MANY:
+            return PlatformError(
+                "Kaggle answers 429: it wants fewer requests",
+                remedy="run the same command again later",
             )
         return PlatformError(f"Kaggle answers {status}", remedy="try again later")
     if isinstance(error, exceptions.Timeout):

@@ -17,6 +17,7 @@ from foldwise.stages.examining import (
     fitting_rules,
     input_rules,
     network_rules,
+    over_time,
     plan_rules,
     schedule_rules,
     second_level_rules,
@@ -55,7 +56,7 @@ RECIPE_RULES = {
 
 #: What is examined → rule → what finds it; the reference page is made from it.
 RULES: dict[str, Mapping[str, Callable[..., Iterable[Fault]]]] = {
-    "Competition": competition_rules.RULES,
+    "Competition": {**competition_rules.RULES, **over_time.RULES},
     "Plan": plan_rules.RULES,
     "Recipes": RECIPE_RULES,
     "Second-level recipes": second_level_rules.RULES,

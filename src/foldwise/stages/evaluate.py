@@ -12,6 +12,7 @@ from foldwise.config.writing import fingerprint
 from foldwise.publish import locked, publish_json
 from foldwise.rundir import Home, RunDir, read_json
 from foldwise.stages.display import Display
+from foldwise.stages.examining.over_time import check_over_time
 from foldwise.stages.scoring.deciding import decision_facts, read_decided
 from foldwise.stages.scoring.error_tables import error_tables
 from foldwise.stages.scoring.frozen import inputs_of_frozen
@@ -25,7 +26,7 @@ from foldwise.stages.training.unit import code_hash, data_hash
 from foldwise.tasks.problem import Problem, open_problem
 
 #: Raised whenever the same predictions would give another `scores.json` than before.
-_VERSION = 4
+_VERSION = 5
 
 
 def evaluate(
@@ -50,9 +51,11 @@ def evaluate(
     Raises:
         RunError: there is no such run, or it was made on other folds or rows.
         DataError: its score files are absent or damaged.
+        ConfigError: `submission.over_time` cannot be honoured.
     """
     show = display or Display()
     problem = problem or open_problem(home)
+    check_over_time(problem)
     run = home.run(run_name)
     record = run.read_record()
     inputs = _inputs(problem, run, record)
@@ -129,8 +132,14 @@ def _scored(problem: Problem, run: RunDir, record: dict[str, Any]) -> dict[str, 
 def tell(show: Display, scores: dict[str, Any]) -> None:
     """Say a run's score and its warnings."""
     show.say(score_line(scores))
-    if scores["decision"]["gain"] is not None or scores["decision"]["kind"] != "fixed":
-        show.say(f"  decision {scores['decision']['kind']}: {scores['decision']['reason']}")
+    decision = scores["decision"]
+    cuts = "fitted" if decision["steps"][-1]["fitted"] else "fixed"
+    cuts = "shares" if decision["kind"] == "shares" else cuts
+    if decision["gain"] is not None or cuts != "fixed":
+        show.say(f"  decision {cuts}: {decision['reason']}")
+    for tried in decision["over_time"]:
+        used = "used" if tried["is_used"] else "not used"
+        show.say(f"  over time, {', '.join(tried['steps'])} {used}: {tried['reason']}")
     for guess in scores["undecided"]:
         show.warn(f"undecided: {guess}")
     for warning in scores["warnings"]:

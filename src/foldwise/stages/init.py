@@ -22,6 +22,7 @@ from foldwise.samples import Samples
 from foldwise.stages.display import Display
 from foldwise.stages.progress import duration
 from foldwise.stages.proposing.competition import Finding, find_competition
+from foldwise.stages.proposing.downloading import data_place, download_data, rehearse
 from foldwise.stages.proposing.files import write_assumptions, write_files
 from foldwise.stages.proposing.looking import NUM_LOOKED, Looks, load_squares, look, spread_rows
 from foldwise.stages.proposing.machine import Machine, look_at_machine
@@ -50,11 +51,13 @@ _PATIENCE = 1.5
 def init(
     folder: Path,
     *,
-    data: Path,
+    data: Path | None = None,
     said: Said | None = None,
     ask: Ask | None = None,
     time: str | None = None,
     platform: str | None = None,
+    download: bool = False,
+    dry_run: bool = False,
     display: Display | None = None,
 ) -> Home:
     """Write competition.yaml, three recipes and plan.yaml for a raw folder.
@@ -63,12 +66,14 @@ def init(
 
     Args:
         folder: the competition's folder, made if absent.
-        data: raw folder with tables and images.
+        data: raw folder with tables and images; None: `DIR/data`, to be downloaded.
         said: what is known already.
         ask: puts a question with a default answer to a person; None: nobody is there.
         time: how long training may take, such as `40m`; None: by machine.
         platform: asked for metric, name, deadline and uploads a day: `kaggle:NAME`, or the
             competition's address; None: nothing is asked over the network.
+        download: fetch the competition's files from the platform into `data` first.
+        dry_run: only say every call to the platform.
         display: where guesses are shown.
 
     Raises:
@@ -77,10 +82,18 @@ def init(
         DataError: no tables, images or task can be told; lists what was seen.
     """
     show, home, said = display or Display(), Home(folder), said or Said()
-    _check_places(home, data)
+    data = data_place(home, data, platform, download=download, dry_run=dry_run)
+    _check_home(home)
+    if dry_run:
+        rehearse(platform, data, download=download, show=show)
+        return home
+    if not download:
+        _check_data(data)
     _check_said(said)
     budget = None if time is None else _said_seconds(time)
     listing = None if platform is None else ask_platform(platform)
+    if download and listing is not None:
+        download_data(listing.slug, data, show)
     finding = find_competition(home, data, said, ask, listing)
     competition = from_values(finding.values, Competition, source="what init found")
     samples = _read_samples(competition, data)
@@ -106,7 +119,7 @@ def init(
     return home
 
 
-def _check_places(home: Home, data: Path) -> None:
+def _check_home(home: Home) -> None:
     for place in (home.path, *home.path.parents):
         if place.exists() and not place.is_dir():
             raise ConfigError(
@@ -118,6 +131,9 @@ def _check_places(home: Home, data: Path) -> None:
             f"{home.competition}: is there already, and init overwrites nothing",
             remedy="edit it, or move it away and run init again; recipes that are there are kept",
         )
+
+
+def _check_data(data: Path) -> None:
     if not data.is_dir():
         raise DataError(f"{data}: no such folder", remedy="--data names the raw folder")
 

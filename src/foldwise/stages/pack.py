@@ -1,11 +1,14 @@
-"""Makes a folder that trains elsewhere: competition, recipes, wheels and a notebook."""
+"""Makes a folder that trains or answers elsewhere: competition, units, wheels and a notebook."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import foldwise
 from foldwise.config.duration import seconds
@@ -13,19 +16,29 @@ from foldwise.errors import ConfigError, RunError
 from foldwise.publish import publish_json
 from foldwise.rundir import NAME_RULE, Home, is_name
 from foldwise.stages.display import Display
+from foldwise.stages.evaluate import evaluate
+from foldwise.stages.packing.answer_contents import answer_marks, copy_answer_contents, every_unit
+from foldwise.stages.packing.answering import planned_answer, tell
 from foldwise.stages.packing.contents import copy_contents, wanted_recipes
+from foldwise.stages.packing.costs import recipes_of
 from foldwise.stages.packing.install import code_print
-from foldwise.stages.packing.notebooks import training_notebook
-from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS
+from foldwise.stages.packing.notebooks import answer_notebook, training_notebook
+from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS, NotebookPlatform
 from foldwise.stages.packing.wheels import requirements, write_wheels
+from foldwise.stages.progress import duration
+from foldwise.tasks.problem import open_problem
 
 PACK_FILE = "pack.json"
 #: The packed competition, in the pack.
 PACKED_HOME = "competition"
+#: The trained units of an answer's pack.
+PACKED_RUNS = "runs"
 NOTEBOOK = "train.ipynb"
+ANSWER_NOTEBOOK = "answer.ipynb"
 EVERY = "10m"
 #: Title and id on Kaggle, which its client has the user write into the folder.
 _UPLOAD = "dataset-metadata.json"
+_SCRIPTS = Path(foldwise.__file__).parent / "stages" / "packing"
 
 
 def pack_training(
@@ -37,7 +50,7 @@ def pack_training(
     limit: str | None = None,
     display: Display | None = None,
 ) -> Path:
-    """Write `packs/NAME/`: all that a notebook needs but the data.
+    """Write `packs/NAME/`: all that a notebook needs to train but the data.
 
     Args:
         home: the competition; it has samples and folds.
@@ -56,42 +69,162 @@ def pack_training(
         RunError: there is neither such a recipe nor such a run, or the pack cannot have that name.
     """
     show = display or Display()
+    platform = _platform(on)
+    seconds(limit or platform.limit)
+    recipes = wanted_recipes(home, names)
+    making = _making(home, as_name)
+    found = copy_contents(home, Home(making / PACKED_HOME), recipes)
+    facts = {"kind": "train", "platform": on, "marks": list(found.marks)}
+    missing = _complete(making, as_name, facts, found.packages)
+    notebook = training_notebook(as_name, platform, limit=limit or platform.limit, every=EVERY)
+    publish_json(making / NOTEBOOK, notebook)
+    folder = _published(home, as_name)
+    for note in found.notes:
+        show.warn(note)
+    show.say(f"{folder}: {', '.join(recipes)}; {_megabytes(folder)}")
+    show.say(f"the notebook's image must have: {', '.join(missing)}")
+    show.say(f"what to do with it: {folder / NOTEBOOK}, and docs/notebooks.md")
+    return folder
+
+
+def pack_answer(
+    home: Home,
+    run_name: str,
+    *,
+    on: str,
+    as_name: str = "answer",
+    limit: str | None = None,
+    num_images: int | None = None,
+    factor: float = 1.0,
+    is_dry: bool = False,
+    display: Display | None = None,
+) -> Path | None:
+    """Write `packs/NAME/`: what answers the test rows with a run, offline and within a limit.
+
+    Args:
+        home: the competition.
+        run_name: a run of a recipe, a reference, or a blend of such runs.
+        on: name of a platform, whose folders and image it is made for.
+        as_name: name of the pack; one that is there is replaced.
+        limit: how long it may take; None: `limits.inference` of `competition.yaml`.
+        num_images: test samples that are announced; None: as many as there are now.
+        factor: how many times longer than here it takes there.
+        is_dry: say what would be packed, and write nothing.
+        display: where it is said.
+
+    Returns:
+        The pack's folder; None: nothing was written.
+
+    Raises:
+        ConfigError: unknown platform, no limit, or there is no test to answer.
+        BudgetError: nothing of the run stays within the limit.
+        RunError: there is no such run, or something of it cannot be packed.
+    """
+    show = display or Display()
+    platform, problem = _platform(on), open_problem(home)
+    asked = limit or problem.competition.limits.inference
+    if asked is None:
+        raise ConfigError(
+            "a pack needs to know how long it may take",
+            remedy="say --limit, such as --limit 9h, or set limits.inference in competition.yaml",
+        )
+    marks = answer_marks(problem.competition)
+    evaluate(home, run_name, problem=problem, display=Display(quiet=True))
+    found = planned_answer(
+        problem,
+        home.run(run_name),
+        limit_s=seconds(asked),
+        num_images=num_images,
+        factor=factor,
+        show=show,
+    )
+    tell(found, show)
+    if is_dry:
+        return None
+    making = _making(home, as_name)
+    copy_answer_contents(home, Home(making / PACKED_HOME), making / PACKED_RUNS, found.rounds)
+    rounds = [round_.to_json() for round_ in found.rounds]
+    recipes = recipes_of(problem, found.planned.chosen.subset.node)
+    facts = {
+        "kind": "answer",
+        "platform": on,
+        "marks": list(marks),
+        "run": run_name,
+        "limit": asked,
+        "input": platform.input,
+        "output": platform.output,
+        "rounds": rounds,
+        "id": _print(making / PACKED_RUNS, rounds),
+        "notes": found.notes,
+    }
+    missing = _complete(making, as_name, facts, ())
+    shutil.copyfile(_SCRIPTS / "predict.py", making / "predict.py")
+    publish_json(making / ANSWER_NOTEBOOK, answer_notebook(as_name, platform, limit=asked))
+    folder = _published(home, as_name)
+    units = len(every_unit(found.rounds))
+    show.say(f"{folder}: {units} units of {', '.join(recipes)}; {_megabytes(folder)}")
+    show.say(f"the image must have: {', '.join(missing)}")
+    show.say(
+        f"about {duration(found.planned.chosen.seconds)} there; run it here: python "
+        f"{folder / 'predict.py'} --input DATA --output OUT"
+    )
+    return folder
+
+
+def _platform(on: str) -> NotebookPlatform:
     if on not in NOTEBOOK_PLATFORMS:
         known = ", ".join(NOTEBOOK_PLATFORMS)
         raise ConfigError(f"--on {on}: no platform known here", remedy=f"known: {known}")
+    return NOTEBOOK_PLATFORMS[on]
+
+
+def _making(home: Home, as_name: str) -> Path:
+    """An empty folder beside the pack's, which it becomes when it is whole."""
     if not is_name(as_name):
         raise RunError(f"a pack cannot be called {as_name!r}", remedy=NAME_RULE)
-    platform = NOTEBOOK_PLATFORMS[on]
-    seconds(limit or platform.limit)
-    recipes = wanted_recipes(home, names)
-    folder, making = home.packs / as_name, home.packs / f".{as_name}.making"
+    making = home.packs / f".{as_name}.making"
     shutil.rmtree(making, ignore_errors=True)
-    found = copy_contents(home, Home(making / PACKED_HOME), recipes)
-    missing = write_wheels(making / "wheels", found.packages)
-    package = Path(foldwise.__file__).parent
-    shutil.copyfile(package / "stages" / "packing" / "install.py", making / "install.py")
-    publish_json(
-        making / PACK_FILE,
-        {
-            "kind": "train",
-            "name": as_name,
-            "foldwise": foldwise.__version__,
-            "code": code_print(package),
-            "requires": [*requirements(), *found.packages],
-            "platform": on,
-            "marks": list(found.marks),
-        },
-    )
-    notebook = training_notebook(as_name, platform, limit=limit or platform.limit, every=EVERY)
-    publish_json(making / NOTEBOOK, notebook)
+    return making
+
+
+def _complete(
+    making: Path, as_name: str, facts: dict[str, Any], packages: Sequence[str]
+) -> list[str]:
+    """Add foldwise itself, how it is installed, and what the pack says of itself.
+
+    Returns:
+        Names of what is needed and not in the pack.
+    """
+    missing = write_wheels(making / "wheels", packages)
+    shutil.copyfile(_SCRIPTS / "install.py", making / "install.py")
+    known = {
+        "name": as_name,
+        "foldwise": foldwise.__version__,
+        "code": code_print(Path(foldwise.__file__).parent),
+        "requires": [*requirements(), *packages],
+    }
+    publish_json(making / PACK_FILE, {**known, **facts})
+    return missing
+
+
+def _published(home: Home, as_name: str) -> Path:
+    """Put the pack in place of one that is there; what was written into that for uploads stays."""
+    folder, making = home.packs / as_name, home.packs / f".{as_name}.making"
     if (folder / _UPLOAD).is_file():
         shutil.copyfile(folder / _UPLOAD, making / _UPLOAD)
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(making, folder)
-    for note in found.notes:
-        show.warn(note)
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    show.say(f"{folder}: {', '.join(recipes)}; {size / 1e6:.1f} MB")
-    show.say(f"the notebook's image must have: {', '.join(missing)}")
-    show.say(f"what to do with it: {folder / NOTEBOOK}, and docs/notebooks.md")
     return folder
+
+
+def _print(runs: Path, rounds: list[dict[str, Any]]) -> str:
+    """Short hash of what is packed: work folders of other packs of the same name stay apart."""
+    digest = hashlib.sha256(json.dumps(rounds, sort_keys=True).encode())
+    for path in sorted(runs.rglob("unit.json")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _megabytes(folder: Path) -> str:
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return f"{size / 1e6:.1f} MB"

@@ -81,21 +81,37 @@ def predict(
             f"{run.name}: {_counted('seed', left_out)} left out: fewer folds than "
             f"{_counted('seed', seeds)}"
         )
-    by_fold = {fold: [u for u in units if u.fold == fold and u.seed in seeds] for fold in folds}
+    chosen = [u for u in units if u.seed in seeds and (u.fold is None or u.fold in folds)]
+    return Merged(run, folds, missing, left_out, changed=merge_units(run, record, chosen))
+
+
+def merge_units(run: RunDir, record: dict[str, Any], units: Sequence[Unit]) -> bool:
+    """Merge these units into the run's files, and into those of its reference if all have one.
+
+    Args:
+        run: theirs.
+        record: its own.
+        units: that are there: of equal seeds in each fold, and refits on all rows.
+
+    Returns:
+        Whether files were written now; not if they are of these units already.
+    """
+    folds = sorted({unit.fold for unit in units if unit.fold is not None})
+    by_fold = {fold: [unit for unit in units if unit.fold == fold] for fold in folds}
     fold_units = [unit for fold in folds for unit in by_fold[fold]]
-    refits = [unit for unit in units if unit.fold is None and unit.seed in seeds]
+    refits = [unit for unit in units if unit.fold is None]
     inputs = {u.folder.name: read_json(u.folder.record) for u in [*fold_units, *refits]}
     merged_file = run.path / "merged.json"
     with locked(run.lock, doing="merging the run", wait_s=60):
         if read_json(merged_file) == inputs and run.oof.exists() and run.test.exists():
-            return Merged(run, folds, missing, left_out, changed=False)
+            return False
         test_units = refits or fold_units
         _merge(run, by_fold, folds, test_units, lambda u: u.valid, lambda u: u.test)
         has_reference = all(unit.folder.reference_valid.exists() for unit in fold_units)
         if has_reference:
             _write_reference(run, record, by_fold, folds, fold_units)
         publish_json(merged_file, inputs)
-    return Merged(run, folds, missing, left_out, changed=True)
+    return True
 
 
 def _covered(units: Sequence[Unit]) -> tuple[tuple[int, ...], tuple[int, ...]]:

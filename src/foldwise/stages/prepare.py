@@ -111,7 +111,9 @@ def prepare(
             else:
                 refs = image_refs(images, data)
                 hashes = None if known is None else known.every_image().hashes
-                decoded = _decode(home, images, refs, hashes, specs, competition.decoding, show)
+                decoded = decoded_images(
+                    home, images, refs, hashes, specs, competition.decoding, show
+                )
                 _check_damaged(home, competition, decoded, show)
                 prepared = found.with_images(decoded)
                 samples_file.write(home.samples, _own(prepared))
@@ -156,7 +158,7 @@ def _state(found: Samples, data: Path, competition: Competition) -> dict[str, An
     }
 
 
-def _decode(
+def decoded_images(
     home: Home,
     images: Samples,
     refs: Sequence[ImageRef],
@@ -165,7 +167,20 @@ def _decode(
     limits: Decoding,
     show: Display,
 ) -> Samples:
-    """Decode what is not in every cache yet, and tell what is known; a row for each image."""
+    """Decode what is not in every cache yet, and tell what is known; a row for each image.
+
+    Args:
+        home: the competition.
+        images: a row for each image.
+        refs: where these are; all are there.
+        known_hashes: of the same, "" where none is known; None: of none.
+        specs: of the caches.
+        limits: on what decoding an image may take.
+        show: where progress is shown.
+
+    Returns:
+        The same rows with what is known of each image; `damaged` says why one cannot be used.
+    """
     caches = [Cache.open(home.cache, spec) for spec in specs]
     hashes: list[str | None] = [None] * len(refs)
     if known_hashes is not None:
@@ -181,7 +196,7 @@ def _decode(
     if todo:
         show.say(
             f"decoding {len(todo)} images, {len(refs) - len(todo)} are in the cache: about "
-            f"{duration(_decode_seconds([refs[index] for index in todo]))}"
+            f"{duration(decode_seconds([refs[index] for index in todo]))}"
         )
         started = time.monotonic()
         results = decode_all([refs[i] for i in todo], specs, limits=_limits(limits))
@@ -207,8 +222,8 @@ def _limits(config: Decoding) -> Limits:
     )
 
 
-def _decode_seconds(refs: Sequence[ImageRef]) -> float:
-    """Forecast from the files' sizes."""
+def decode_seconds(refs: Sequence[ImageRef]) -> float:
+    """Seconds that decoding takes here, by forecast from the files' sizes."""
     paths = {ref.path for ref in refs}  # An array holds many images.
     num_bytes = sum(path.stat().st_size for path in paths if path.exists())
     work = num_bytes / _BYTES_PER_S + len(refs) * _PER_IMAGE_S

@@ -30,6 +30,7 @@ from foldwise.stages.recipes import (
 from foldwise.stages.scheduling.budget import Allotment
 from foldwise.stages.scheduling.conclusion import Conclusion, Done
 from foldwise.stages.scheduling.deadline import kept
+from foldwise.stages.scheduling.deadline_clock import say_clock
 from foldwise.stages.scheduling.floor import hand_in_floor, stands_on_floor
 from foldwise.stages.scheduling.schedule import Schedule
 from foldwise.stages.split import split
@@ -81,6 +82,7 @@ def run(
             check_metrics(problem)
             for sentence in problem.competition.undecided:
                 show.warn(f"undecided: {sentence}")
+            say_clock(problem.competition, show)
             audit(home, problem=problem, display=show)
             split(home, plan=plan, problem=problem, display=show)
         problem = open_problem(home)

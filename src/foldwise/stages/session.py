@@ -77,7 +77,7 @@ def session(
         LockedError: another session works in the same folder.
     """
     show = display or Display()
-    facts = read_pack(pack)
+    facts = read_pack(pack, "train")
     platform = NOTEBOOK_PLATFORMS[facts["platform"]]
     name = machine_name()
     is_there = name == platform.name

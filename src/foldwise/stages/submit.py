@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from foldwise import __version__
-from foldwise.errors import FoldwiseError, RunError
-from foldwise.publish import locked, publish_bytes, sweep
+from foldwise.errors import FoldwiseError
+from foldwise.publish import locked, publish_bytes, publish_json, sweep
 from foldwise.rundir import Home, RunDir, read_json
 from foldwise.stages.commit import commit_of
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate, score_line
 from foldwise.stages.ledgering.rows import last_number, save_rows
 from foldwise.stages.recipes import load_plan
+from foldwise.stages.scheduling.deadline_clock import say_clock
 from foldwise.stages.scoring.held_out import file_hash, run_label
-from foldwise.stages.submitting.answering import read_parts
-from foldwise.stages.submitting.cells import cell_check
-from foldwise.stages.submitting.checks import check_file
 from foldwise.stages.submitting.checks import check_submission as check_submission
-from foldwise.stages.submitting.file import DIGITS, submission_content
+from foldwise.stages.submitting.content import submission_bytes
+from foldwise.stages.submitting.file import DIGITS
 from foldwise.stages.submitting.founding import Founding, best_run, founding, is_better
-from foldwise.stages.submitting.ledger import Entry, add_entry, read_ledger
-from foldwise.stages.submitting.shape import submission_shape
-from foldwise.tables import write_csv
+from foldwise.stages.submitting.ledger import MADE_OF, Entry, add_entry, read_ledger
+from foldwise.stages.submitting.provenance import keep_provenance
 from foldwise.tasks.problem import Problem, open_problem
 
 _STAMP = "submission"
@@ -84,14 +81,15 @@ def submit(
     run = home.run(name)
     scores = evaluate(home, name, problem=problem, display=show)
     name = run_label(home, run)
-    data, notes = _content(problem, run, name)
+    data, notes = submission_bytes(problem, run, name)
     with locked(home.submissions / ".lock", doing="submitting", wait_s=600):
         sweep(home.stamp(_STAMP).parent)  # Killed while remembering, nothing is written there now.
         facts = _facts(problem, run, scores, data, notes)
-        entry, is_new = _entered(home, name, data, facts, show)
+        entry, is_new = _entered(problem, name, data, facts, show)
         is_current, reason = _place(problem, entry, data, scores)
     done = Submitted(entry, is_new, is_current, reason, notes)
     _tell(show, home, done, scores)
+    say_clock(problem.competition, show)
     return done
 
 
@@ -99,24 +97,6 @@ def _planned(home: Home) -> str:
     """The plan's choice, or `best` as long as that run has no scores."""
     choice = load_plan(home).submit if home.plan.exists() else "best"
     return choice if home.run(choice).oof.exists() else "best"
-
-
-def _content(problem: Problem, run: RunDir, name: str) -> tuple[bytes, tuple[str, ...]]:
-    """The bytes of the submission, checked, and the notes on how it came about."""
-    home, competition = problem.home, problem.competition
-    shape = submission_shape(home, competition, problem.task)
-    content = submission_content(problem, shape, read_parts(problem, run), name=name)
-    with tempfile.TemporaryDirectory(prefix="foldwise-") as folder:
-        draft = Path(folder) / "submission.csv"
-        write_csv(draft, content.frame, digits=DIGITS)
-        problems = check_file(draft, shape, cell_check(competition, problem.task))
-        if problems:
-            raise RunError(
-                f"{name}: its submission would not be valid:",
-                *(text.replace(str(draft), "submission.csv") for text in problems),
-                remedy="look at `submission` and `classes` in competition.yaml",
-            )
-        return draft.read_bytes(), content.notes
 
 
 def _facts(
@@ -149,21 +129,31 @@ def _facts(
 
 
 def _entered(
-    home: Home, name: str, data: bytes, facts: dict[str, Any], show: Display
+    problem: Problem, name: str, data: bytes, facts: dict[str, Any], show: Display
 ) -> tuple[Entry, bool]:
     """The run's last entry if it holds the same, else a new one."""
+    home = problem.home
     own = [entry for entry in read_ledger(home) if entry.facts["run"] == name]
     if own and own[-1].sha256 == facts["submission_sha256"] == file_hash(own[-1].file):
+        _amend(problem, own[-1], facts)
         return own[-1], False
+    made_of = keep_provenance(problem, name).to_json()
     taken = 0
     with contextlib.suppress(FoldwiseError):  # What is wrong with the store is said below.
         taken = last_number(home)
-    entry = add_entry(home, data, facts, after=taken)
+    entry = add_entry(home, data, facts, made_of, after=taken)
     try:
         save_rows(home)
     except FoldwiseError as error:  # The folder is enough to hand in, and to store the row later.
         show.warn(f"{entry.path.name} is not stored in the ledger yet: {error}")
     return entry, True
+
+
+def _amend(problem: Problem, entry: Entry, facts: dict[str, Any]) -> None:
+    """Keep what an entry of an older foldwise was made of, as long as that is still there."""
+    is_same = all(entry.facts[key] == facts[key] for key in ("oof_sha256", "test_sha256"))
+    if is_same and not (entry.path / MADE_OF).exists():
+        publish_json(entry.path / MADE_OF, keep_provenance(problem, facts["run"]).to_json())
 
 
 def _place(problem: Problem, entry: Entry, data: bytes, scores: dict[str, Any]) -> tuple[bool, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,14 @@ def finish(home: Home, name: str, *, epochs: int | None = None, folds: int) -> N
     record_run(units[0], (0,))
     for unit in units[:folds]:
         publish_json(unit.folder.record, {"inputs": unit.inputs})
+
+
+def begun(home: Home, name: str, *, epochs: int) -> None:
+    """The record of a run and the choices of its first unit, as a kill leaves them."""
+    units = schedule(home, seconds=None).units(name, epochs)
+    record_run(units[0], (0,))
+    units[0].folder.path.mkdir(parents=True)
+    publish_json(units[0].folder.choices, {"inputs": units[0].inputs})
 
 
 def lengths(units: tuple[Unit, ...]) -> dict[str, int | None]:
@@ -155,6 +163,19 @@ def test_a_recipes_own_limit_shortens_it_alone_and_asking_again_gives_the_same(
     finish(home, "a", epochs=short, folds=2)
     again = lengths(schedule(home, seconds=None).allotment(QUIET).units)
     assert {n: e for n, e in again.items() if n[0] == "a"} == {"a/fold2-seed0": short}
+
+
+def test_a_unit_begun_at_a_length_keeps_it_by_other_rates(tmp_path: Path) -> None:
+    home = ready(tmp_path, {"a": long(limit="2m")})
+    short = lengths(schedule(home, seconds=None).allotment(QUIET).units)["a/fold0-seed0"]
+    assert short is not None
+    begun(home, "a", epochs=short)
+    slower = replace(RATES, train={"all@16": 9.0})
+    again = schedule(home, seconds=None, rates=slower)
+    assert set(lengths(again.allotment(QUIET).units).values()) == {short}
+    every = partial(again.units, "a")
+    one = shortened(every(None), every, 30.0, QUIET)
+    assert {unit.epochs for unit in one} == {short}
 
 
 def test_what_a_short_command_left_is_not_what_the_recipes_own_limit_asks_for(

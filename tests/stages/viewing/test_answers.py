@@ -10,7 +10,7 @@ import pytest
 from foldwise.predictions import Predictions
 from foldwise.rundir import Home
 from foldwise.stages.prepare import prepare
-from foldwise.stages.scoring.deciding import fitted
+from foldwise.stages.scoring.choice import fit_last
 from foldwise.stages.scoring.held_out import HeldOut, held_out
 from foldwise.stages.split import split
 from foldwise.stages.viewing.answers import Answers
@@ -41,7 +41,10 @@ def answers(problem: Problem, noise: dict[str, float], kind: str = "fixed") -> A
         own = rng.normal(0, 1, len(problem.train)) * noise.get(view.name, 0.0)
         scores[view.name] = (problem.target + shared + own)[:, None]
     folds = sorted(set(problem.folds.tolist()))
-    return Answers(held(problem, scores["identity"]), scores, dict.fromkeys(folds, kind))
+    rows = held(problem, scores["identity"])
+    method = "shares" if kind == "shares" else "exact"
+    decision = rows.decision if kind == "fixed" else fit_last(rows, method)
+    return Answers(rows, scores, dict.fromkeys(folds, decision), kind == "shares")
 
 
 def held(problem: Problem, scores: np.ndarray) -> HeldOut:
@@ -102,7 +105,7 @@ def test_each_fold_is_decided_without_it(problem, kind):
     mean = every.mean(VIEWS[:2])
     for fold in every.folds:
         method = "shares" if kind == "shares" else "exact"
-        assert found.by_fold[fold] == fitted(mean.among(mean.folds != fold), method)
+        assert found.by_fold[fold] == fit_last(mean.among(mean.folds != fold), method)
     assert (found.scores == mean.scores).all()
 
 

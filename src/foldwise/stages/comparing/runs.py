@@ -112,5 +112,5 @@ def _seeds(
                 f"{len(held)}, or of others",
                 remedy=f"run `foldwise predict {run.name}` again",
             )
-        found[seed] = replace(held, scores=alone.scores)
+        found[seed] = held.with_scores(alone.scores)
     return found

@@ -16,6 +16,7 @@ from foldwise.config.recipe import Recipe
 from foldwise.data.steps import normalised_steps
 from foldwise.errors import ConfigError, FoldwiseError
 from foldwise.rundir import Home
+from foldwise.stages.examining.over_time import check_over_time
 from foldwise.stages.recipes import Places, joined
 from foldwise.stages.scheduling.lanes import side_by_side
 from foldwise.tasks.problem import Problem
@@ -55,10 +56,11 @@ def check_steps(recipe: Recipe, places: Places) -> None:
 
 
 def check_metrics(problem: Problem) -> None:
-    """Check the competition's metrics.
+    """Check the competition's metrics, and its steps over time, which are fitted to one.
 
     Raises:
-        ConfigError: some cannot be bound, or cannot score the task.
+        ConfigError: some cannot be bound, or cannot score the task; steps over time that cannot be
+            honoured.
     """
     competition, file = problem.competition, problem.home.competition
     specs = {"metric": competition.metric}
@@ -73,6 +75,7 @@ def check_metrics(problem: Problem) -> None:
             found.append(places.error(key, FoldwiseError(*texts, remedy=error.remedy)))
     if found:
         raise joined(found)
+    check_over_time(problem)
 
 
 def check_blends(home: Home, plan: Plan, places: Places) -> None:

@@ -16,6 +16,7 @@ from foldwise.data.folds_file import read_folds
 from foldwise.errors import FoldwiseError
 from foldwise.rundir import Home
 from foldwise.samples import Samples
+from foldwise.stages.examining import over_time
 from foldwise.stages.examining.cases import Ground
 from foldwise.stages.examining.competition_rules import LABEL_RULES, TABLE_RULES
 from foldwise.stages.examining.finding import Finding, apply_rules, from_error
@@ -60,7 +61,7 @@ def open_ground(home: Home, plan: Plan | None, found: list[Finding]) -> Ground |
         )
         return ground
     ground = replace(ground, folds=_folds(home, train))
-    found += apply_rules(LABEL_RULES, ground, places=places)
+    found += apply_rules({**LABEL_RULES, **over_time.RULES}, ground, places=places)
     return ground
 
 

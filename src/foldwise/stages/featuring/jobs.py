@@ -81,6 +81,7 @@ def _computed(unit: Unit, threads: int, timing: Path) -> UnitFeatures:
     from foldwise.stages.training.at_work import (
         FeaturesOf,
         backbone_features,
+        feature_rows,
         open_work,
     )
     from foldwise.stages.training.work import laid_out
@@ -94,7 +95,9 @@ def _computed(unit: Unit, threads: int, timing: Path) -> UnitFeatures:
             update = {"views": ("identity",), "external": ()}
             recipe = unit.recipe.model_copy(update=update)
             with closing(replace(assembly, recipe=recipe)) as plain:
-                rows = backbone_features(plain, at_work.device, at_work.report)["identity"]
+                rows = backbone_features(
+                    plain, at_work.device, at_work.report, feature_rows(plain)
+                )["identity"]
             return UnitFeatures(rows[:num_train], rows[num_train:])
         network = trained_network(unit, assembly, but=_NEEDS)
         network = laid_out(network, choices).to(at_work.device).eval()

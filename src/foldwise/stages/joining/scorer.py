@@ -80,7 +80,9 @@ class Scorer:
 
     def _with(self, scores: np.ndarray, rows: np.ndarray | None) -> HeldOut:
         at = slice(None) if rows is None else rows
-        return replace(self.held, scores=scores, decision=self.decision, rows=self.held.rows[at])
+        # No step over time among a blend's own: rows may repeat, and are decided by themselves.
+        held = replace(self.held, timeline=None, context=None)
+        return replace(held, scores=scores, decision=self.decision, rows=self.held.rows[at])
 
 
 def _answer(step: Step) -> Answer | None:

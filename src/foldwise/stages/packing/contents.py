@@ -22,6 +22,8 @@ from foldwise.tasks.problem import open_problem
 #: Where the data are to be found, seen from the packed competition.
 DATA = "data"
 _PACKAGE = "package:"
+#: Of a plan, what a session needs as well.
+_PLANNED = ("folds", "seeds", "parallel", "machines")
 _MADE = ("samples", "folds", "groups", "gaps", "audit")
 
 
@@ -121,34 +123,39 @@ def copy_contents(home: Home, target: Home, recipes: dict[str, Recipe]) -> Conte
             )
     for name in _MADE:
         if getattr(home, name).exists():
-            _copy(getattr(home, name), getattr(target, name))
+            copy_file(getattr(home, name), getattr(target, name))
     for stage in ("audit", "split"):
         if home.stamp(stage).exists():
-            _copy(home.stamp(stage), target.stamp(stage))
+            copy_file(home.stamp(stage), target.stamp(stage))
     if any(recipe.has_extra_rows for recipe in recipes.values()):
         # A session knows by it which units of earlier ones are its own, before it has any image.
         pass_on_copies(open_problem(home), target.stamp("copies"))
-    for path in sorted(home.code.rglob("*.py")):
-        _copy(path, target.code / path.relative_to(home.code))
-    competition = load(home.competition, Competition)
-    values = competition.model_dump(mode="json", exclude_defaults=True)
-    values.pop("external", None)  # No packed recipe trains on any, and its images stay here.
-    write_yaml(target.competition, {**values, "data": DATA})
+    copy_question(home, target)
     for name, recipe in recipes.items():
         write_yaml(target.recipe(name), recipe.model_dump(mode="json", exclude_defaults=True))
     write_yaml(target.plan, _plan(home, recipes))
     return Contents(
         recipes,
         tuple(_packages(recipes.values())),
-        _marks(home, competition),
+        _marks(home, load(home.competition, Competition)),
         tuple(_take_weights(home, target, recipes)),
     )
+
+
+def copy_question(home: Home, target: Home) -> None:
+    """Write what is asked, with the competition's own code."""
+    for path in sorted(home.code.rglob("*.py")):
+        copy_file(path, target.code / path.relative_to(home.code))
+    competition = load(home.competition, Competition)
+    values = competition.model_dump(mode="json", exclude_defaults=True)
+    values.pop("external", None)  # No packed recipe trains on any, and its images stay here.
+    write_yaml(target.competition, {**values, "data": DATA})
 
 
 def _plan(home: Home, recipes: Iterable[str]) -> dict[str, Any]:
     """The plan for these recipes; what blends and hands in stays at home."""
     plan = load_plan(home).model_dump(mode="json", exclude_defaults=True)
-    kept = {name: value for name, value in plan.items() if name in ("folds", "seeds", "machines")}
+    kept = {name: value for name, value in plan.items() if name in _PLANNED}
     return {"recipes": {name: {} for name in recipes}, **kept}
 
 
@@ -173,7 +180,7 @@ def _take_weights(home: Home, target: Home, recipes: dict[str, Recipe]) -> list[
                     f"{home.path}, so the pack cannot take it along",
                     remedy="copy it into the competition's folder and name it from there",
                 )
-            _copy(given, target.path / given.resolve().relative_to(home.path.resolve()))
+            copy_file(given, target.path / given.resolve().relative_to(home.path.resolve()))
     return notes
 
 
@@ -188,6 +195,7 @@ def _marks(home: Home, competition: Competition) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file into a folder that may not be there yet."""
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)

@@ -1,4 +1,4 @@
-"""The notebook of a training pack: a few lines that install foldwise and call `session`."""
+"""The notebook of a pack: a few lines that install foldwise and call `session`."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ with subprocess.Popen(command, **pipes) as session:
 code = session.returncode
 print("ended in order" if code == 0 else f"ended with code {code}: read what stands above")"""
 
+_ANSWER = """\
+command = [sys.executable, "-m", "foldwise", "session", str(PACK), "--limit", LIMIT]
+command += ["--input", INPUT, "--output", OUTPUT]
+pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+with subprocess.Popen(command, **pipes) as session:
+    for line in session.stdout:
+        print(line, end="", flush=True)
+assert (Path(OUTPUT) / "submission.csv").exists(), ("nothing was handed in, see above")"""
+
 
 def training_notebook(
     name: str, platform: NotebookPlatform, *, limit: str, every: str
@@ -60,10 +69,39 @@ def training_notebook(
         "Any number of sessions, here and elsewhere, add to the same work: units that are done are "
         "not trained again, half-trained ones go on."
     )
+    return _notebook(head, settings, platform, _TRAIN)
+
+
+def answer_notebook(name: str, platform: NotebookPlatform, *, limit: str) -> dict[str, Any]:
+    """The notebook of a pack that answers, in nbformat 4.5; nothing in it is to be edited.
+
+    Args:
+        name: of the pack.
+        platform: where it runs.
+        limit: how long it may take.
+    """
+    settings = "\n".join(
+        [
+            f'NAME = "{name}"',
+            f'LIMIT = "{limit}"  # how long it may take, from the start of the session',
+            "INTERNET = False",
+            f'INPUT = "{platform.input}"',
+            f'OUTPUT = "{platform.output}"',
+        ]
+    )
+    head = (
+        f"# {name}: answering on {platform.title}\n\n{platform.answer_steps}\n\n"
+        "A whole `submission.csv` is there from the first minute on and gets better; "
+        "`answer.json` says what is in it."
+    )
+    return _notebook(head, settings, platform, _ANSWER)
+
+
+def _notebook(head: str, settings: str, platform: NotebookPlatform, last: str) -> dict[str, Any]:
     sources = [("markdown", head), ("code", settings)]
     if platform.mount:
         sources.append(("code", "\n".join(platform.mount)))
-    sources += [("code", _INSTALL), ("code", _TRAIN)]
+    sources += [("code", _INSTALL), ("code", last)]
     return {
         "cells": [_cell(index, kind, text) for index, (kind, text) in enumerate(sources)],
         "metadata": {

@@ -17,7 +17,8 @@ class NotebookPlatform:
         limit: how long a session may be at most, less a reserve for a slow end.
         max_bytes: that the output may take; None: not known.
         mount: lines that must run before the input is there.
-        steps: what to do by hand, in Markdown.
+        steps: what to do by hand to train, in Markdown.
+        answer_steps: the same to answer.
     """
 
     name: str
@@ -28,6 +29,7 @@ class NotebookPlatform:
     max_bytes: int | None
     mount: tuple[str, ...]
     steps: str
+    answer_steps: str
 
 
 _KAGGLE = NotebookPlatform(
@@ -44,6 +46,10 @@ _KAGGLE = NotebookPlatform(
 2. **Session options**: a GPU; internet off works, if the image has what foldwise needs.
 3. **Save Version → Save & Run All**. It ends by itself in time; what is done is then in the
    output, in the folder `store`.""",
+    answer_steps="""\
+1. **Add Input**: the dataset made of this pack, and the competition's data.
+2. **Session options**: the accelerator that the pack was planned for, internet off.
+3. **Save Version → Save & Run All**, then **Submit**.""",
 )
 _COLAB = NotebookPlatform(
     name="colab",
@@ -59,6 +65,10 @@ _COLAB = NotebookPlatform(
 2. **Runtime → Change runtime type**: a GPU.
 3. **Runtime → Run all**, and leave the page open. Colab may end a session at any time; what was
    saved by then is in the folder `store` beside the pack. Run all again to go on.""",
+    answer_steps="""\
+1. Put this pack's folder and the data, best as one zip file, into the folder `foldwise` of your
+   Drive.
+2. **Runtime → Change runtime type**: as the pack was planned for. **Runtime → Run all**.""",
 )
 
 #: Name → platform.

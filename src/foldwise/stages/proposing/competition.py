@@ -105,6 +105,7 @@ def _finding(
     values["submission"] = {"gives": guess.gives, **({"columns": renamed} if renamed else {})}
     values |= _rules(question, readme, pretrained, notes)
     rules = values.pop("rules", {}) | known.pop("rules", {})
+    values["submission"] |= known.pop("submission", {})
     values |= ({"rules": rules} if rules else {}) | known
     if question.undecided:
         values["undecided"] = list(question.undecided)
@@ -171,6 +172,8 @@ KEYS = {
     "submissions a day": "rules.daily_submissions",
     "name": "name",
     "deadline": "deadline",
+    "platform": "platform",
+    "handed in": "submission.by",
 }
 
 

@@ -47,7 +47,7 @@ def listed_values(listing: Listing) -> tuple[dict[str, Any], list[Note]]:
     """Keys of `competition.yaml` beside the metric, and all that was heard."""
     says = f"it says metric {listing.metric!r}" if listing.metric else "it names no metric"
     notes = [Note("platform", f"kaggle:{listing.slug}", f"as you said; {says}")]
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {"platform": f"kaggle:{listing.slug}"}
     if listing.title:
         values["name"] = listing.title
         notes.append(Note("name", listing.title, "Kaggle says so"))
@@ -58,4 +58,7 @@ def listed_values(listing: Listing) -> tuple[dict[str, Any], list[Note]]:
     if listing.daily_submissions is not None:
         values["rules"] = {"daily_submissions": listing.daily_submissions}
         notes.append(Note("submissions a day", str(listing.daily_submissions), "Kaggle says so"))
+    if listing.by_notebook:
+        values["submission"] = {"by": "notebook"}
+        notes.append(Note("handed in", "notebook", "Kaggle says so: files are not taken"))
     return values, notes

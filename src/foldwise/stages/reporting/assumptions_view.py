@@ -9,6 +9,7 @@ from foldwise.config.writing import dump, in_flow
 from foldwise.parts import name_of
 from foldwise.rundir import read_json
 from foldwise.stages.reporting.material import Material
+from foldwise.stages.scheduling.deadline_clock import deadline_clock, latest_words
 
 _NO_GROUPS = "no column; duplicates share a fold"
 
@@ -31,6 +32,7 @@ def question_view(material: Material) -> list[Fact]:
     plan, tables = material.plan, material.competition.tables
     more = ", ".join(map(name_of, asked.more_metrics))
     daily, end = rules.daily_submissions, asked.deadline
+    clock = deadline_clock(asked)
     images = {"kind": asked.images.kind, **asked.images.model_dump(exclude_defaults=True)}
     facts: list[tuple[str, str, str | None]] = [
         ("task", "task", asked.task + (f", {len(asked.classes)} classes" if asked.classes else "")),
@@ -57,6 +59,7 @@ def question_view(material: Material) -> list[Fact]:
         ("final picks", "", str(rules.final_picks)),
         ("inference limit", "", asked.limits.inference),
         ("deadline", "", None if end is None else end.isoformat(" ", "minutes")),
+        ("latest safe upload", "", None if clock is None else latest_words(clock)),
         ("data", "", asked.data),
     ]
     noted = _noted(material)

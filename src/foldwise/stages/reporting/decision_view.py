@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from foldwise.blending.gain import verdict
+from foldwise.decide.steps import OVER_TIME
 from foldwise.stages.reporting.gains import Gain, gain_table
 from foldwise.stages.reporting.histograms import Cuts
 from foldwise.stages.reporting.material import Material
@@ -25,7 +26,7 @@ class Stored:
         final: for new rows; a choice of the surest of two classes for which a threshold was tried
             is a threshold of one half.
         fixed: the formulation's.
-        folds: fold → the one made without it; empty where all are the final one.
+        folds: fold → the one made without it, where that cuts; empty where all are the final one.
     """
 
     final: Mapping[str, Any]
@@ -41,7 +42,11 @@ class Stored:
         return cls(
             final,
             stored["inputs"]["fixed"]["steps"][-1],
-            {fold: value["steps"][-1] for fold, value in stored["folds"].items()},
+            {
+                fold: value["steps"][-1]
+                for fold, value in stored["folds"].items()
+                if value["steps"][-1]["name"] not in OVER_TIME
+            },
         )
 
     @property
@@ -109,14 +114,20 @@ def decision_view(
         plots = gain_table([Gain("over the fixed ones", gain["point"], None, ends, said)])
     return {
         "word": stored.word,
-        "sentence": _sentence(found, stored.word),
+        "sentence": _sentence(found, stored),
         "scores": _scores_sentence(scores, found),
-        "folds": _folds_sentence(found),
+        "folds": _folds_sentence(stored),
         "plots": plots,
         "lines": stored.lines(_names(stored.word, classes)),
         "is_fitted": bool(stored.final["fitted"]),
         "differs": bool(stored.folds),
     }
+
+
+def uncut_view(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page says where nothing is cut, and steps over time are all that was chosen."""
+    told = _scores_sentence(scores, scores["decision"])
+    return {"word": None, "sentence": None, "scores": told, "folds": None, "plots": None}
 
 
 def decided_runs(material: Material) -> list[dict[str, Any]]:
@@ -159,18 +170,19 @@ def _names(word: str, classes: Sequence[str]) -> list[str]:
     return [classes[1]] if word == "threshold" else list(classes)
 
 
-def _sentence(found: Mapping[str, Any], word: str) -> str:
-    gain, kind = found["gain"], found["kind"]
+def _sentence(found: Mapping[str, Any], stored: Stored) -> str:
+    gain, word, is_fitted = found["gain"], stored.word, bool(stored.final["fitted"])
     if found["asked"] != "auto":
-        used = {"fixed": "The formulation's fixed", "fitted": "Fitted", "shares": "Share-matched"}
-        return f"{used[kind]} {word}, as asked for."
+        used = "Share-matched" if found["asked"] == "shares" else "Fitted"
+        used = used if is_fitted else "The formulation's fixed"
+        return f"{used} {word}, as asked for."
     if gain is None:
         return f"The formulation's fixed {word}: {found['reason']}."
     size = signed(gain["point"])
     if gain["low"] is not None:
         ends = f"{signed(gain['low'])} to {signed(gain['high'])}"
         size += f" (95 % interval {ends}, {gain['covers']})"
-    if kind == "fitted":
+    if is_fitted:
         return f"Fitted {word}: they win cross-fitted by {size}."
     return f"The formulation's fixed {word}: fitted ones do not win cross-fitted, {size}."
 
@@ -190,11 +202,11 @@ def _scores_sentence(scores: Mapping[str, Any], found: Mapping[str, Any]) -> str
     )
 
 
-def _folds_sentence(found: Mapping[str, Any]) -> str | None:
-    kinds = found["folds"]
+def _folds_sentence(stored: Stored) -> str | None:
+    kinds = {fold: bool(step["fitted"]) for fold, step in stored.folds.items()}
     if len(set(kinds.values())) < 2:
         return None
-    fixed = [fold for fold, kind in kinds.items() if kind == "fixed"]
+    fixed = [fold for fold, is_fitted in kinds.items() if not is_fitted]
     which = f"fold {fixed[0]}" if len(fixed) == 1 else f"folds {', '.join(fixed)}"
     return (
         f"The folds do not agree: without {which} the fixed ones would have stayed, without the "

@@ -25,6 +25,7 @@ from foldwise.stages.reporting.run_pages import run_pages
 from foldwise.stages.reporting.score_table import score_table
 from foldwise.stages.reporting.spread_view import spread_view
 from foldwise.stages.reporting.standing import standing
+from foldwise.stages.scheduling.deadline_clock import deadline_clock
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -75,6 +76,7 @@ def _content(material: Material) -> dict[str, Any]:
         "competition": material.competition,
         "undecided": bool(material.competition.undecided),
         "metric_label": _metric_label(material),
+        "latest_upload": _latest_upload(material),
         "standing": now,
         "scores": score_table(material, submitted),
         "blends": blends(material),
@@ -145,6 +147,11 @@ def _sections(view: dict[str, Any]) -> list[tuple[str, str]]:
         ("spread", "Test against train", view["spread"]),
     ]
     return [(name, title) for name, title, is_there in every if is_there]
+
+
+def _latest_upload(material: Material) -> str | None:
+    clock = deadline_clock(material.competition)
+    return None if clock is None else clock.latest_start.isoformat(" ", "minutes")
 
 
 def _metric_label(material: Material) -> str:

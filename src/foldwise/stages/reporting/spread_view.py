@@ -10,16 +10,24 @@ import numpy as np
 from foldwise import predictions as predictions_file
 from foldwise.decide.classes import second_share
 from foldwise.decide.decision import Decision
+from foldwise.decide.timeline import Timeline
 from foldwise.errors import DataError
 from foldwise.rundir import read_json
-from foldwise.stages.reporting.decision_view import Stored, decided_runs, decision_view
+from foldwise.stages.reporting.decision_view import (
+    Stored,
+    decided_runs,
+    decision_view,
+    uncut_view,
+)
 from foldwise.stages.reporting.histograms import Cuts, score_histogram
 from foldwise.stages.reporting.material import Material, Run
+from foldwise.stages.reporting.over_time_view import over_time_view
 from foldwise.stages.reporting.strips import marks_strip
 from foldwise.stages.reporting.svg import isolated
 from foldwise.stages.reporting.words import percent, score_text
 from foldwise.stages.scoring.held_out import HeldOut, ordered_columns, read_held_out
 from foldwise.tasks.problem import Problem
+from foldwise.tasks.timelines import test_timeline
 
 _MAX_COLUMNS = 12
 _MAX_CLASSES = 40
@@ -57,7 +65,7 @@ def _of_run(problem: Problem, run: Run) -> dict[str, Any]:
     assert run.scores is not None
     test = ordered_columns(
         predictions_file.read(run.folder.test), problem.columns, name=f"{run.label} (test)"
-    ).scores
+    )
     found = read_json(run.folder.decision)
     if found is None or "inputs" not in found:
         raise DataError(
@@ -71,13 +79,21 @@ def _of_run(problem: Problem, run: Run) -> dict[str, Any]:
         decision=Decision.from_json(found),
         by_fold=folds or None,
     )
-    columns = _cut_columns(problem, held, test, stored)
+    timeline = test_timeline(problem, test.ids)
+    columns = _cut_columns(problem, held, test.scores, timeline, stored)
     decision = decision_view(run.scores, stored, problem.competition.classes)
+    over_time = over_time_view(
+        run.scores["decision"].get("over_time", []), found, problem.competition.columns.order or ""
+    )
+    if decision is None and over_time is not None:
+        decision = uncut_view(run.scores)
     charts = {"charts": _charts(columns), "num_columns": len(columns), "num_test": len(test)}
     return {
         **charts,
-        "shares": _shares(problem, held, test) if len(test) else None,
-        "decision": None if decision is None else {**decision, "label": run.label, **charts},
+        "shares": _shares(problem, held, test.scores, timeline) if len(test) else None,
+        "decision": None
+        if decision is None
+        else {**decision, "over_time": over_time, "label": run.label, **charts},
     }
 
 
@@ -92,14 +108,18 @@ class _Column:
 
 
 def _cut_columns(
-    problem: Problem, held: HeldOut, test: np.ndarray, stored: Stored
+    problem: Problem,
+    held: HeldOut,
+    test: np.ndarray,
+    timeline: Timeline | None,
+    stored: Stored,
 ) -> list[_Column]:
     """The scores that are cut, as the cuts see them; where nothing is cut, the raw scores."""
     names: tuple[str, ...] = problem.columns
     oof = held.scores
     classes = problem.competition.classes
     if stored.word is not None:
-        oof, test = held.decided_scores, held.decision.scores(test)
+        oof, test = held.decided_scores, held.decision.scores(test, timeline)
     if stored.word == "threshold":
         names = (classes[1],)
         oof, test = second_share(oof)[:, None], second_share(test)[:, None]
@@ -136,7 +156,9 @@ def _about(column: _Column) -> str:
     return f"{words}, cut at {', '.join(score_text(value) for value in column.cuts.values)}"
 
 
-def _shares(problem: Problem, held: HeldOut, test: np.ndarray) -> dict[str, Any] | None:
+def _shares(
+    problem: Problem, held: HeldOut, test: np.ndarray, timeline: Timeline | None
+) -> dict[str, Any] | None:
     """Each class's share of the labels, of the out-of-fold answers and of the test answers."""
     if not problem.task.has_classes:
         return None
@@ -144,7 +166,7 @@ def _shares(problem: Problem, held: HeldOut, test: np.ndarray) -> dict[str, Any]
     parts = {
         "labels": _class_shares(held.target, len(classes)),
         "oof": _class_shares(held.answers, len(classes)),
-        "test": _class_shares(held.decision.answers(test), len(classes)),
+        "test": _class_shares(held.decision.answers(test, timeline), len(classes)),
     }
     _, expected = problem.shares()
     is_shifted = expected is not None and problem.row_weights is not None

@@ -72,7 +72,7 @@ def forecast_lines(
 
 def _is_soon_done(waiting: Sequence[Unit]) -> bool:
     first = waiting[0]
-    if first.recipe.freeze == "backbone":
+    if first.recipe.freeze == "backbone" or first.recipe.is_second_level:
         return True  # Features take the time, and show it themselves.
     pixels = sum(kind.size**2 for kind in kinds(first.recipe, first.epochs))
     return pixels * sum(unit.num_fitted for unit in waiting) < _WORTH_PX

@@ -17,7 +17,8 @@ def shortened(wanted: Sequence[Unit], every: UnitsOf, seconds: float, show: Disp
     """Units of one run, at the length that the time allows by forecast.
 
     Where units of the run are done, in full or at a length that was chosen before, the others
-    get the same.
+    get the same. So do they where one is begun at such a length: by other rates, or a second less,
+    it would begin anew.
 
     Args:
         wanted: units at full length.
@@ -29,7 +30,7 @@ def shortened(wanted: Sequence[Unit], every: UnitsOf, seconds: float, show: Disp
     recorded = (read_json(first.run.record) or {}).get("epochs")
     state = standing(every, recorded, keeps_short=True)
     epochs = state.epochs
-    if not state.is_settled:
+    if not (state.is_settled or (epochs is not None and state.is_begun)):
         rates, _ = measure(first.problem.home, {first.run.name: first.recipe}, seconds=seconds)
         if first.run.name not in rates:
             return list(wanted)  # Its trial failed: training fails as well, and says why.

@@ -174,7 +174,8 @@ class Schedule:
     def _candidate(self, name: str) -> Candidate:
         recipe, state, rates = self.recipes[name], self.standings[name], self.measured[0][name]
         whole = num_epochs(recipe) if state.epochs is None else state.epochs
-        if recipe.train.limit is not None and not state.is_settled:
+        is_kept = state.is_settled or (state.epochs is not None and state.is_begun)
+        if recipe.train.limit is not None and not is_kept:
             whole = min(whole, self._within_limit(name, rates))
         return Candidate(
             recipe=recipe,

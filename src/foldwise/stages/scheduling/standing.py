@@ -20,12 +20,15 @@ class Standing:
         waiting: those that are not done.
         epochs: their length; None: the whole schedule.
         is_settled: some are done at that length, so the others must have it, too.
+        is_begun: some are settled, or at least begun at that length; they would begin anew at
+            another one.
     """
 
     units: tuple[Unit, ...]
     waiting: tuple[Unit, ...]
     epochs: int | None
     is_settled: bool
+    is_begun: bool
 
     def renewed(self, sources: Sequence[Standing], teachers: Sequence[Standing] = ()) -> Standing:
         """Of the folds and seeds that its sources and teachers train, all wait.
@@ -62,4 +65,5 @@ def standing(units_of: UnitsOf, recorded: int | None, *, keeps_short: bool) -> S
 def _standing(units: Sequence[Unit], epochs: int | None) -> Standing:
     waiting = tuple(unit for unit in units if not unit.is_done())
     is_settled = len(waiting) < len(units) or any(unit.is_pending() for unit in waiting)
-    return Standing(tuple(units), waiting, epochs, is_settled)
+    is_begun = is_settled or any(unit.is_begun() for unit in waiting)
+    return Standing(tuple(units), waiting, epochs, is_settled, is_begun)

@@ -72,7 +72,8 @@ def _cross_fitted(parts: Sequence[HeldOut]) -> Best:
         scores[folds == fold] = parts[k].scores[folds == fold]
     by_fold = {fold: parts[k].without(fold) for fold, k in chosen.items()}
     taken = tuple(part.name for k, part in enumerate(parts) if k in chosen.values())
-    return Best(replace(parts[0], scores=scores, by_fold=by_fold), taken, is_cross_fitted=True)
+    best = replace(parts[0].with_scores(scores), by_fold=by_fold)
+    return Best(best, taken, is_cross_fitted=True)
 
 
 def _score(part: HeldOut) -> float:

@@ -13,11 +13,16 @@ import pandas as pd
 
 from foldwise import predictions as predictions_file
 from foldwise.decide.decision import Decision
+from foldwise.decide.timeline import Timeline
 from foldwise.errors import DataError, RunError
 from foldwise.metrics import Metric
 from foldwise.predictions import Predictions
 from foldwise.rundir import Home, RunDir
 from foldwise.tasks.problem import Problem
+from foldwise.tasks.timelines import train_timeline
+
+#: `Decision.scores` or `Decision.answers`.
+Decide = Callable[[Decision, np.ndarray, Timeline | None], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,9 @@ class HeldOut:
         scores: (n, C) float64 on the common scale, columns in the problem's order.
         decision: from scores to answers.
         by_fold: fold → the decision that was fitted without it; None: `decision` for all rows.
+        timeline: where the rows stand in time; None where no step over time is asked for.
+        context: all rows that these were taken from, where a row's answer may depend on its
+            neighbours in time: they are decided together. None: these rows are all.
     """
 
     problem: Problem
@@ -39,6 +47,8 @@ class HeldOut:
     scores: np.ndarray
     decision: Decision
     by_fold: Mapping[int, Decision] | None = None
+    timeline: Timeline | None = None
+    context: HeldOut | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -70,12 +80,12 @@ class HeldOut:
     @property
     def answers(self) -> np.ndarray:
         """(n,) or (n, C) answers, each row's by a decision that has not seen its fold."""
-        return self._in_folds(lambda decision, scores: decision.answers(scores))
+        return self._in_folds(Decision.answers)
 
     @property
     def decided_scores(self) -> np.ndarray:
         """(n, C) scores after the decision's score steps."""
-        return self._in_folds(lambda decision, scores: decision.scores(scores))
+        return self._in_folds(Decision.scores)
 
     @property
     def present_folds(self) -> list[int]:
@@ -94,8 +104,16 @@ class HeldOut:
         return self.by_fold[fold] if self.by_fold else self.decision
 
     def among(self, chosen: np.ndarray) -> HeldOut:
-        """The rows given by a mask over these rows."""
-        return replace(self, rows=self.rows[chosen], scores=self.scores[chosen])
+        """Some of these rows, by mask or position; they are decided as they are among these."""
+        part = replace(self, rows=self.rows[chosen], scores=self.scores[chosen])
+        if self.timeline is None:
+            return part
+        whole = self if self.context is None else self.context
+        return replace(part, timeline=self.timeline.take(chosen), context=whole)
+
+    def with_scores(self, scores: np.ndarray) -> HeldOut:
+        """The same rows by themselves with other scores, (n, C)."""
+        return replace(self, scores=scores, context=None)
 
     def preds(self, metric: Metric) -> np.ndarray:
         """What the metric takes: decided answers, or scores after the decision's score steps."""
@@ -109,12 +127,21 @@ class HeldOut:
         """
         return metric(self.preds(metric), self.target, self.weight if weighted else None)
 
-    def _in_folds(self, decide: Callable[[Decision, np.ndarray], np.ndarray]) -> np.ndarray:
+    def _in_folds(self, decide: Decide) -> np.ndarray:
+        if self.context is not None and self._is_over_time:
+            whole = self.context.among(np.isin(self.context.folds, self.folds))
+            together = replace(whole, decision=self.decision, by_fold=self.by_fold, context=None)
+            found: np.ndarray = together._in_folds(decide)
+            return found[np.searchsorted(whole.rows, self.rows)]
         if not self.by_fold or not len(self):
-            return decide(self.decision, self.scores)
+            return decide(self.decision, self.scores, self.timeline)
         folds = self.folds
         parts = {
-            fold: decide(self.by_fold[fold], self.scores[folds == fold])
+            fold: decide(
+                self.by_fold[fold],
+                self.scores[folds == fold],
+                None if self.timeline is None else self.timeline.take(folds == fold),
+            )
             for fold in np.unique(folds).tolist()
         }
         first = next(iter(parts.values()))
@@ -122,6 +149,11 @@ class HeldOut:
         for fold, part in parts.items():
             found[folds == fold] = part
         return found
+
+    @property
+    def _is_over_time(self) -> bool:
+        decisions = [self.decision] if self.by_fold is None else self.by_fold.values()
+        return any(decision.is_over_time for decision in decisions)
 
 
 def held_out(problem: Problem, found: Predictions, decision: Decision, *, name: str) -> HeldOut:
@@ -143,7 +175,15 @@ def held_out(problem: Problem, found: Predictions, decision: Decision, *, name: 
             + ", ".join(map(str, found.ids[bad[:5]]))
         )
     order = np.argsort(position, kind="stable")
-    return HeldOut(problem, name, position[order], found.scores[order], decision)
+    rows, timeline = position[order], train_timeline(problem)
+    return HeldOut(
+        problem,
+        name,
+        rows,
+        found.scores[order],
+        decision,
+        timeline=None if timeline is None else timeline.take(rows),
+    )
 
 
 def read_held_out(problem: Problem, run: RunDir) -> HeldOut:

@@ -10,22 +10,41 @@ from typing import Any
 from foldwise.errors import FoldwiseError, RunError
 from foldwise.rundir import Home, read_json
 from foldwise.stages.display import Display
-from foldwise.stages.pack import PACK_FILE, PACKED_HOME
+from foldwise.stages.pack import PACK_FILE, PACKED_HOME, PACKED_RUNS
 from foldwise.stages.packing.contents import DATA
 from foldwise.stages.sync import sync
 
+#: Kind of pack → what it is for, and how one is made.
+_KINDS = {
+    "train": ("a pack for training", "foldwise pack --train --on NAME"),
+    "answer": ("a pack that answers", "foldwise pack RUN --limit 9h --on NAME"),
+}
 
-def read_pack(pack: Path) -> dict[str, Any]:
-    """What a training pack says of itself.
+
+def kind_of(pack: Path) -> str:
+    """Of which kind a pack is.
+
+    Raises:
+        RunError: it is no pack.
+    """
+    facts = read_json(pack / PACK_FILE)
+    kind = facts.get("kind") if isinstance(facts, dict) else None
+    if kind not in _KINDS:
+        remedies = " or ".join(how for _, how in _KINDS.values())
+        raise RunError(f"{pack}: no pack", remedy=f"make one: {remedies}")
+    return str(kind)
+
+
+def read_pack(pack: Path, kind: str) -> dict[str, Any]:
+    """What a pack of a kind says of itself.
 
     Raises:
         RunError: it is none.
     """
-    facts = read_json(pack / PACK_FILE)
-    if not isinstance(facts, dict) or facts.get("kind") != "train":
-        raise RunError(
-            f"{pack}: not a pack for training", remedy="make one: foldwise pack --train --on NAME"
-        )
+    if kind_of(pack) != kind:
+        what, how = _KINDS[kind]
+        raise RunError(f"{pack}: not {what}", remedy=f"make one: {how}")
+    facts: dict[str, Any] = read_json(pack / PACK_FILE)
     return facts
 
 
@@ -39,6 +58,23 @@ def open_home(pack: Path, data: Path, folder: Path) -> Home:
     link.unlink(missing_ok=True)
     link.symlink_to(data.resolve())
     return Home(folder)
+
+
+def lay_out_runs(pack: Path, home: Home) -> None:
+    """Put a pack's trained units into its competition; those that are there stay.
+
+    Weights, which are large and only read, stay in the pack.
+    """
+    packed = pack / PACKED_RUNS
+    for source in sorted(path for path in packed.rglob("*") if path.is_file()):
+        target = home.runs / source.relative_to(packed)
+        if target.exists():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.suffix == ".safetensors":
+            target.symlink_to(source.resolve())
+        else:
+            shutil.copyfile(source, target)
 
 
 def restore(home: Home, stores: Sequence[Path], display: Display) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from foldwise import predictions as predictions_file
 from foldwise.blending.members import votes
 from foldwise.decide.decision import Decision
+from foldwise.decide.timeline import Timeline
 from foldwise.predictions import Predictions
 from foldwise.rundir import RunDir, UnitDir, read_json
 from foldwise.stages.scoring.deciding import read_decided
@@ -48,7 +49,10 @@ def read_parts(problem: Problem, run: RunDir) -> list[Part]:
 
 
 def merged_answers(
-    problem: Problem, scores: Sequence[np.ndarray], decisions: Sequence[Decision]
+    problem: Problem,
+    scores: Sequence[np.ndarray],
+    decisions: Sequence[Decision],
+    timeline: Timeline | None = None,
 ) -> np.ndarray:
     """The answers of all parts together: a vote for classes, the mean for grades and numbers.
 
@@ -56,16 +60,16 @@ def merged_answers(
         problem: says how the mean of answers becomes an answer: as the mean of scores does.
         scores: (N, C) of each part, of the same rows.
         decisions: of each part.
+        timeline: where the rows stand in time, where steps over time are asked for.
 
     Returns:
         (N,) or (N, C); of classes with as many votes the one with the higher mean score.
     """
     if len(scores) == 1:
-        return decisions[0].answers(scores[0])
+        return decisions[0].answers(scores[0], timeline)
     num_columns = scores[0].shape[1]
-    shares = np.mean(
-        [votes(d.answers(s), num_columns) for d, s in zip(decisions, scores, strict=True)], axis=0
-    )
+    answers = [d.answers(s, timeline) for d, s in zip(decisions, scores, strict=True)]
+    shares = np.mean([votes(part, num_columns) for part in answers], axis=0)
     if num_columns > 1:
         # Less than any difference between shares of votes.
         mean = np.mean(scores, axis=0)

@@ -10,10 +10,11 @@ import pandas as pd
 
 from foldwise import samples as samples_file
 from foldwise.errors import RunError
-from foldwise.predictions import Predictions
+from foldwise.predictions import Predictions, concatenate
 from foldwise.stages.submitting.answering import Part, merged_answers
 from foldwise.stages.submitting.shape import Shape
 from foldwise.tasks.problem import Problem
+from foldwise.tasks.timelines import test_timeline
 
 #: Significant digits of scores in a submission.
 DIGITS = 6
@@ -37,8 +38,10 @@ def submission_content(
 ) -> Content:
     """A run's test predictions in the shape of the sample submission.
 
-    Damaged test images get the mean of all test scores. Scores are those after the decision's
-    score steps; where the sample's rows sum to 1, each row is divided by its sum.
+    All test rows are decided together, whichever of them the sample asks for and in what order.
+    Damaged test images get the mean of all test scores, and are no neighbours in time. Scores are
+    those after the decision's score steps; where the sample's rows sum to 1, each row is divided
+    by its sum.
 
     Args:
         problem: with its test rows.
@@ -50,25 +53,31 @@ def submission_content(
         RunError: ids of the sample submission have no prediction; the first five are named.
     """
     notes: list[str] = []
-    scores = [_scores_of(problem, shape, part.test, notes, name) for part in parts]
+    whole = [_with_damaged(problem, shape, part.test, notes, name) for part in parts]
+    ids = whole[0].ids
+    scores = [test.align(ids, name=name).scores for test in whole]
+    places, timeline = pd.Index(ids).get_indexer(pd.Index(shape.ids)), test_timeline(problem, ids)
     if problem.competition.submission.gives == "scores":
-        columns = _score_cells(problem, shape, parts[0].decision.scores(scores[0]), notes)
+        found = parts[0].decision.scores(scores[0], timeline)
+        columns = _score_cells(problem, shape, found[places], notes)
     else:
-        answers = merged_answers(problem, scores, [part.decision for part in parts])
-        columns = _answer_cells(problem, shape, answers)
+        decisions = [part.decision for part in parts]
+        answers = merged_answers(problem, scores, decisions, timeline)
+        columns = _answer_cells(problem, shape, answers[places])
     columns[shape.id_column] = np.array(shape.ids, dtype=object)
     frame = pd.DataFrame({column: columns[column] for column in shape.header})
     return Content(frame, tuple(dict.fromkeys(notes)))
 
 
-def _scores_of(
+def _with_damaged(
     problem: Problem, shape: Shape, test: Predictions, notes: list[str], name: str
-) -> np.ndarray:
-    """(N, C) scores in the order of the shape's ids."""
-    position = pd.Index(test.ids).get_indexer(pd.Index(shape.ids))
-    missing = np.flatnonzero(position < 0)
-    damaged = _damaged_ids(problem) if len(missing) else set()
-    lost = [shape.ids[row] for row in missing if shape.ids[row] not in damaged]
+) -> Predictions:
+    """Test predictions, and behind them the shape's ids whose images are damaged."""
+    missing = pd.Index(shape.ids).difference(pd.Index(test.ids), sort=False).tolist()
+    if not missing:
+        return test
+    damaged = _damaged_ids(problem)
+    lost = [row for row in missing if row not in damaged]
     if lost:
         where = shape.sample or "the test table"
         raise RunError(
@@ -78,18 +87,16 @@ def _scores_of(
             remedy="every id of the sample submission must be in the test table; then run "
             "`foldwise predict`",
         )
-    if len(missing) and not len(test):
+    if not len(test):
         raise RunError(f"{name}: all test images are damaged", remedy="replace them")
-    scores: np.ndarray = test.scores[position]
-    if len(missing):
-        scores = scores.copy()
-        scores[missing] = test.scores.mean(axis=0)
-        shown = ", ".join(shape.ids[row] for row in missing[:5])
-        notes.append(
-            f"{len(missing)} damaged test images get the mean of all test scores: {shown}"
-            + (" ..." if len(missing) > 5 else "")
-        )
-    return scores
+    shown = ", ".join(missing[:5])
+    notes.append(
+        f"{len(missing)} damaged test images get the mean of all test scores: {shown}"
+        + (" ..." if len(missing) > 5 else "")
+    )
+    mean = np.repeat(test.scores.mean(axis=0, keepdims=True), len(missing), axis=0)
+    filled = Predictions(np.array(missing, dtype=object), mean, test.columns)
+    return concatenate([test, filled])
 
 
 def _damaged_ids(problem: Problem) -> set[str]:

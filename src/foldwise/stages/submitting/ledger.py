@@ -11,6 +11,8 @@ from typing import Any
 from foldwise.publish import publish_bytes, publish_json
 from foldwise.rundir import Home, read_json
 
+#: What an entry was made of.
+MADE_OF = "made_of.json"
 _FOLDER = re.compile(r"([0-9]{4,})-(.+)")
 
 
@@ -47,13 +49,21 @@ def read_ledger(home: Home) -> list[Entry]:
     return sorted(entries, key=lambda entry: int(entry.facts["number"]))
 
 
-def add_entry(home: Home, data: bytes, facts: dict[str, Any], *, after: int = 0) -> Entry:
+def add_entry(
+    home: Home,
+    data: bytes,
+    facts: dict[str, Any],
+    made_of: dict[str, Any],
+    *,
+    after: int = 0,
+) -> Entry:
     """Write the next entry; its record comes last, so that an entry is whole or not there.
 
     Args:
         home: the competition; its ledger is locked by the caller.
         data: the submission.
         facts: what the record says; the number is added.
+        made_of: see `provenance.py`.
         after: numbers up to this one belong to submissions that were made elsewhere.
     """
     _remove_leftovers(home)
@@ -62,6 +72,7 @@ def add_entry(home: Home, data: bytes, facts: dict[str, Any], *, after: int = 0)
     name = facts["run"].replace("/", "-")
     entry = Entry(home.submissions / f"{number:04d}-{name}", {"number": number, **facts})
     publish_bytes(entry.file, data)
+    publish_json(entry.path / MADE_OF, made_of)
     publish_json(entry.path / "entry.json", entry.facts)
     return entry
 
@@ -70,5 +81,5 @@ def _remove_leftovers(home: Home) -> None:
     for path in home.submissions.glob("*-*"):
         if _FOLDER.fullmatch(path.name) and not (path / "entry.json").exists():
             left = {file.name for file in path.iterdir()}
-            if left <= {"submission.csv"}:  # Anything else is not ours.
+            if left <= {"submission.csv", MADE_OF}:  # Anything else is not ours.
                 shutil.rmtree(path)

@@ -6,7 +6,10 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from foldwise import publish
 from foldwise.config.recipe import Recipe
@@ -57,10 +60,18 @@ def place(home: Home, given: Snapshot) -> Placed:
             placed.notes.append(f"{name}: {len(manifests)} units were left: {why}")
         else:
             records[name] = record
-    recipes = {name: Recipe.model_validate(record["recipe"]) for name, record in records.items()}
+    recipes = {}
+    for name, record in records.items():
+        try:
+            recipes[name] = Recipe.model_validate(record["recipe"])
+        except ValidationError:
+            placed.notes.append(
+                f"{name}: {len(every[name])} units were left: their recipe has keys that this "
+                "version of foldwise has not"
+            )
     for name in _feeding_first(recipes):
         record, run, found = records[name], home.new_run(name), _grouped(every[name], "unit")
-        places = [(*_place_of(unit), record["epochs"]) for unit in found]
+        places = [(*UnitDir(Path(unit)).place, record["epochs"]) for unit in found]
         units = [Unit(problem, recipes[name], run, *where) for where in places]
         merge_teachers(units)
         for unit, some in zip(units, found.values(), strict=True):
@@ -188,16 +199,6 @@ def _note_seed(unit: Unit, record: dict[str, Any]) -> None:
         seeds = sorted({*stored["seeds"], unit.seed})
         if seeds != stored["seeds"]:
             publish.publish_json(run.record, {**stored, "seeds": seeds})
-
-
-def _place_of(unit: str) -> tuple[int | None, int]:
-    """Fold and seed of a unit by its name.
-
-    >>> _place_of("fold2-seed0"), _place_of("all-seed1")
-    ((2, 0), (None, 1))
-    """
-    part, _, seed = unit.partition("-seed")
-    return (None if part == "all" else int(part.removeprefix("fold"))), int(seed)
 
 
 def _feeding_first(recipes: Mapping[str, Recipe]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -43,6 +44,7 @@ class UnitWork:
         notes: what the user should know, in the unit's record.
         head: how the head's penalty was chosen, if it was solved.
         rates: of the recipe, for the time left; None: not measured.
+        tests_only: whether only test rows are scored, so that only their features are wanted.
     """
 
     unit: Unit
@@ -53,6 +55,7 @@ class UnitWork:
     notes: list[str] = field(default_factory=list)
     head: str | None = None
     rates: Rates | None = None
+    tests_only: bool = False
 
     @property
     def parts(self) -> int:
@@ -109,13 +112,15 @@ class UnitWork:
     def features(self) -> dict[str, np.ndarray]:
         """View by name → (A, D) features of train, test and external rows: backbone's, columns'.
 
-        External rows are left out where no head is trained on them.
+        External rows are left out where no head is trained on them; all but test rows where only
+        those are scored.
         """
-        found = backbone_features(self.assembly, self.device, self.report)
+        of = [self.unit.problem.test] if self.tests_only else feature_rows(self.assembly)
+        found = backbone_features(self.assembly, self.device, self.report, of)
         encoder = self.assembly.column_encoder(self.unit.train_rows)
         if encoder is None:
             return found
-        values = [self.assembly.column_values(part) for part in feature_rows(self.assembly)]
+        values = [self.assembly.column_values(part) for part in of]
         known = np.concatenate([part for part in values if part is not None])
         columns = encoder(torch.from_numpy(known)).numpy()
         return {view: np.concatenate([rows, columns], axis=1) for view, rows in found.items()}
@@ -164,7 +169,8 @@ class UnitWork:
     def score_features(self, head: nn.Module, *, held_out: bool) -> Predictions:
         """The same from cached features and a head that lacks the prior correction."""
         problem = self.unit.problem
-        num_train, num_test = len(problem.train), len(problem.test)
+        num_train = 0 if self.tests_only else len(problem.train)
+        num_test = len(problem.test)
         rows = self.unit.valid_rows if held_out else np.arange(num_train, num_train + num_test)
         outputs = {
             view: self.corrected(apply_head(head, found[rows], batch=EVAL_BATCH))
@@ -220,9 +226,9 @@ def feature_rows(assembly: Assembly) -> list[Samples]:
 
 
 def backbone_features(
-    assembly: Assembly, device: torch.device, report: Reporter
+    assembly: Assembly, device: torch.device, report: Reporter, of: Sequence[Samples]
 ) -> dict[str, np.ndarray]:
-    """View → (A, D) float32 of the frozen backbone, of `feature_rows` one after the other.
+    """View → (A, D) float32 of the frozen backbone, of samples such as `feature_rows`, in a row.
 
     A Siamese network sees each image alone, so one is computed once, however many samples it is of.
     """
@@ -231,7 +237,7 @@ def backbone_features(
         problem.home.cache, network=assembly.backbone_print(), pixels=assembly.pixels_print()
     )
     # One part after the other: other test rows leave the features of the train rows as they are.
-    samples = filter(len, feature_rows(assembly))
+    samples = filter(len, of)
     sources = [replace(assembly.source(part), columns=None) for part in samples]
     images = sources if siamese is None else [source.apart()[0] for source in sources]
     total, parts, before = sum(map(len, images)), [], 0

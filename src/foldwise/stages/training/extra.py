@@ -16,6 +16,7 @@ from foldwise.stages.training.kin import Kin, find_kin
 from foldwise.stages.training.teachers import taught_decision, taught_scores
 from foldwise.tasks.extra_rows import ExtraRows, joined_rows
 from foldwise.tasks.problem import Problem, read_target
+from foldwise.tasks.timelines import test_timeline
 
 if TYPE_CHECKING:
     from foldwise.stages.training.unit import Unit
@@ -131,7 +132,7 @@ def _pseudo(unit: Unit, config: PseudoConfig, kin: Kin, held: np.ndarray) -> Tak
     rows = ExtraRows(
         problem.test.take(kept),
         places[kept],
-        np.asarray(taught_decision(unit).answers(scores[kept])),
+        taught_decision(unit).answers(scores, test_timeline(problem, problem.test.ids))[kept],
         scores[kept] if config.labels == "soft" else None,
         np.full(int(kept.sum()), float(config.weight)),
     )

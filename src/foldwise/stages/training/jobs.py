@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from foldwise import device as machine
@@ -92,6 +93,18 @@ def score_unit(
         return score_test(unit, reuse(unit, threads))
 
 
+def answer_unit(
+    home: str, run: str, fold: int | None, seed: int, threads: int, epochs: int | None
+) -> str:
+    """As `score_unit`, with all the threads it is given, whatever it was trained with."""
+    with _held(home, run, fold, seed, epochs) as unit:
+        if unit.is_scored():
+            return "already done"
+        from foldwise.stages.training.work import score_test
+
+        return score_test(unit, replace(reuse(unit, threads), threads=threads))
+
+
 def prepare_features(home: str, run: str, timing: str) -> None:
     """Compute the features of a run's frozen backbone for all samples and views.
 
@@ -106,10 +119,10 @@ def prepare_features(home: str, run: str, timing: str) -> None:
     problem = open_problem(found)
     from foldwise.engine.assemble import Assembly
     from foldwise.stages.progress import Reporter
-    from foldwise.stages.training.at_work import backbone_features
+    from foldwise.stages.training.at_work import backbone_features, feature_rows
 
     with closing(Assembly(problem, recipe)) as assembly:
-        backbone_features(assembly, machine.pick(), Reporter(Path(timing)))
+        backbone_features(assembly, machine.pick(), Reporter(Path(timing)), feature_rows(assembly))
 
 
 @contextmanager

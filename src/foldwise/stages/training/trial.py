@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from foldwise import device as machine
-from foldwise.data.batches import eval_batches
+from foldwise.data.batches import eval_batches, num_steps
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.fit import Step, fit
 from foldwise.engine.fitting import fit_plan, fit_state, image_batches
@@ -66,6 +66,8 @@ def _train_rate(
 ) -> float:
     device, stage = machine.pick(), phase.stage
     rows = np.arange(len(assembly.problem.train))
+    # One step warms up; small sets have few of them in an epoch.
+    num_epochs = -(-(1 + max_steps) // num_steps(len(rows), assembly.recipe.train.batch))
     state = fit_state(assembly, network, device)
     plan = fit_plan(
         assembly,
@@ -76,10 +78,10 @@ def _train_rate(
             rows,
             seed=0,
             fold=-1,
-            epochs=[Epoch(phase.kind.size, stage.augment)],
+            epochs=[Epoch(phase.kind.size, stage.augment)] * num_epochs,
             device=device,
         ),
-        stages=(replace(stage, epochs=1, end_lr=stage.start_lr, shape="constant"),),
+        stages=(replace(stage, epochs=num_epochs, end_lr=stage.start_lr, shape="constant"),),
         seed=0,
         fold=-1,
     )
@@ -87,13 +89,11 @@ def _train_rate(
     images = 0
     for event in fit(state, plan):
         if not isinstance(event, Step):
-            break
+            continue
         marks.append(time.monotonic())
         num_timed, taken = len(marks) - 1, marks[-1] - marks[0]
         images += event.num_images if num_timed else 0
         wanted = seconds if num_timed >= _LEAST_STEPS else _LONGEST * seconds
         if num_timed >= max_steps or (num_timed and taken > wanted):
             break
-    if len(marks) < 2:
-        return float(assembly.recipe.train.batch)
     return images / max(marks[-1] - marks[0], 1e-6)

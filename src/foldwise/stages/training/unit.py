@@ -184,6 +184,11 @@ class Unit:
         record = read_json(self.folder.record)
         return self.is_done() and record["test"] == self.test_print
 
+    def is_begun(self) -> bool:
+        """Whether training has begun, at this length, and what it has reached is kept."""
+        choices = read_json(self.folder.choices)
+        return choices is not None and choices["inputs"] == self.inputs
+
     def is_pending(self) -> bool:
         """Whether it is trained and waits for its epoch to be chosen."""
         return not self.is_done() and self._covers(self.folder.pending)

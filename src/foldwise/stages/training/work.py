@@ -98,6 +98,7 @@ def score_test(unit: Unit, choices: Choices) -> str:
     record: dict[str, Any] = read_json(unit.folder.record)
     path = checked_weights(unit, "new test rows cannot be scored")
     with closing(open_work(unit, choices)) as at_work:
+        at_work.tests_only = True
         network = laid_out(at_work.assembly.trained_network(load_file(path)), choices)
         test = at_work.score(network, held_out=False)
         if unit.folder.reference_test.exists():

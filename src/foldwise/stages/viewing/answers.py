@@ -8,10 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
-from foldwise.decide.decision import Decision
+from foldwise.decide import OVER_TIME, Decision
 from foldwise.predictions import concatenate
 from foldwise.rundir import RunDir
-from foldwise.stages.scoring.deciding import decision_facts, fitted, read_decided
+from foldwise.stages.scoring.choice import fit_last
+from foldwise.stages.scoring.deciding import decision_facts, read_decided
 from foldwise.stages.scoring.held_out import HeldOut, held_out
 from foldwise.stages.training.unit import Unit
 from foldwise.stages.viewing.files import read_predictions
@@ -30,12 +31,14 @@ class Answers:
     Attributes:
         held: the rows, with the fixed decision; its scores count for nothing.
         scores: view → (n, C) on the common scale, the mean over seeds.
-        kinds: fold → how the run decides its rows, chosen without it: `fixed`, `fitted`, `shares`.
+        decisions: fold → what the run decides its rows by, chosen and fitted without it.
+        by_shares: whether cuts and thresholds are fitted to the classes' shares, not the metric.
     """
 
     held: HeldOut
     scores: Mapping[str, np.ndarray]
-    kinds: Mapping[int, str]
+    decisions: Mapping[int, Decision]
+    by_shares: bool = False
 
     @cached_property
     def folds(self) -> list[int]:
@@ -49,7 +52,7 @@ class Answers:
             axis=0,
             weights=[view.weight for view in views],
         )
-        return replace(self.held, scores=scores)
+        return self.held.with_scores(scores)
 
     def decided(self, views: Sequence[View]) -> HeldOut:
         """The mean of views, each fold decided by what was fitted without it."""
@@ -63,8 +66,8 @@ class Answers:
             mean = self.mean(views)
             is_own = mean.folds == fold
             scores[is_own] = mean.scores[is_own]
-            decisions[fold] = _decision(mean.among(~is_own), self.kinds[fold])
-        return replace(self.held, scores=scores, by_fold=decisions)
+            decisions[fold] = self._fitted(mean.among(~is_own), fold)
+        return replace(self.held.with_scores(scores), by_fold=decisions)
 
     def forward(self, views: Sequence[View], *, without: int | None = None) -> list[View]:
         """Views one after the other, each the one that raises the mean's score most.
@@ -79,13 +82,13 @@ class Answers:
             The first, and more as long as the score rises. Equally good ones: the earlier.
         """
         rows = self.held.folds != without
-        kind = self.kinds[self.folds[0] if without is None else without]
+        as_of = self.folds[0] if without is None else without
 
         def goal(chosen: Sequence[View]) -> float:
             mean = self.mean(chosen).among(rows)
             metric = mean.problem.metric
             try:
-                score = replace(mean, decision=_decision(mean, kind)).score(metric)
+                score = replace(mean, decision=self._fitted(mean, as_of)).score(metric)
             except ValueError:  # Undefined on these rows.
                 return -np.inf
             return score if metric.higher_is_better else -score
@@ -99,6 +102,18 @@ class Answers:
             best = max(scored)
             chosen.append(rest[scored.index(best)])
         return chosen
+
+    def _fitted(self, held: HeldOut, fold: int) -> Decision:
+        """What a fold is decided by, its cuts or thresholds fitted to these rows if they were.
+
+        Steps over time stay as the run chose them without the fold.
+        """
+        decision = self.decisions[fold]
+        *before, last = decision.steps
+        if not last.fitted or last.name in OVER_TIME:
+            return decision
+        fixed = Decision((*before, self.held.decision.steps[-1]))
+        return fit_last(replace(held, decision=fixed), "shares" if self.by_shares else "exact")
 
 
 def read_answers(
@@ -116,12 +131,11 @@ def read_answers(
         DataError: a file is absent or damaged.
     """
     found = {view.name: _merged(problem, run, units, view) for view in views}
-    read_decided(problem, run)  # `decision.json` is of the scores there are now.
-    facts = decision_facts(run)
+    decided = read_decided(problem, run)
     held = next(iter(found.values()))
-    folds = np.unique(held.folds).tolist()
-    kinds = {fold: facts["folds"].get(str(fold), facts["kind"]) for fold in folds}
-    return Answers(held, {name: each.scores for name, each in found.items()}, kinds)
+    decisions = {fold: decided.without(fold) for fold in np.unique(held.folds).tolist()}
+    scores = {name: each.scores for name, each in found.items()}
+    return Answers(held, scores, decisions, decision_facts(run)["kind"] == "shares")
 
 
 def _merged(problem: Problem, run: RunDir, units: Sequence[Unit], view: View) -> HeldOut:
@@ -131,10 +145,3 @@ def _merged(problem: Problem, run: RunDir, units: Sequence[Unit], view: View) ->
     parts = [merge([read_predictions(unit, view) for unit in seeds]) for seeds in by_fold.values()]
     name = f"{run.name} ({view.name})"
     return held_out(problem, concatenate(parts), problem.default_decision(), name=name)
-
-
-def _decision(held: HeldOut, kind: str) -> Decision:
-    """The decision of a kind for other rows than these."""
-    if kind == "fixed":
-        return held.decision
-    return fitted(held, "shares" if kind == "shares" else "exact")

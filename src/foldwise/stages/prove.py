@@ -1,0 +1,246 @@
+"""Proves a pack: installs and runs it as a stranger would, offline, and compares what it says."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from foldwise import device as machine
+from foldwise import predictions as predictions_file
+from foldwise.predictions import Predictions
+from foldwise.rundir import Home, read_json
+from foldwise.stages.answering.handing_in import LOG, SUBMISSION, unit_dir
+from foldwise.stages.answering.rounds import Round
+from foldwise.stages.display import Display
+from foldwise.stages.progress import duration
+from foldwise.stages.proving.environment import make_environment
+from foldwise.stages.proving.proof import Check, Proof
+from foldwise.stages.proving.strange import (
+    Ran,
+    can_deny,
+    lay_out_data,
+    lock_up,
+    other_user,
+    run_there,
+    tree_print,
+)
+from foldwise.stages.sessions.opening import read_pack
+from foldwise.stages.submitting.answering import Part
+from foldwise.stages.submitting.cells import cell_check
+from foldwise.stages.submitting.checks import check_file
+from foldwise.stages.submitting.content import checked_submission
+from foldwise.stages.submitting.shape import submission_shape
+from foldwise.tables import read_table
+from foldwise.tasks.problem import Problem, open_problem
+
+#: How many times slower a machine a pack must stand, and how late it may be.
+SLOWER, _LATE_SHARE, _LATE_S = 2.5, 0.01, 5.0
+#: A whole run may take so many times the forecast before it is given up.
+_PATIENCE = 6.0
+_END_S = 15.0
+#: Where bytes differ: largest difference of scores that is told as rounding.
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a pack is proved."""
+
+    pack: Path
+    root: Path
+    python: Path
+    data: Path
+    denies: bool
+    user: int | None
+
+
+def prove(home: Home, name: str, *, display: Display | None = None) -> Proof:
+    """Install a pack into a fresh environment from its own wheels, run it, and compare.
+
+    It runs under another root, with the test rows in another order and input that cannot be
+    written, with sockets that raise and, where this machine permits, a network of its own with
+    nothing in it and another user; then a second time, slowed, with less time than it needs. What
+    was found is written into the pack.
+
+    Args:
+        home: the competition, whose test rows are answered.
+        name: of the pack.
+        display: where it is told.
+
+    Raises:
+        RunError: it is no pack that answers, or no environment can be made here.
+    """
+    show = display or Display()
+    pack = home.packs / name
+    facts = read_pack(pack, "answer")
+    problem = open_problem(home)
+    rounds = [Round.from_json(value) for value in facts["rounds"]]
+    with tempfile.TemporaryDirectory(prefix="foldwise-proof-") as folder:
+        root = Path(folder)
+        root.chmod(0o755)
+        show.say("making a fresh environment")
+        place = _placed(pack, root, problem)
+        show.say("running the pack in it, offline")
+        before = tree_print(place.data)
+        whole = _run(place, "whole", facts["limit"], _PATIENCE * _planned_s(rounds) + 300)
+        checks = [*_of_install(whole), *_of_network(place, whole)]
+        checks += _of_machine(place, before)
+        checks += _of_answer(problem, rounds, place.root / "whole" / "out")
+        if whole.code == 0:
+            limit = _short_limit(place.root / "whole" / "out", whole)
+            show.say(f"running it {SLOWER:g} times slower, with {duration(limit)}")
+            slow = _run(place, "slow", f"{limit:.0f}s", 2 * limit + 60, slower=SLOWER)
+            checks += _of_slow(problem, slow, limit, place.root / "slow" / "out")
+    found = Proof(
+        tuple(checks),
+        {
+            "pack": facts["name"],
+            "run": facts["run"],
+            "foldwise": facts["foldwise"],
+            "machine": machine.describe(),
+            "test samples": len(problem.test),
+            "seconds": round(whole.seconds, 1),
+        },
+    )
+    found.write(pack)
+    for check in found.checks:
+        word = {True: "holds", False: "FAILS", None: "not tried"}[check.passed]
+        (show.say if check.passed else show.warn)(f"{word}: {check.what}: {check.detail}")
+    if whole.code:
+        show.warn(whole.said[-3000:])
+    show.say(f"{pack / 'proof.md'}")
+    return found
+
+
+def _placed(pack: Path, root: Path, problem: Problem) -> _Place:
+    strange, data = root / "another" / "root", root / "mounted" / "somewhere" / "data"
+    shutil.copytree(pack, strange / "a-pack")
+    lay_out_data(problem, data)
+    python = make_environment(root, strange / "a-pack" / "wheels")
+    lock_up(strange)
+    lock_up(data)
+    user = other_user(python, data)
+    return _Place(strange / "a-pack", root, python, data.parent.parent, can_deny(), user)
+
+
+def _run(place: _Place, what: str, limit: str, kill_after: float, *, slower: float = 1.0) -> Ran:
+    folder = place.root / what
+    for path in (folder, folder / "out", folder / "work"):
+        path.mkdir()
+        path.chmod(0o777)
+    command = [str(place.python), str(place.pack / "predict.py"), "--input", str(place.data)]
+    command += ["--output", str(folder / "out"), "--work", str(folder / "work"), "--limit", limit]
+    if what == "whole":  # The environment is written to once; after that anybody reads it.
+        installed = run_there(
+            [str(place.python), str(place.pack / "install.py"), "wheels"],
+            folder, denies=place.denies, user=None, kill_after=600,
+        )  # fmt: skip
+        if installed.code:
+            return installed
+    return run_there(
+        command, folder, denies=place.denies, user=place.user, slower=slower, kill_after=kill_after
+    )
+
+
+def _short_limit(out: Path, whole: Ran) -> float:
+    """Seconds in which a slowed run comes half way."""
+    start = float(read_json(out / LOG)["first_file_after_s"])
+    return _END_S + SLOWER * (start + 0.5 * max(0.0, whole.seconds - start))
+
+
+def _planned_s(rounds: list[Round]) -> float:
+    return sum(round_.seconds for round_ in rounds)
+
+
+def _of_install(ran: Ran) -> Iterator[Check]:
+    said = ran.said.strip().splitlines()
+    yield Check(
+        "it installs from its own wheels and runs to its end",
+        ran.code == 0,
+        f"{duration(ran.seconds)}, exit code {ran.code}" + (f"; {said[-1]}" if said else ""),
+    )
+
+
+def _of_network(place: _Place, ran: Ran) -> Iterator[Check]:
+    yield Check(
+        "it asks for nothing of the network",
+        not ran.denied,
+        "; ".join(ran.denied) or "0 sockets, 0 names",
+    )
+    how = "a network of its own with nothing in it" if place.denies else "not permitted here"
+    yield Check("it ran with no network at all", True if place.denies else None, how)
+
+
+def _of_machine(place: _Place, before: str) -> Iterator[Check]:
+    yield Check("its input is left as it was", tree_print(place.data) == before, "read-only")
+    user = place.user
+    why = "this one cannot become another that may read this Python"
+    yield Check(
+        "it ran as another user", None if user is None else True, why if user is None else str(user)
+    )
+
+
+def _of_answer(problem: Problem, rounds: list[Round], out: Path) -> Iterator[Check]:
+    wanted, _ = checked_submission(problem, _own_parts(problem, rounds[-1]), name="the run")
+    path = out / SUBMISSION
+    if not path.exists():
+        yield Check("its submission is the run's own", False, "there is none")
+        return
+    if path.read_bytes() == wanted:
+        yield Check("its submission is the run's own", True, "byte for byte")
+        return
+    own = out / "own.csv"
+    own.write_bytes(wanted)
+    yield _compared(problem, own, path)
+
+
+def _compared(problem: Problem, own: Path, given: Path) -> Check:
+    """Whether two submissions differ by rounding alone; flipped answers are named."""
+    what = "its submission is the run's own"
+    ours, theirs = read_table(own).frame, read_table(given).frame
+    if list(ours.columns) != list(theirs.columns) or len(ours) != len(theirs):
+        return Check(what, False, "other columns or rows")
+    shape = submission_shape(problem.home, problem.competition, problem.task)
+    differ = (ours != theirs).any(axis=1).to_numpy()
+    ids = ours[shape.id_column][differ].tolist()
+    if problem.competition.submission.gives == "scores":
+        asked = list(shape.asked)
+        most = float(np.abs(ours[asked].astype(float) - theirs[asked].astype(float)).max().max())
+        return Check(what, most <= TOLERANCE, f"scores differ by {most:.2g} at most")
+    shown = ", ".join(ids[:10])
+    return Check(what, False, f"{len(ids)} of {len(ours)} answers differ: {shown}")
+
+
+def _own_parts(problem: Problem, last: Round) -> list[Part]:
+    """The same round by the run's own predictions of the test rows."""
+
+    def scores_of(unit: str, is_reference: bool) -> Predictions | None:
+        folder = unit_dir(problem.home, unit)
+        return predictions_file.read(folder.reference_test if is_reference else folder.test)
+
+    scores = last.node.scores(problem, scores_of)
+    return [Part(Predictions(problem.test.ids, scores, problem.columns), last.decision)]
+
+
+def _of_slow(problem: Problem, ran: Ran, limit: float, out: Path) -> Iterator[Check]:
+    late = max(_LATE_S, _LATE_SHARE * limit)
+    yield Check(
+        f"{SLOWER:g} times slower, it ends within its limit",
+        ran.seconds <= limit + late,
+        f"{ran.seconds:.1f} s of {limit:.1f} s",
+    )
+    path = out / SUBMISSION
+    log: dict[str, Any] = read_json(out / LOG) or {}
+    if not path.exists():
+        yield Check("slowed, it leaves a valid submission", False, "there is none")
+        return
+    shape = submission_shape(problem.home, problem.competition, problem.task)
+    wrong = check_file(path, shape, cell_check(problem.competition, problem.task))
+    told = f"{log.get('rounds')} of {log.get('planned')} rounds are in it"
+    yield Check("slowed, it leaves a valid submission", not wrong, "; ".join(wrong) or told)

@@ -1,0 +1,61 @@
+"""A run's submission as bytes, checked before it gets a name."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from foldwise.errors import RunError
+from foldwise.rundir import RunDir
+from foldwise.stages.submitting.answering import Part, read_parts
+from foldwise.stages.submitting.cells import cell_check
+from foldwise.stages.submitting.checks import check_file
+from foldwise.stages.submitting.file import DIGITS, submission_content
+from foldwise.stages.submitting.shape import submission_shape
+from foldwise.tables import write_csv
+from foldwise.tasks.problem import Problem
+
+
+def submission_bytes(problem: Problem, run: RunDir, name: str) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes of a run's submission, checked, and the notes on how it came about.
+
+    Args:
+        problem: with its test rows.
+        run: has scores and test predictions.
+        name: for messages.
+
+    Raises:
+        RunError: ids without a prediction, or a file that would not be valid.
+    """
+    return checked_submission(problem, read_parts(problem, run), name=name)
+
+
+def checked_submission(
+    problem: Problem, parts: Sequence[Part], *, name: str
+) -> tuple[bytes, tuple[str, ...]]:
+    """The bytes of the submission, checked, and the notes on how it came about.
+
+    Args:
+        problem: with its test rows.
+        parts: as of `submission_content`.
+        name: the run's, for messages.
+
+    Raises:
+        RunError: ids without a prediction, or it would not be valid.
+        ConfigError, DataError: as `submission_shape`.
+    """
+    competition = problem.competition
+    shape = submission_shape(problem.home, competition, problem.task)
+    content = submission_content(problem, shape, parts, name=name)
+    with tempfile.TemporaryDirectory(prefix="foldwise-") as folder:
+        draft = Path(folder) / "submission.csv"
+        write_csv(draft, content.frame, digits=DIGITS)
+        problems = check_file(draft, shape, cell_check(competition, problem.task))
+        if problems:
+            raise RunError(
+                f"{name}: its submission would not be valid:",
+                *(text.replace(str(draft), "submission.csv") for text in problems),
+                remedy="look at `submission` and `classes` in competition.yaml",
+            )
+        return draft.read_bytes(), content.notes
