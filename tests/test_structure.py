@@ -24,6 +24,7 @@ PARTS = (
     "auditing",
     "choosing",
     "platforms",
+    "views",
 )
 LEVELS = {
     **dict.fromkeys(("reference", "__main__", "__init__"), 7),
@@ -95,6 +96,7 @@ def test_no_code_outside_tasks_asks_which_task_it_has(path):
         "foldwise.stages.run",
         "foldwise.stages.evaluate",
         "foldwise.stages.blend",
+        "foldwise.stages.views",
         "foldwise.data.decoder_worker",
     ],
 )

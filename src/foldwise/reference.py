@@ -188,10 +188,19 @@ def _networks(networks: Mapping[str, Callable[..., Any]]) -> Iterator[str]:
 
 
 def _views() -> Iterator[str]:
-    from foldwise.engine.views import VIEWS
+    from foldwise.views import SYMMETRIES, VIEWS
 
     yield "## Views"
-    yield f"`views` of a recipe, averaged at inference: {_code(VIEWS)}."
+    yield (
+        "`views` of a recipe, averaged at inference; names can be multiplied, as in "
+        "`flips*five_crop`. Symmetries of the square, which take no options: "
+        f"{_code(SYMMETRIES)}."
+    )
+    others = {name: part for name, part in VIEWS.items() if name not in SYMMETRIES}
+    yield _table(
+        ("name", "meaning", "options"),
+        [(f"`{name}`", _summary(part), _options(part)) for name, part in others.items()],
+    )
 
 
 def _rules() -> Iterator[str]:

@@ -224,6 +224,20 @@ class RunDir:
         return self.path / "features" / f"{unit}.parquet"
 
     @property
+    def views(self) -> Path:
+        """What each view was measured to be worth and to cost, and the set that is proposed."""
+        return self.path / "views.json"
+
+    @property
+    def views_picture(self) -> Path:
+        """The same drawn, gain against cost."""
+        return self.path / "views.svg"
+
+    def unit_views(self, unit: str) -> Path:
+        """Folder of a unit's held-out predictions by single views."""
+        return self.path / "views" / unit
+
+    @property
     def reference(self) -> RunDir:
         """The run's own frozen head: what fine-tuning is judged against."""
         return RunDir(self.path / "reference")

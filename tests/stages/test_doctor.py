@@ -235,16 +235,24 @@ def test_a_symmetry_that_init_measured_as_harmful_is_named(tmp_path: Path) -> No
     settings = ["augment=[hflip, vflip]", "views=[identity, hflip]"]
     assert examine(home, *settings) == []
     publish_json(
-        home.stamp("symmetries"),
+        home.assumptions,
         {
-            "hflip": {"harmless": False, "reason": "left-turn becomes right-turn"},
-            "vflip": {"harmless": True, "reason": "costs 0.00"},
+            "symmetries": {
+                "verdicts": {
+                    "hflip": {
+                        "is_harmless": False,
+                        "why": "it makes classes into others",
+                        "swaps": ["left-turn → right-turn (51%)"],
+                    },
+                    "vflip": {"is_harmless": True, "why": "costs 0%", "swaps": []},
+                }
+            }
         },
     )
     found = examine(home, *settings)
     assert rules(found) == {"harmful-symmetry"}
     assert len(found) == 2
-    assert "left-turn becomes right-turn" in found[0].message
+    assert "left-turn → right-turn" in found[0].message
 
 
 def test_groups_that_lie_in_several_folds_are_named(tmp_path: Path) -> None:

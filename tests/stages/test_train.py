@@ -18,6 +18,7 @@ from foldwise.stages.recipes import load_recipe
 from foldwise.stages.split import split
 from foldwise.stages.train import run_units, units_of
 from foldwise.tasks.problem import open_problem
+from foldwise.views import views_of
 from tests.builders import SMALL
 from tests.stages.small_units import pretrained, ready, units, with_train, work
 
@@ -171,7 +172,7 @@ def test_imbalance_is_taken_out_of_probabilities(tmp_path):
     network.load_state_dict(load_file(unit.folder.weights))
     source = assembly.source(unit.problem.train.take(unit.valid_rows))
     logits = infer(
-        network.eval(), source, views=("identity",), batch=64, device=torch.device("cpu")
+        network.eval(), source, views=views_of(["identity"]), batch=64, device=torch.device("cpu")
     )["identity"]
     scores = assembly.formulation.activate(logits)
     assert np.allclose(scores, predictions_file.read(unit.folder.valid).scores, atol=1e-6)

@@ -193,3 +193,34 @@ def test_merge_is_the_mean_of_scores_and_raw():
     assert merged.scores.tolist() == [[0.5], [1.0]]
     assert merged.raw is not None
     assert merged.raw.tolist() == [[0.5, 0.5], [0.5, 0.5]]
+
+
+@pytest.mark.parametrize(("task", "name"), CASES)
+def test_weighted_means_over_views_stay_on_the_common_scale(task, name):
+    formulation = TASKS[task].formulations[name]
+    rng = np.random.default_rng(0)
+    columns = TASKS[task].columns(CLASSES, ("y",))
+    ids = np.array([str(n) for n in range(50)], dtype=object)
+    raw_columns = formulation.raw_columns(CLASSES)
+    parts = []
+    for _ in range(3):
+        logits = rng.normal(0, 3, (50, formulation.num_outputs(len(CLASSES))))
+        logits = -np.abs(logits) if formulation.has_prototypes else logits
+        raw = formulation.activate(logits)
+        scores = formulation.to_common(raw, len(CLASSES))
+        parts.append(Predictions(ids, scores, columns, raw=raw, raw_columns=raw_columns))
+    found = merge(parts, weights=[2.0, 1.0, 0.5])
+    for values, each in (
+        (found.scores, [part.scores for part in parts]),
+        (found.raw, [part.raw for part in parts]),
+    ):
+        assert (values >= np.min(each, axis=0) - 1e-12).all()
+        assert (values <= np.max(each, axis=0) + 1e-12).all()
+        if np.allclose(np.sum(each, axis=2), 1):
+            assert np.allclose(values.sum(axis=1), 1)
+    assert np.allclose(
+        found.scores, (2 * parts[0].scores + parts[1].scores + 0.5 * parts[2].scores) / 3.5
+    )
+    alike = merge(parts, weights=[1.0, 1.0, 1.0])
+    assert (alike.scores == np.mean([part.scores for part in parts], axis=0)).all()
+    assert (alike.scores == merge(parts).scores).all()

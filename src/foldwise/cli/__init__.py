@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from foldwise import __version__
-from foldwise.cli import elsewhere, handing_in, replaying, starting
+from foldwise.cli import elsewhere, handing_in, inference, replaying, starting
 from foldwise.cli.ledger import app as ledger_app
 from foldwise.cli.options import Directory, Limit, Overrides, Quiet, Until, shown
 from foldwise.errors import FoldwiseError
@@ -296,7 +296,7 @@ def run(
 
 _FURTHER = (
     *(elsewhere.pack, handing_in.push, elsewhere.session, elsewhere.sync, elsewhere.costs),
-    replaying.replay,
+    *(inference.views, replaying.replay),
 )
 for _verb in _FURTHER:
     app.command(help=STAGES[_verb.__name__])(_verb)

@@ -103,8 +103,12 @@ class Recipe(Section):
     ] = "none"
     train: Annotated[TrainConfig, Field(description="How a unit is trained.")] = TrainConfig()
     views: Annotated[
-        tuple[str, ...],
-        Field(min_length=1, description="Views averaged at inference: identity, hflip, vflip."),
+        tuple[Part, ...],
+        Field(
+            min_length=1,
+            description="Views averaged at inference: names, with options, or products of names: "
+            "[identity, {name: rotate, degrees: 5}, 'hflip*centre_crop'].",
+        ),
     ] = ("identity",)
     folds: Annotated[
         Literal["all"] | Annotated[tuple[Annotated[int, Ge(0)], ...], AfterValidator(distinct)],

@@ -52,6 +52,7 @@ from foldwise.tasks.extra_rows import ExtraRows, all_rows, fitted_target
 from foldwise.tasks.image_sets import ImageSets, read_image_sets
 from foldwise.tasks.problem import Problem, data_folder
 from foldwise.tasks.task import Formulation
+from foldwise.views import View, views_of
 
 
 @dataclass(frozen=True)
@@ -324,6 +325,15 @@ class Assembly:
         """
         first = self.recipe.augment[0] if self.recipe.augment else "crop"
         return self.cache.cut if name_of(first) == "crop" else None
+
+    @cached_property
+    def views(self) -> tuple[View, ...]:
+        """The distinct views to be averaged.
+
+        Raises:
+            ConfigError: one is unknown, or its options are.
+        """
+        return views_of(self.recipe.views)
 
     def source(self, samples: Samples) -> Source:
         """The images of these samples, as the network takes them."""

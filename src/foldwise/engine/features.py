@@ -14,6 +14,7 @@ from foldwise.config.writing import fingerprint
 from foldwise.data.batches import Source
 from foldwise.engine.infer import infer
 from foldwise.publish import locked, publish, sweep
+from foldwise.views import View
 
 
 def features_folder(cache: Path, *, network: str, pixels: str) -> Path:
@@ -32,7 +33,7 @@ def features(
     backbone: Callable[[], nn.Module],
     source: Source,
     *,
-    views: Sequence[str],
+    views: Sequence[View],
     batch: int,
     device: torch.device,
     workers: int,
@@ -44,21 +45,21 @@ def features(
         folder: from `features_folder`.
         backbone: makes the module that maps (B, C, S, S) uint8 to (B, D); called on a miss.
         source: the samples.
-        views: names of views.
+        views: with distinct names.
         batch: images per pass.
         device: where to compute.
         workers: threads that prepare batches.
         progress: called with the number of samples done.
 
     Returns:
-        View → (N, D) float32, rows as in `source`.
+        Name of the view → (N, D) float32, rows as in `source`.
     """
     digest = hashlib.sha256("\n".join(source.hashes.ravel()).encode()).hexdigest()[:16]
-    paths = {view: folder / f"{digest}-{view}.npy" for view in views}
+    paths = {view.name: folder / f"{digest}-{view.stem}.npy" for view in views}
     # One process computes; those beside it wait for the file.
     with locked(folder / ".lock", doing="computing features", wait_s=86_400):
         sweep(folder)
-        missing = [view for view, path in paths.items() if not path.exists()]
+        missing = [view for view in views if not paths[view.name].exists()]
         if missing:
             module = backbone().to(device).eval()
             found = infer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -11,8 +12,8 @@ import torch
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
 from foldwise.data.batches import Source, eval_batches
-from foldwise.engine.views import VIEWS
 from foldwise.errors import RunError
+from foldwise.views import View
 
 
 def tell_halved(batch: int, problem: str) -> None:
@@ -24,13 +25,14 @@ def infer(
     forward: Callable[..., torch.Tensor],
     source: Source,
     *,
-    views: Sequence[str],
+    views: Sequence[View],
     batch: int,
     device: torch.device,
     workers: int = 1,
     autocast: torch.dtype | None = None,
     progress: Callable[[int], None] = lambda done: None,
     halved: Callable[[int, str], None] = tell_halved,
+    timed: Callable[[dict[str, float]], None] = lambda seconds: None,
 ) -> dict[str, np.ndarray]:
     """Run a network, or its features, over all samples and views.
 
@@ -42,23 +44,24 @@ def infer(
         forward: (B, C, S, S) uint8, and what else the source has for its samples → (B, O); a
             module is put into eval mode by the caller.
         source: the samples.
-        views: names from `VIEWS`.
+        views: with distinct names.
         batch: images per pass.
         device: where to compute.
         workers: threads that prepare batches.
         autocast: half precision to compute in, or None.
         progress: called with the number of samples done.
         halved: called with the smaller batch and what the device said, before it is used.
+        timed: called at the end with view → seconds that it took, reading of images aside.
 
     Returns:
-        View → (N, O) float64.
+        Name of the view → (N, O) float64.
 
     Raises:
         RunError: memory runs out with one image at a time.
     """
     while True:
         try:
-            return _passed(
+            found, seconds = _passed(
                 forward,
                 source,
                 views=views,
@@ -68,6 +71,8 @@ def infer(
                 autocast=autocast,
                 progress=progress,
             )
+            timed(seconds)
+            return found
         except RuntimeError as error:
             if not should_reduce_batch_size(error):
                 raise
@@ -89,14 +94,16 @@ def _passed(
     forward: Callable[..., torch.Tensor],
     source: Source,
     *,
-    views: Sequence[str],
+    views: Sequence[View],
     batch: int,
     device: torch.device,
     workers: int,
     autocast: torch.dtype | None,
     progress: Callable[[int], None],
-) -> dict[str, np.ndarray]:
-    parts: dict[str, list[np.ndarray]] = {view: [] for view in views}
+) -> tuple[dict[str, np.ndarray], dict[str, float]]:
+    """What `infer` returns, and what it tells `timed`."""
+    parts: dict[str, list[np.ndarray]] = {view.name: [] for view in views}
+    seconds = dict.fromkeys(parts, 0.0)
     done = 0
     with (
         torch.inference_mode(),
@@ -105,11 +112,13 @@ def _passed(
         for item in eval_batches(source, batch=batch, workers=workers):
             images, *others = item.inputs(device)
             for view in views:
-                outputs = forward(VIEWS[view](images), *others)[: len(item.rows)]
-                parts[view].append(outputs.double().cpu().numpy())
+                began = time.monotonic()
+                outputs = forward(view.images(images), *others)[: len(item.rows)]
+                parts[view.name].append(outputs.double().cpu().numpy())
+                seconds[view.name] += time.monotonic() - began
             done += len(item.rows)
             progress(done)
-    return {view: np.concatenate(rows) for view, rows in parts.items()}
+    return {view: np.concatenate(rows) for view, rows in parts.items()}, seconds
 
 
 def apply_head(head: torch.nn.Module, features: np.ndarray, *, batch: int) -> np.ndarray:

@@ -16,6 +16,7 @@ STAGES = {
     "submit": "Write and validate a submission, hand it in, or check any file.",
     "ledger": "Keep the scores of all submissions.",
     "pick": "Choose the submissions that count at the end.",
+    "views": "Measure what views are worth and cost, and propose which to average.",
     "report": "Write one HTML file to keep or send.",
     "run": "Do the plan in order, only what is not up to date.",
     "pack": "Make a folder that trains elsewhere, such as in a free notebook.",

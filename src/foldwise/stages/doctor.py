@@ -22,6 +22,7 @@ from foldwise.stages.examining import (
     schedule_rules,
     second_level_rules,
     trial_rules,
+    view_rules,
 )
 from foldwise.stages.examining.cases import Ground, PlanCase, RecipeCase
 from foldwise.stages.examining.costing import show_costs
@@ -49,6 +50,7 @@ RECIPE_RULES = {
     **schedule_rules.RULES,
     **network_rules.RULES,
     **input_rules.RULES,
+    **view_rules.RULES,
     **fitting_rules.RULES,
 }
 

@@ -140,24 +140,25 @@ class Task:
         return next(iter(self.formulations))
 
 
-def merge(parts: Sequence[Predictions]) -> Predictions:
+def merge(parts: Sequence[Predictions], *, weights: Sequence[float] | None = None) -> Predictions:
     """The mean of predictions of the same rows and columns: views, folds, seeds.
 
     Args:
         parts: predictions with equal ids in equal order.
+        weights: how much each counts, above 0; None: all alike.
     """
     first = parts[0]
     for part in parts[1:]:
         assert part.columns == first.columns
         assert (part.ids == first.ids).all()
-    scores = np.mean([p.scores for p in parts], axis=0)
+    scores = np.average([p.scores for p in parts], axis=0, weights=weights)
     raws = [p.raw for p in parts if p.raw is not None and p.raw_columns == first.raw_columns]
     has_raw = len(raws) == len(parts)
     return Predictions(
         ids=first.ids,
         scores=scores,
         columns=first.columns,
-        raw=np.mean(raws, axis=0) if has_raw else None,
+        raw=np.average(raws, axis=0, weights=weights) if has_raw else None,
         raw_columns=first.raw_columns if has_raw else (),
         folds=first.folds,
         kind=first.kind,

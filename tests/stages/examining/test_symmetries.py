@@ -16,10 +16,17 @@ from .clinic import examine, make_clinic, rules
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A competition in which every flip and turn does harm."""
     found = make_clinic(tmp_path_factory.mktemp("clinic") / "c", ready=False)
-    harm = {"harmless": False, "reason": "left-turn becomes right-turn"}
-    names = ("hflip", "vflip", "rot90", "rot180", "rot270")
-    publish_json(found.stamp("symmetries"), dict.fromkeys(names, harm))
+    measured(found, **dict.fromkeys(("hflip", "vflip", "rot90", "rot180", "rot270"), False))
     return found
+
+
+def measured(home: Home, **harmless: bool) -> None:
+    """What `init` keeps of the symmetries that it measured."""
+    verdicts = {
+        name: {"is_harmless": is_harmless, "why": "costs 9%", "swaps": ["left → right (40%)"]}
+        for name, is_harmless in harmless.items()
+    }
+    publish_json(home.assumptions, {"symmetries": {"on": "pixels", "verdicts": verdicts}})
 
 
 @pytest.mark.parametrize(
@@ -45,9 +52,9 @@ def test_a_turn_that_comes_near_a_harmful_one_is_named(
 ) -> None:
     found = examine(home, f"augment=[{augment}]")
     assert rules(found) == ({"harmful-symmetry"} if views else set())
-    assert {view for finding in found for view in views if f"that {view} does" in str(finding)} == (
-        views
-    )
+    assert {
+        view for finding in found for view in views if f"find {view} harmless" in str(finding)
+    } == (views)
     assert len(found) == len(views)
 
 
@@ -64,3 +71,33 @@ def test_a_view_counts_as_seen_where_a_turn_reaches_it(tmp_path: Path) -> None:
     assert examine(clean, "views=[identity, rot90]", f"augment=[{turning}]") == []
     found = examine(clean, "views=[identity, rot90]", f"augment=[{short}]")
     assert rules(found) == {"view-unlike-training"}
+
+
+def test_turned_views_add_up_and_small_changes_are_no_symmetry(tmp_path: Path) -> None:
+    clean = make_clinic(tmp_path / "c", ready=False)
+    flips, views = "augment=[hflip, vflip]", "views=[identity, rot180, scales, 'hflip*rotate']"
+    assert examine(clean, flips, views) == []
+    (found,) = examine(clean, "augment=[hflip]", "views=[identity, 'rotate*rot180']")
+    assert "views.1: rot180: a network trained from scratch" in str(found)
+
+
+def test_what_was_not_measured_is_judged_by_what_was(tmp_path: Path) -> None:
+    clean = make_clinic(tmp_path / "c", ready=False)
+    both = ("augment=[hflip, rot90]", "views=[identity, transpose]")
+    measured(clean, hflip=True, vflip=True, rot180=True, rot90=True)
+    assert examine(clean, *both) == []
+    measured(clean, hflip=True, vflip=True, rot180=True, rot90=False)
+    found = examine(clean, *both)
+    texts = [each.message for each in found]
+    assert texts[0].startswith("augment.1: rot90: init did not find rot90 harmless (costs 9%; left")
+    assert "find rot90 harmless, which transpose may be made of" in texts[1]
+
+
+def test_views_that_contradict_each_other_or_leave_out_the_image_are_named(tmp_path: Path) -> None:
+    clean = make_clinic(tmp_path / "c", ready=False)
+    (found,) = examine(clean, "views=[identity, ten_crop, twelve_crop]", "augment=[hflip]")
+    assert found.rule == "views"
+    assert found.level == "error"
+    assert "centre_0.875 would count 1 times and as centre_0.875 2 times" in found.message
+    (found,) = examine(clean, "views=[ten_crop]", "augment=[hflip]")
+    assert (found.level, found.remedy) == ("warning", "add identity")

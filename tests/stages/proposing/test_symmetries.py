@@ -7,7 +7,6 @@ import pytest
 from sklearn.datasets import load_digits
 
 from foldwise.auditing.symmetry import Verdict
-from foldwise.engine.views import VIEWS
 from foldwise.stages.proposing.symmetries import (
     NUM_IMAGES,
     SYMMETRIES,
@@ -16,6 +15,7 @@ from foldwise.stages.proposing.symmetries import (
     choose_rows,
     measure,
 )
+from foldwise.views import views_of
 
 torch = pytest.importorskip("torch")
 
@@ -23,7 +23,8 @@ torch = pytest.importorskip("torch")
 @pytest.mark.parametrize("name", SYMMETRIES)
 def test_symmetries_are_the_views_of_the_same_name(name):
     images = np.random.default_rng(0).integers(0, 255, (2, 5, 5, 3), dtype=np.uint8)
-    viewed = VIEWS[name](torch.from_numpy(images).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    (view,) = views_of([name])
+    viewed = view.images(torch.from_numpy(images).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
     assert (SYMMETRIES[name](images) == viewed.numpy()).all()
 
 

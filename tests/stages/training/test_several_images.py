@@ -42,6 +42,7 @@ from foldwise.stages.training.at_work import EVAL_BATCH, FeaturesOf, open_work
 from foldwise.stages.training.choices import Choices
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem
+from foldwise.views import views_of
 from tests.builders import SMALL, make_home, write_images
 from tests.stages.examining.clinic import QUIET
 from tests.stages.extra_homes import edited, make_teacher, make_units, score, student
@@ -229,7 +230,7 @@ def test_frozen_features_of_each_image_are_those_of_the_whole_network(
         whole = infer(
             FeaturesOf(assembly.network().eval()),
             assembly.source(unit.problem.samples.part(part)),
-            views=("identity", "hflip"),
+            views=views_of(["identity", "hflip"]),
             batch=EVAL_BATCH,
             device=torch.device("cpu"),
         )

@@ -1,6 +1,8 @@
 """What a unit is made from: a change of it makes results stale, a change of anything else not."""
 
+import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -145,3 +147,31 @@ def test_only_what_differs_from_the_defaults_counts(train, is_same):
     plain, other = ({"model": {"name": "small_cnn"}, "train": keys} for keys in ({}, train))
     prints = [recipe_print(Recipe.model_validate(values)) for values in (plain, other)]
     assert (prints[0] == prints[1]) == is_same
+
+
+@pytest.mark.parametrize(
+    ("views", "made"),
+    [
+        (None, "a7be723c212d7c00"),
+        (["identity", "hflip"], "172c6c1ddb85dd88"),
+        (["identity", "hflip", "vflip", "rot90"], "8ef5d40aafd796cb"),
+    ],
+)
+def test_views_by_name_alone_are_hashed_as_before_there_were_others(views, made):
+    values = {"model": {"name": "small_cnn"}, "train": {"epochs": 2}}
+    recipe = Recipe.model_validate({**values, **({"views": views} if views else {})})
+    assert recipe_print(recipe) == made
+
+
+def test_scores_of_test_rows_are_of_the_views(tmp_path):
+    home = ready(tmp_path, {**SMALL, "views": ["identity", "hflip"]})
+    unit = first(home)
+    test = unit.problem.test
+    said = [*test.ids, *unit.image_hashes(test), "identity", "hflip"]
+    assert unit.test_print == hashlib.sha256("\x1f".join(said).encode()).hexdigest()[:16]
+    prints = set()
+    for degrees in (5, 10):
+        spec = {"name": "rotate", "degrees": degrees}
+        other = unit.recipe.model_copy(update={"views": ("identity", spec)})
+        prints.add(replace(unit, recipe=other).test_print)
+    assert len({unit.test_print, *prints}) == 3

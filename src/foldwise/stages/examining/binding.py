@@ -21,15 +21,16 @@ from foldwise.engine.frozen import frozen_problems
 from foldwise.engine.precision import autocast_dtype
 from foldwise.engine.prototypes import prototype_problems
 from foldwise.engine.second_level import bound_head, chosen_formulation
-from foldwise.engine.views import VIEWS
+from foldwise.engine.viewing import check_views
 from foldwise.errors import ConfigError, FoldwiseError, OfflineError
 from foldwise.models.freezing import set_trainable
 from foldwise.models.network import Network
-from foldwise.parts import find, options_of
+from foldwise.parts import options_of
 from foldwise.rundir import Home
 from foldwise.stages.examining.bound import Failure
 from foldwise.tasks.image_sets import image_places
 from foldwise.tasks.problem import Problem, open_problem
+from foldwise.views import View, views_of
 
 T = TypeVar("T")
 
@@ -59,8 +60,7 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
         return failures.found
     for index, spec in enumerate(recipe.augment):
         attempt("augment", f"augment.{index}", partial(assembly.augment, spec))
-    for index, view in enumerate(recipe.views):
-        attempt("views", f"views.{index}", partial(find, VIEWS, view, what="view"))
+    views = _bind_views(assembly, failures)
     attempt("mix-fit", "mix", assembly.mix)
     attempt("loss-fit", "loss", assembly.loss)
     balance = attempt("imbalance", "imbalance", lambda: assembly.balancing.balance)
@@ -91,6 +91,9 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
     failures.found += [Failure("prototypes", p.key, (p.found,), p.remedy) for p in prototypes]
     if len(failures.found) == num_before and None not in (balance, stages):
         network = attempt("network", "model", assembly.network)
+    if network is not None:
+        for key, found in views.items():
+            attempt("views", key, partial(check_views, network, found, recipe.input.size))
     # Layers' rates need the layers; without a network that would be a second error of one cause.
     if network is not None or "layer_decay" not in options_of(recipe.train.optimizer):
         attempt("optimizer", "train.optimizer", lambda: _optimizer(assembly, network))
@@ -127,6 +130,18 @@ class _Failures:
             rule = "weights-offline" if isinstance(problem, OfflineError) else rule
             self.found.append(Failure(rule, key, problem.problems, problem.remedy))
             return None
+
+
+def _bind_views(assembly: Assembly, failures: _Failures) -> dict[str, tuple[View, ...]]:
+    """Key → views of each spec; none where one of them cannot be bound."""
+    found: dict[str, tuple[View, ...]] = {}
+    for index, spec in enumerate(assembly.recipe.views):
+        views = failures.attempt("views", f"views.{index}", partial(views_of, [spec]))
+        found |= {} if views is None else {f"views.{index}": views}
+    if len(found) < len(assembly.recipe.views):
+        return {}
+    failures.attempt("views", "views", lambda: assembly.views)
+    return found
 
 
 def _read_columns(assembly: Assembly) -> None:

@@ -17,12 +17,14 @@ from foldwise.stages.featuring.files import UnitFeatures, features_path, is_writ
 from foldwise.stages.training.choices import reuse
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem
+from foldwise.views import views_of
 
 if TYPE_CHECKING:
     from foldwise.engine.assemble import Assembly
     from foldwise.models.network import Network
 
 _TRIAL_BATCHES = 3
+_NEEDS = "its features cannot be had"
 
 
 def write_features(
@@ -44,7 +46,7 @@ def write_features(
     Raises:
         RunError: the unit is not done, or its weights are not those that were trained.
     """
-    unit = _opened(home, run, fold, seed)
+    unit = opened_unit(home, run, fold, seed)
     path = features_path(unit)
     lock = path.with_name(f".lock-{path.stem}")
     # Who comes second waits: it wants the same file.
@@ -65,9 +67,10 @@ def infer_rate_of(home: str, run: str, fold: int | None, seed: int) -> float:
     from foldwise.engine.assemble import Assembly
     from foldwise.stages.training.trial import infer_rate
 
-    unit = _opened(home, run, fold, seed)
+    unit = opened_unit(home, run, fold, seed)
     assembly = Assembly(unit.problem, unit.recipe)
-    return infer_rate(assembly, _network(unit, assembly), num_batches=_TRIAL_BATCHES)
+    network = trained_network(unit, assembly, but=_NEEDS)
+    return infer_rate(assembly, network, num_batches=_TRIAL_BATCHES)
 
 
 def _computed(unit: Unit, threads: int, timing: Path) -> UnitFeatures:
@@ -96,7 +99,8 @@ def _computed(unit: Unit, threads: int, timing: Path) -> UnitFeatures:
                     plain, at_work.device, at_work.report, feature_rows(plain)
                 )["identity"]
             return UnitFeatures(rows[:num_train], rows[num_train:])
-        network = laid_out(_network(unit, assembly), choices).to(at_work.device).eval()
+        network = trained_network(unit, assembly, but=_NEEDS)
+        network = laid_out(network, choices).to(at_work.device).eval()
         total = num_train + len(problem.test)
         parts: list[np.ndarray] = []
         # Of the images alone: table columns are named by the second-level recipe itself.
@@ -111,7 +115,7 @@ def _computed(unit: Unit, threads: int, timing: Path) -> UnitFeatures:
             found = infer(
                 FeaturesOf(network),
                 replace(assembly.source(samples), columns=None),
-                views=("identity",),
+                views=views_of(["identity"]),
                 batch=at_work.eval_batch,
                 device=at_work.device,
                 workers=unit.recipe.train.workers,
@@ -122,16 +126,27 @@ def _computed(unit: Unit, threads: int, timing: Path) -> UnitFeatures:
         return UnitFeatures(*parts)
 
 
-def _network(unit: Unit, assembly: Assembly) -> Network:
+def trained_network(unit: Unit, assembly: Assembly, *, but: str) -> Network:
+    """A done unit's network.
+
+    Args:
+        unit: done.
+        assembly: of its recipe.
+        but: what cannot be done without its weights, for the message.
+
+    Raises:
+        RunError: they are not those that were trained.
+    """
     from safetensors.torch import load_file
 
     from foldwise.stages.training.work import checked_weights
 
-    tensors = load_file(checked_weights(unit, "its features cannot be had"))
+    tensors = load_file(checked_weights(unit, but))
     return assembly.trained_network(tensors)
 
 
-def _opened(home: str, run: str, fold: int | None, seed: int) -> Unit:
+def opened_unit(home: str, run: str, fold: int | None, seed: int) -> Unit:
+    """A unit of a run as it is recorded, for a job of its own process."""
     found = Home(Path(home))
     machine.keep_freed_memory()
     record = found.run(run).read_record()

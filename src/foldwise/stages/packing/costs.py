@@ -14,6 +14,7 @@ from foldwise.stages.prepare import decode_seconds
 from foldwise.stages.scheduling.forecast import measure
 from foldwise.stages.scheduling.rates import Rates
 from foldwise.tasks.problem import Problem, data_folder
+from foldwise.views import num_passes
 
 #: For the process, the tables and the last file; and for a unit's process and weights. Measured on
 #: two cores: 6 to 8 s and 1 to 2 s.
@@ -66,4 +67,4 @@ def _recipe(run: RunDir) -> Recipe:
 
 def _first_s(recipe: Recipe, rates: Rates, num: int) -> float:
     """All test samples in all views; a frozen backbone's features serve its other units, too."""
-    return _UNIT_S + rates.start_s + num * len(recipe.views) / rates.infer
+    return _UNIT_S + rates.start_s + num * num_passes(recipe.views) / rates.infer

@@ -19,6 +19,7 @@ from foldwise.data.fold_problem import FoldProblem
 from foldwise.data.folds import make_folds
 from foldwise.stages.proposing.machine import PretrainedNetwork
 from foldwise.stages.proposing.note import Note
+from foldwise.views import views_of
 
 #: Images measured on: enough to see a cost of a few per cent, few enough for seconds on a CPU.
 NUM_IMAGES = 320
@@ -206,7 +207,7 @@ def _network_features(network: PretrainedNetwork, cache: Path) -> Extract:
     def infer_part(images: np.ndarray) -> np.ndarray:
         names = np.array([str(row) for row in range(len(images))], dtype=object)
         source = Source(lambda row: images[int(row)], names, np.arange(len(images)), SIDE)
-        rows = infer(forward, source, views=["identity"], batch=_BATCH, device=device)
+        rows = infer(forward, source, views=views_of(["identity"]), batch=_BATCH, device=device)
         return rows["identity"]
 
     def extract(images: np.ndarray) -> Features:

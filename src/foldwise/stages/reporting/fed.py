@@ -15,6 +15,7 @@ from foldwise.parts import name_of
 from foldwise.stages.reporting.pictures import Picture, encoded
 from foldwise.stages.scoring.error_tables import in_words
 from foldwise.tasks.problem import Problem
+from foldwise.views import views_of
 
 _NUM_SHOWN = 16
 
@@ -83,7 +84,7 @@ def _sentence(recipe: Recipe, side: int, fold: int, seed: int) -> str:
     if recipe.freeze == "backbone":
         return (
             f"The backbone is frozen: whole images at {size}, no augmentation; views whose "
-            f"features train the head: {', '.join(recipe.views)}."
+            f"features train the head: {', '.join(view.name for view in views_of(recipe.views))}."
         )
     names = ", ".join(map(name_of, recipe.augment)) or "none"
     mix = "" if recipe.mix is None else f" {name_of(recipe.mix)} came after this, on the batch."

@@ -24,6 +24,7 @@ from foldwise.stages.reporting.errors_view import (
 from foldwise.stages.reporting.fed import fed_batch
 from foldwise.stages.reporting.material import Material, Run
 from foldwise.stages.reporting.svg import without_outliers
+from foldwise.stages.reporting.views_chart import views_view
 from foldwise.stages.reporting.words import moment
 
 #: More names than that would not find room at the ends of their lines.
@@ -95,6 +96,7 @@ def _page(material: Material, run: Run) -> dict[str, Any]:
         "attention": attention_view(problem, run.folder, run.record)
         if is_fed and problem is not None
         else None,
+        "views": views_view(run.folder) if is_recipe else None,
         "recipe": _recipe_text(run) if is_recipe else None,
         "units": run.units,
         "facts": _facts(run),

@@ -25,6 +25,7 @@ from foldwise.stages.scheduling.rates import UNKNOWN, Rates
 from foldwise.stages.scheduling.unit_forecast import unit_forecast
 from foldwise.stages.training.unit import Unit, recipe_print
 from foldwise.tasks.problem import open_problem
+from foldwise.views import num_passes
 
 #: A schedule is not shortened below this many epochs: what is left out then helps the others.
 MIN_EPOCHS = 2
@@ -174,7 +175,7 @@ def run_seconds(
     rounds = float(np.ceil(len(each) / at_once)) * max(each)
     problem, recipe = waiting[0].problem, waiting[0].recipe
     if needs_features(recipe):
-        num_samples = (len(problem.train) + len(problem.test)) * len(recipe.views)
+        num_samples = (len(problem.train) + len(problem.test)) * num_passes(recipe.views)
         passes = num_samples * _share_computed(waiting[0])
         rounds += passes / (rates.infer * at_once * _ALL_CORES)
     return rounds

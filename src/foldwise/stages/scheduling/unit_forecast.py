@@ -11,6 +11,7 @@ from foldwise.stages.progress import duration
 from foldwise.stages.scheduling.phases import names, phases
 from foldwise.stages.scheduling.rates import Rates
 from foldwise.stages.training.unit import Unit
+from foldwise.views import num_passes
 
 #: What a unit costs beside its images: start, solving the head, writing. Measured 2 to 6 s.
 _UNIT_S = 4.0
@@ -91,7 +92,7 @@ def forecast(
         Part(name, num_train / rates.of(phase.kind) + num_valid / rates.infer, phase.epochs)
         for name, phase in zip(names(found), found, strict=True)
     )
-    last = (num_valid + num_test) * len(recipe.views) / rates.infer
+    last = (num_valid + num_test) * num_passes(recipe.views) / rates.infer
     if recipe.train.norm_update:
         last += num_train / rates.infer
     return Forecast(parts, rates.start_s + _UNIT_S + last)

@@ -86,7 +86,7 @@ def choose(fixed: HeldOut, without: Without, asked: str, *, fewest_folds: int = 
         as_well = asked if asked == "auto" or _has_fit(rung.held) else "fixed"
         choice = _cut(rung.held, rung.without, as_well, fewest_folds)
         if choice.kind == "fitted":
-            rung = rung.after(lambda held: _fitted(held, "exact"))
+            rung = rung.after(lambda held: fit_last(held, "exact"))
         names = (asked_for.answer.name,)
         rung, found = _over_time(rung, asked_for.held_on, names, asked, fewest_folds)
         tried.append(found)
@@ -166,7 +166,7 @@ def _cut(fixed: HeldOut, without: Without, asked: str, fewest_folds: int) -> Cho
         return Choice(fixed.decision, "fixed", "the metric reads scores, whatever is decided")
     method: Literal["exact", "shares"] = "shares" if asked == "shares" else "exact"
     try:
-        fitted = _fitted(fixed, method)
+        fitted = fit_last(fixed, method)
     except NoExactFitError as error:
         if asked != "auto":
             raise ConfigError(
@@ -184,7 +184,7 @@ def _winner(fixed: HeldOut, without: Without, fitted: Decision, fewest_folds: in
     if len(np.unique(fixed.folds)) < fewest_folds:
         return Choice(fixed.decision, "fixed", _too_few(fixed))
     try:
-        after = rung.after(lambda held: _fitted(held, "exact"))
+        after = rung.after(lambda held: fit_last(held, "exact"))
         gain = gain_over(rung.crossed, after.crossed)
     except NoExactFitError as error:
         return Choice(fixed.decision, "fixed", str(error))
@@ -212,7 +212,7 @@ def _winner(fixed: HeldOut, without: Without, fitted: Decision, fewest_folds: in
 def _has_fit(held: HeldOut) -> bool:
     """Whether cuts or thresholds can be fitted to the metric."""
     try:
-        _fitted(held, "exact")
+        fit_last(held, "exact")
     except NoExactFitError:
         return False
     return True
@@ -230,7 +230,12 @@ def _ends(gain: Gain) -> str:
     return f"{gain.point:+z.4f}, {gain.low:+z.4f} to {gain.high:+z.4f}, {gain.covers}"
 
 
-def _fitted(held: HeldOut, method: Literal["exact", "shares"]) -> Decision:
+def fit_last(held: HeldOut, method: Literal["exact", "shares"]) -> Decision:
+    """The rows' decision with its last step fitted to them.
+
+    Raises:
+        NoExactFitError: none is known for the step and the metric.
+    """
     problem = held.problem
     return fit_decision(
         held.decision,

@@ -110,7 +110,7 @@ class UnitWork:
 
     @cached_property
     def features(self) -> dict[str, np.ndarray]:
-        """View → (A, D) features of all train, test and external rows: backbone's, columns'.
+        """View by name → (A, D) features of train, test and external rows: backbone's, columns'.
 
         External rows are left out where no head is trained on them; all but test rows where only
         those are scored.
@@ -156,7 +156,7 @@ class UnitWork:
         outputs = infer(
             network.to(self.device).eval(),
             source,
-            views=self.unit.recipe.views,
+            views=self.assembly.views,
             batch=self.eval_batch,
             device=self.device,
             workers=self.unit.recipe.train.workers,
@@ -182,8 +182,10 @@ class UnitWork:
     def _merged(
         self, samples: Samples, outputs: dict[str, np.ndarray], held_out: bool
     ) -> Predictions:
-        """The mean over views."""
-        return merge([self.predictions(samples, rows, held_out) for rows in outputs.values()])
+        """The mean over views, each by its weight."""
+        views = self.assembly.views
+        parts = [self.predictions(samples, outputs[view.name], held_out) for view in views]
+        return merge(parts, weights=[view.weight for view in views])
 
 
 def open_work(
@@ -244,7 +246,7 @@ def backbone_features(
             folder,
             lambda: FeaturesOf(assembly.network(), apart=True),
             seen,
-            views=assembly.recipe.views,
+            views=assembly.views,
             batch=EVAL_BATCH,
             device=device,
             workers=assembly.recipe.train.workers,

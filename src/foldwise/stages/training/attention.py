@@ -16,6 +16,7 @@ from foldwise.models.network import Network
 from foldwise.predictions import Predictions
 from foldwise.publish import publish
 from foldwise.stages.training.at_work import UnitWork
+from foldwise.views import views_of
 
 #: Images that are shown: the surest and the most mistaken ones, then one of each class.
 _SUREST, _WORST, _MOST = 3, 3, 12
@@ -59,7 +60,7 @@ def save_attention(at_work: UnitWork, network: Network, valid: Predictions) -> N
     found = infer(
         look,
         replace(at_work.assembly.source(samples), columns=None),
-        views=("identity",),
+        views=views_of(["identity"]),
         batch=min(len(chosen), at_work.eval_batch),
         device=at_work.device,
         workers=0,

@@ -36,6 +36,7 @@ from foldwise.stages.training.interrupting import interruptible
 from foldwise.stages.training.pace import Pace
 from foldwise.stages.training.saving import Saver
 from foldwise.tasks.extra_rows import fitted_samples
+from foldwise.views import views_of
 
 History = list[dict[str, Any]]
 
@@ -227,7 +228,7 @@ def _validate(
         logits = infer(
             state.network,
             at_work.assembly.source(samples),
-            views=("identity",),
+            views=views_of(["identity"]),
             batch=at_work.eval_batch,
             device=at_work.device,
             workers=at_work.unit.recipe.train.workers,

@@ -172,7 +172,8 @@ class Unit:
         cells = _cells(test, _input_columns(self.recipe))
         images = self.image_hashes(test)
         fed = [each for unit in self.sources if unit for each in unit.further_images(test)]
-        return _hash([*test.ids, *images, *self.recipe.views, *cells, *fed])
+        views = [spec if isinstance(spec, str) else fingerprint(spec) for spec in self.recipe.views]
+        return _hash([*test.ids, *images, *views, *cells, *fed])
 
     def is_done(self) -> bool:
         """Whether its network and held-out scores are there, of these inputs or of more epochs."""
