@@ -1,0 +1,110 @@
+"""Every backend gives what eager gives, for every kind of network, normalisation included."""
+
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import torch
+
+from foldwise.data.batches import Source
+from foldwise.engine.backends import BACKENDS, TOLERANCE, making
+from foldwise.engine.backends.checking import checked, difference, logits, opened
+from foldwise.engine.backends.exporting import exported
+from foldwise.engine.infer import infer
+from tests.engine.backends.networks import (
+    CPU,
+    NETWORKS,
+    images,
+    made,
+    skip_unless_there,
+    softmax,
+)
+
+#: Compiling takes many seconds a network.
+CASES = [
+    pytest.param(backend, name, marks=pytest.mark.slow if backend == "compile" else ())
+    for backend in BACKENDS
+    for name in (NETWORKS if backend != "compile" else ("plain", "added"))
+]
+
+
+@pytest.fixture(autouse=True)
+def _released():
+    yield
+    torch.compiler.reset()
+
+
+@pytest.mark.parametrize(("backend", "name"), CASES)
+def test_gives_what_eager_gives(backend, name):
+    skip_unless_there(backend)
+    network, inputs = made(name)
+    found = checked(network, backend, inputs, activate=softmax)
+    assert (found.reason, found.limit) == ("", TOLERANCE)
+    assert found.forward is not None
+    wanted = softmax(logits(network, inputs))
+    assert np.ptp(wanted, axis=0).max() > 0.1  # Else anything would be equal.
+    again = softmax(logits(found.forward, inputs))
+    assert difference(again, wanted) <= TOLERANCE
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_other_rows_do_not_come_through_what_the_pass_was_made_with(backend):
+    skip_unless_there(backend)
+    network, inputs = made("plain")
+    forward = BACKENDS[backend].make(network, inputs, None)
+    others = (images(seed=5).flip(3),)
+    first = forward(*inputs)
+    kept = first.clone()
+    found = softmax(logits(forward, others))
+    assert difference(found, softmax(logits(network, others))) <= TOLERANCE
+    assert torch.equal(first, kept)  # Its memory was not written over.
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_exported_model_takes_raw_images_as_onnx_itself_reads_it(name):
+    if find_spec("onnx") is None or find_spec("onnxscript") is None:
+        pytest.skip("onnx not installed")
+    from onnx.reference import ReferenceEvaluator
+
+    network, inputs = made(name)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    model = ReferenceEvaluator(exported(network, inputs))
+    assert model.input_names == ["images", "columns"][: len(inputs)]
+    feed = {
+        key: each.contiguous().numpy() for key, each in zip(model.input_names, inputs, strict=True)
+    }
+    (found,) = model.run(None, feed)
+    with torch.inference_mode():
+        wanted = network(*inputs).numpy()
+    assert found == pytest.approx(wanted, abs=1e-3)
+    assert network.layout == "channels_last"
+    assert all(torch.equal(before[key], each) for key, each in network.state_dict().items())
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_what_is_not_installed_says_how_to_get_it(backend, monkeypatch):
+    monkeypatch.setattr(making, "find_spec", lambda name: None if name == backend else True)
+    assert "foldwise[inference]" in BACKENDS[backend].obstacle(CPU)
+    assert backend in BACKENDS[backend].obstacle(CPU)
+    assert "not on cuda" in BACKENDS[backend].obstacle(torch.device("cuda"))
+    network, inputs = made("plain")
+    found = checked(network, backend, inputs, activate=softmax)
+    assert (found.forward, found.difference) == (None, None)
+    assert "foldwise[inference]" in found.reason
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])
+def test_one_forward_pass_for_all_backends(backend):
+    skip_unless_there(backend)
+    network, _ = made("plain")
+    pixels = images(10).permute(0, 2, 3, 1).numpy()
+    source = Source(lambda name: pixels[int(name)], np.arange(10).astype(str), np.arange(10), 32)
+
+    def scored(forward) -> dict[str, np.ndarray]:
+        return infer(forward, source, views=["identity", "hflip"], batch=4, device=CPU)
+
+    wanted = scored(network)
+    with opened(network, backend, activate=softmax, tell=pytest.fail) as forward:
+        found = scored(forward)
+    for view, each in wanted.items():
+        assert difference(softmax(found[view]), softmax(each)) <= TOLERANCE
