@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 import torch
 
+from foldwise.engine.backends.exporting import exported
 from foldwise.engine.compiling import obstacle
 from foldwise.models.additions import Additions
 from foldwise.models.building import build
@@ -96,6 +98,12 @@ NETWORKS: dict[str, Callable[[], tuple[Network, Inputs]]] = {
     "added": added,
     "siamese": siamese,
 }
+
+
+@cache
+def model_of(name: str) -> bytes:
+    """What the exporter makes of a network: it takes seconds."""
+    return exported(*made(name))
 
 
 def made(name: str) -> tuple[Network, Inputs]:

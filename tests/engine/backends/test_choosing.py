@@ -75,14 +75,23 @@ def test_the_fastest_that_gives_the_same_is_chosen(table):
 
 
 def test_few_images_are_not_worth_a_trial(table):
-    table(fast=Backend(lambda network, inputs, half: pytest.fail("tried")))
+    table(
+        cheap=Backend(slowed(0.0), least_s=60.0),
+        dear=Backend(lambda network, inputs, half: pytest.fail("tried"), least_s=10_000.0),
+    )
     network, inputs = made("plain")
-    found = choose_backend(network, inputs, num_images=100, activate=softmax)
-    assert found.choice == "eager"
-    assert found.candidates[1].reason.startswith("not tried: eager takes ")
-    assert found.holds(found.key, 100)
-    assert not found.holds(found.key, 1_000_000)
-    assert not found.holds("another", 100)
+    few = choose_backend(network, inputs, num_images=100, activate=softmax)
+    assert few.choice == "eager"
+    assert [each.is_untried for each in few.candidates] == [False, True, True]
+    assert few.candidates[1].reason.startswith("not tried: eager takes ")
+    more = choose_backend(network, inputs, num_images=10_000, activate=softmax)
+    assert more.choice == "cheap"
+    assert [each.is_untried for each in more.candidates] == [False, False, True]
+    assert few.holds(few.key, 100)
+    assert not few.holds(few.key, 10_000)
+    assert more.holds(few.key, 10_000)
+    assert not more.holds(few.key, 10_000_000)
+    assert not few.holds("another", 100)
 
 
 def test_what_it_takes_to_make_a_pass_counts_against_the_images_to_come():

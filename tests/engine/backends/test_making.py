@@ -16,6 +16,7 @@ from tests.engine.backends.networks import (
     NETWORKS,
     images,
     made,
+    model_of,
     skip_unless_there,
     softmax,
 )
@@ -35,9 +36,10 @@ def _released():
 
 
 @pytest.mark.parametrize(("backend", "name"), CASES)
-def test_gives_what_eager_gives(backend, name):
+def test_gives_what_eager_gives(backend, name, monkeypatch):
     skip_unless_there(backend)
     network, inputs = made(name)
+    monkeypatch.setattr(making, "exported", lambda network, inputs: model_of(name))
     found = checked(network, backend, inputs, activate=softmax)
     assert (found.reason, found.limit) == ("", TOLERANCE)
     assert found.forward is not None
@@ -67,8 +69,7 @@ def test_the_exported_model_takes_raw_images_as_onnx_itself_reads_it(name):
     from onnx.reference import ReferenceEvaluator
 
     network, inputs = made(name)
-    before = {key: value.clone() for key, value in network.state_dict().items()}
-    model = ReferenceEvaluator(exported(network, inputs))
+    model = ReferenceEvaluator(model_of(name))
     assert model.input_names == ["images", "columns"][: len(inputs)]
     feed = {
         key: each.contiguous().numpy() for key, each in zip(model.input_names, inputs, strict=True)
@@ -77,8 +78,17 @@ def test_the_exported_model_takes_raw_images_as_onnx_itself_reads_it(name):
     with torch.inference_mode():
         wanted = network(*inputs).numpy()
     assert found == pytest.approx(wanted, abs=1e-3)
+
+
+def test_a_network_is_left_as_it_is():
+    skip_unless_there("onnxruntime")
+    network, inputs = made("plain")
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    exported(network, inputs)
     assert network.layout == "channels_last"
-    assert all(torch.equal(before[key], each) for key, each in network.state_dict().items())
+    for key, each in network.state_dict().items():
+        assert torch.equal(before[key], each)
+        assert before[key].stride() == each.stride()
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])

@@ -11,7 +11,7 @@ import torch
 from foldwise.engine.backends.checking import Activate, Checked, checked, logits
 from foldwise.engine.backends.exporting import Inputs
 from foldwise.engine.backends.making import BACKENDS, Forward
-from foldwise.engine.backends.trial import BackendTrial, Candidate, is_worth_it, trial_key
+from foldwise.engine.backends.trial import BackendTrial, Candidate, trial_key
 from foldwise.models.network import Network
 
 _ROUNDS = 3
@@ -39,45 +39,45 @@ def choose_backend(
         half: half precision to compute in, or None: see `precision.scoring_dtype`.
     """
     check = partial(checked, network, inputs=inputs, activate=activate, half=half)
-
-    def batch_s(forward: Forward) -> float:
-        started = time.perf_counter()
-        logits(forward, inputs, half)
-        return time.perf_counter() - started
-
+    batch_s = partial(_batch_s, inputs=inputs, half=half)
     eager = check("eager")
     assert eager.forward is not None, "it is within its own limit"
-    plain = batch_s(eager.forward)
-    others = [name for name in BACKENDS if name != "eager"]
-    if is_worth_it(plain / len(inputs[0]), num_images):
-        checks = {"eager": eager, **{name: check(name) for name in others}}
-    else:
-        reason = f"not tried: eager takes {plain / len(inputs[0]) * num_images:.0f} s in all"
-        checks = {"eager": eager, **{name: Checked(None, reason=reason) for name in others}}
+    eager_s = batch_s(eager.forward)
+    total_s = eager_s / len(inputs[0]) * num_images
+    others = [name for name in BACKENDS if name != "eager" and total_s >= BACKENDS[name].least_s]
+    checks = {"eager": eager, **{name: check(name) for name in others}}
     passes = {name: each.forward for name, each in checks.items() if each.forward is not None}
-    rounds = max(1, min(_ROUNDS, int(_MOST_S / plain)))
     seconds: dict[str, list[float]] = {name: [] for name in passes}
-    for _ in range(rounds):
+    for _ in range(max(1, min(_ROUNDS, int(_MOST_S / eager_s)))):
         for name, forward in passes.items():
             seconds[name].append(batch_s(forward))
     for name in others:
         BACKENDS[name].release()
+    reason = f"not tried: eager takes {total_s:.0f} s in all"
     return BackendTrial(
         key=trial_key(network, inputs, half=half),
         num_images=num_images,
         precision=_PRECISIONS[half],
         limit=eager.limit,
         candidates=tuple(
-            _candidate(name, each, seconds.get(name), len(inputs[0]))
-            for name, each in checks.items()
+            _candidate(name, checks[name], seconds.get(name), len(inputs[0]))
+            if name in checks
+            else Candidate(name, reason=reason, is_untried=True)
+            for name in BACKENDS
         ),
     )
 
 
+def _batch_s(forward: Forward, inputs: Inputs, half: torch.dtype | None) -> float:
+    started = time.perf_counter()
+    logits(forward, inputs, half)  # They come to the CPU: nothing is left to wait for.
+    return time.perf_counter() - started
+
+
 def _candidate(name: str, check: Checked, seconds: Sequence[float] | None, batch: int) -> Candidate:
-    # JSON has no infinity: the reason tells it.
-    difference = check.difference if check.difference != float("inf") else None
+    # JSON has no infinity; the reason tells it.
+    difference = None if check.difference == float("inf") else check.difference
     if seconds is None:
         return Candidate(name, None, check.first_s, difference, check.reason)
     making_s = max(check.first_s - min(seconds), 0.0)
-    return Candidate(name, min(seconds) / batch, making_s, difference, check.reason)
+    return Candidate(name, min(seconds) / batch, making_s, difference)

@@ -31,11 +31,14 @@ class Backend:
         make: makes the pass; raises whatever its library raises.
         obstacle: what is missing for a device on this machine; empty: nothing.
         release: lets go of what passes leave behind in the library.
+        least_s: seconds of eager inference from which it is worth a trial: a few times of what it
+            takes to make a pass.
     """
 
     make: Make
     obstacle: Callable[[torch.device], str] = lambda device: ""
     release: Callable[[], None] = lambda: None
+    least_s: float = 60.0
 
 
 def eager(network: Network, inputs: Inputs, half: torch.dtype | None) -> Forward:
@@ -107,7 +110,7 @@ def _on_cpu(package: str) -> Callable[[torch.device], str]:
 
 BACKENDS: dict[str, Backend] = {
     "eager": Backend(eager),
-    "compile": Backend(compiled, compiling.obstacle, torch.compiler.reset),
+    "compile": Backend(compiled, compiling.obstacle, torch.compiler.reset, least_s=600.0),
     "onnxruntime": Backend(onnx_runtime, _on_cpu("onnxruntime")),
     "openvino": Backend(open_vino, _on_cpu("openvino")),
 }

@@ -12,12 +12,11 @@ import torch
 
 from foldwise.config.writing import fingerprint
 from foldwise.engine.backends.exporting import Inputs
+from foldwise.engine.backends.making import BACKENDS
 from foldwise.models.network import Network
 
 #: Which share of an image's time must be saved: less is the machine's noise.
 _LEAST_SAVED = 0.03
-#: Seconds of eager inference from which a trial, which takes about as long, is worth its time.
-_LEAST_INFERENCE_S = 60.0
 _PACKAGES = ("torch", "timm", "onnx", "onnxscript", "onnxruntime", "openvino")
 
 
@@ -32,6 +31,7 @@ class Candidate:
         difference: from eager in full precision, of predictions or logits, see
             `checking.difference`; None: it gave none.
         reason: why it cannot be taken; empty: it can.
+        is_untried: whether that is because so few images were to come.
     """
 
     backend: str
@@ -39,6 +39,7 @@ class Candidate:
     making_s: float = 0.0
     difference: float | None = None
     reason: str = ""
+    is_untried: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,11 @@ class BackendTrial:
         return min(ends, key=lambda backend: ends[backend])
 
     def holds(self, key: str, num_images: int) -> bool:
-        """Whether it stands for this key; one that was cut short does for few images alone."""
-        was_cut = not is_worth_it(self._eager_s, self.num_images)
-        return key == self.key and not (was_cut and is_worth_it(self._eager_s, num_images))
+        """Whether it stands for these: the same key, and nobody untried is worth trying now."""
+        untried = [each.backend for each in self.candidates if each.is_untried]
+        return key == self.key and not any(
+            self._eager_s * num_images >= BACKENDS[backend].least_s for backend in untried
+        )
 
     @property
     def _eager_s(self) -> float:
@@ -104,16 +107,6 @@ class BackendTrial:
         own = {name: each for name, each in value.items() if name != "choice"}
         candidates = tuple(Candidate(**each) for each in value["candidates"])
         return cls(**{**own, "candidates": candidates})
-
-
-def is_worth_it(eager_s: float, num_images: int) -> bool:
-    """Whether eager inference takes so long that other backends are worth a trial.
-
-    Args:
-        eager_s: seconds of an image.
-        num_images: to come, each view counted.
-    """
-    return eager_s * num_images >= _LEAST_INFERENCE_S
 
 
 def trial_key(network: Network, inputs: Inputs, *, half: torch.dtype | None = None) -> str:
