@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
@@ -156,8 +156,7 @@ def compile_function(function: F, **options: Any) -> F:
     torch._dynamo.config.fail_on_recompile_limit_hit = True
     # In this process: a pool of compilers would outlive a kill.
     torch._inductor.config.compile_threads = 1
-    found: F = torch.compile(function, dynamic=False, options=options)
-    return found
+    return cast(F, torch.compile(function, dynamic=False, options=options))
 
 
 def first_line(error: Exception) -> str:

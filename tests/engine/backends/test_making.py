@@ -1,5 +1,8 @@
 """Every backend gives what eager gives, for every kind of network, normalisation included."""
 
+import os
+import subprocess
+import sys
 from importlib.util import find_spec
 
 import numpy as np
@@ -101,6 +104,23 @@ def test_what_is_not_installed_says_how_to_get_it(backend, monkeypatch):
     found = checked(network, backend, inputs, activate=softmax)
     assert (found.forward, found.difference) == (None, None)
     assert "foldwise[inference]" in found.reason
+
+
+def test_nothing_is_counted_and_sent_by_openvino(tmp_path):
+    skip_unless_there("openvino")
+    code = """
+import socket
+def refuse(*_): raise SystemExit("it asks for the network")
+socket.socket.connect = socket.getaddrinfo = refuse
+from foldwise.engine.backends.checking import checked
+from tests.engine.backends.networks import made, softmax
+network, inputs = made("plain")
+found = checked(network, "openvino", inputs, activate=softmax)
+raise SystemExit(found.reason or 0)
+"""
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("backend", ["onnxruntime", "openvino"])

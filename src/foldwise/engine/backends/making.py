@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -72,6 +73,8 @@ def onnx_runtime(network: Network, inputs: Inputs, half: torch.dtype | None) -> 
 
 def open_vino(network: Network, inputs: Inputs, half: torch.dtype | None) -> Forward:
     """By OpenVINO on the CPU."""
+    # Imported, it would count its uses in the home folder and send that out; it does without this.
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # Not importable.
     import openvino
 
     core = openvino.Core()
