@@ -102,7 +102,8 @@ def opened(
     """A network's forward pass by a backend, to be given to `infer`.
 
     A pass is made for each shape of inputs that comes, and checked on the first ones of it: so
-    every network and every size of view is.
+    every network and every size of view is. Meant for one network after the other: at its end a
+    compiled one drops the compiled passes of all, which are then made again.
 
     Args:
         network: in eval mode, on the inputs' device.
