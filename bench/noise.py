@@ -39,7 +39,7 @@ def write_photos(folder: Path, *, num: int, side: int) -> list[Path]:
         side: of each, pixels.
 
     Returns:
-        The files, in order.
+        The files, sorted.
     """
     rng = np.random.default_rng(0)
     paths = []
@@ -53,4 +53,4 @@ def write_photos(folder: Path, *, num: int, side: int) -> list[Path]:
         pixels = np.clip(image + grain[:, :, None] // 2, 0, 255).astype(np.uint8)
         Image.fromarray(pixels).save(path, quality=90)
         paths.append(path)
-    return paths
+    return sorted(paths)

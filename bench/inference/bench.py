@@ -44,7 +44,7 @@ from foldwise.device import keep_freed_memory
 from foldwise.engine.backends import TOLERANCE, BackendTrial, choose_backend
 from foldwise.models.network import Network
 
-NUM, SIDE, ROUNDS = 64, 512, 3
+NUM, SIDE, ROUNDS = 128, 512, 3
 #: Passes of a network that its trial chooses for.
 TO_COME = 20_000 * len(SEEN)
 #: Test sets that memory is measured with, and how much more the larger one may take, MiB.
