@@ -116,22 +116,28 @@ def print_table(
     print(f"medians of {rounds}, cases interleaved; MiB: peak above the start, workers included\n")
 
 
-def peak_memory(script: str, case: str, folder: Path) -> float:
+def _pss(process: psutil.Process) -> int:
+    return int(process.memory_full_info().pss)
+
+
+def peak_memory(
+    script: str, case: str, folder: Path, *, of: Callable[[psutil.Process], int] = _pss
+) -> float:
     """MiB that one case takes at most above the process's own start, its workers included.
 
-    The script, called with `--case NAME FOLDER`, calls `ready()` before the work. Shared pages
-    count once (PSS).
+    The script, called with `--case NAME FOLDER`, calls `ready()` before the work. `of` tells the
+    bytes of a process; pages that several share count once (PSS).
     """
     command = [sys.executable, script, "--case", case, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert child.stdout.readline().strip() == "ready", case
         tree = psutil.Process(child.pid)
-        start = most = _pss(tree)
+        start = most = _total(tree, of)
         done = threading.Event()
         threading.Thread(target=lambda: (child.wait(), done.set()), daemon=True).start()
         while not done.wait(0.1):
-            most = max(most, _pss(tree))
+            most = max(most, _total(tree, of))
         assert child.returncode == 0, case
     return (most - start) / 2**20
 
@@ -142,11 +148,11 @@ def ready() -> None:
     time.sleep(0.3)  # It takes the measure of the start meanwhile.
 
 
-def _pss(tree: psutil.Process) -> int:
+def _total(tree: psutil.Process, of: Callable[[psutil.Process], int]) -> int:
     total = 0
     try:
         for process in [tree, *tree.children(recursive=True)]:
-            total += process.memory_full_info().pss
+            total += of(process)
     except psutil.Error:
         pass  # It ended while it was looked at.
     return total

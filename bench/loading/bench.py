@@ -20,7 +20,8 @@ import measure
 import numpy as np
 import peers
 import torch
-from PIL import Image, ImageFilter
+from noise import write_photos
+from PIL import Image
 
 from foldwise import parts, seeding
 from foldwise.data.augment import AUGMENTS
@@ -44,20 +45,6 @@ SPECS = {
     "cache": CacheSpec.make(CACHED_SIDE),
     "originals": CacheSpec.make(CACHED_SIDE, store="none"),
 }
-
-
-def make_images(folder: Path) -> None:
-    """JPEGs of quality 90 with about the detail of photos: 1.6 to 1.9 bits a pixel."""
-    rng = np.random.default_rng(0)
-    for index in range(NUM):
-        coarse = rng.integers(0, 256, (8, 8, 3)).astype(np.uint8)
-        image = np.asarray(Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-        grain = Image.fromarray(rng.integers(0, 256, (SIDE, SIDE)).astype(np.uint8))
-        grain = np.asarray(grain.filter(ImageFilter.GaussianBlur(1.0)), dtype=np.int16) - 128
-        path = folder / str(index % 2) / f"{index:04d}.jpg"
-        path.parent.mkdir(exist_ok=True)
-        pixels = np.clip(image + grain[:, :, None] // 2, 0, 255).astype(np.uint8)
-        Image.fromarray(pixels).save(path, quality=90)
 
 
 def prepare(folder: Path) -> None:
@@ -191,8 +178,7 @@ def main() -> int:
     verdict = measure.Verdict()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "images").mkdir()
-        make_images(folder / "images")
+        write_photos(folder / "images", num=NUM, side=SIDE)
         size = sum(path.stat().st_size for path in folder.rglob("*.jpg"))
         print(f"{NUM} files, {size * 8 / NUM / SIDE**2:.2f} bits a pixel")
         prepare(folder)

@@ -80,7 +80,7 @@ def test_what_cannot_be_compiled_is_trained_as_it_is_and_says_why(monkeypatch, w
     if what == "compiler":
         monkeypatch.setattr(module.shutil, "which", lambda name: None)
     else:
-        monkeypatch.setattr(module, "_compiled", lambda outputs: refuse)
+        monkeypatch.setattr(module, "compile_function", lambda *_, **__: refuse)
         monkeypatch.setattr(module, "obstacle", lambda device: "")
     network = build(name="small_cnn", num_outputs=3, size=16)
     before = {name: value.clone() for name, value in network.state_dict().items()}

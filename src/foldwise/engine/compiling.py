@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
@@ -19,6 +19,8 @@ from foldwise.models.network import Network
 
 #: What the network takes → (B, O) logits, and the outputs that further terms of the loss look at.
 Outputs = Callable[..., tuple[torch.Tensor, list[torch.Tensor]]]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _ROUNDS = 3
 #: Graphs of one network: every kind of epoch has its own, for every length of batch.
@@ -71,7 +73,7 @@ def training_outputs(module: nn.Module, *, compiled: bool = False) -> Outputs:
             those of the plain step; sums may differ in their last bits.
     """
     outputs = module.all_outputs if isinstance(module, Network) else _without_sides(module)
-    return _compiled(outputs) if compiled else outputs
+    return compile_function(outputs, fallback_random=True) if compiled else outputs
 
 
 def obstacle(device: torch.device) -> str:
@@ -124,7 +126,7 @@ def compile_trial(
     try:
         first = seconds(compiled)
     except Exception as error:  # Whatever the compiler or the network's own code may raise.
-        return CompileTrial(least, None, reason=_first_line(error))
+        return CompileTrial(least, None, reason=first_line(error))
     rounds = [(seconds(plain), seconds(compiled)) for _ in range(_ROUNDS)]
     torch.compiler.reset()
     plain_s, compiled_s = (min(each) for each in zip(*rounds, strict=True))
@@ -138,7 +140,13 @@ def _without_sides(module: nn.Module) -> Outputs:
     return outputs
 
 
-def _compiled(outputs: Outputs) -> Outputs:
+def compile_function(function: F, **options: Any) -> F:
+    """A function compiled for each shape that it is given, when it is first given it.
+
+    Args:
+        function: of tensors.
+        options: of inductor.
+    """
     import torch._dynamo
     import torch._inductor.config
 
@@ -148,11 +156,10 @@ def _compiled(outputs: Outputs) -> Outputs:
     torch._dynamo.config.fail_on_recompile_limit_hit = True
     # In this process: a pool of compilers would outlive a kill.
     torch._inductor.config.compile_threads = 1
-    options: dict[str, Any] = {"fallback_random": True}
-    found: Outputs = torch.compile(outputs, dynamic=False, options=options)
-    return found
+    return cast(F, torch.compile(function, dynamic=False, options=options))
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Kind and first words of an error, for a reason."""
     lines = list(takewhile(bool, str(error).splitlines()))
     return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
