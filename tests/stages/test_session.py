@@ -119,7 +119,7 @@ def test_a_session_needs_a_pack_data_and_time(tmp_path):
     home = ready(tmp_path / "a")
     mounted = mount(tmp_path / "m", home, tmp_path / "a" / "raw")
     pack = home.packs / "night"
-    with pytest.raises(RunError, match="not a pack"):
+    with pytest.raises(RunError, match="no pack"):
         session(home.path, source=mounted.input, output=mounted.output, display=QUIET)
     with pytest.raises(DataError, match=r"holds train\.csv"):
         session(

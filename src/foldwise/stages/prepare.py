@@ -222,12 +222,17 @@ def _limits(config: Decoding) -> Limits:
     )
 
 
-def decode_seconds(refs: Sequence[ImageRef]) -> float:
-    """Seconds that decoding takes here, by forecast from the files' sizes."""
+def decode_seconds(refs: Sequence[ImageRef], *, times: float = 1.0) -> float:
+    """Seconds that decoding takes here, by forecast from the files' sizes.
+
+    Args:
+        refs: the images.
+        times: how many times as many images like these there are.
+    """
     paths = {ref.path for ref in refs}  # An array holds many images.
     num_bytes = sum(path.stat().st_size for path in paths if path.exists())
     work = num_bytes / _BYTES_PER_S + len(refs) * _PER_IMAGE_S
-    return _START_S + work / machine.num_cores()
+    return _START_S + times * work / machine.num_cores()
 
 
 def _with_facts(

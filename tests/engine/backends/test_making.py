@@ -14,6 +14,7 @@ from foldwise.engine.backends import BACKENDS, TOLERANCE, making
 from foldwise.engine.backends.checking import checked, difference, logits, opened
 from foldwise.engine.backends.exporting import exported
 from foldwise.engine.infer import infer
+from foldwise.views import views_of
 from tests.engine.backends.networks import (
     CPU,
     NETWORKS,
@@ -131,7 +132,7 @@ def test_one_forward_pass_for_all_backends(backend):
     source = Source(lambda name: pixels[int(name)], np.arange(10).astype(str), np.arange(10), 32)
 
     def scored(forward) -> dict[str, np.ndarray]:
-        return infer(forward, source, views=["identity", "hflip"], batch=4, device=CPU)
+        return infer(forward, source, views=views_of(["identity", "hflip"]), batch=4, device=CPU)
 
     wanted = scored(network)
     with opened(network, backend, activate=softmax, tell=pytest.fail) as forward:

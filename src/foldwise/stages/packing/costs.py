@@ -43,7 +43,7 @@ def measured_costs(
     num = num_here if num_images is None else num_images
     images = problem.test.every_image()
     data = data_folder(problem.home, problem.competition)
-    decoding = decode_seconds(image_refs(images, data)) * num / max(num_here, 1)
+    decoding = decode_seconds(image_refs(images, data), times=num / max(num_here, 1))
     first = {name: factor * _first_s(recipe, rates[name], num) for name, recipe in recipes.items()}
     more = {
         name: factor * (_UNIT_S + rates[name].start_s)
