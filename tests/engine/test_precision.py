@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from foldwise.engine.precision import scoring_dtype
+from foldwise.engine.precision import autocast_dtype, scoring_dtype
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -36,8 +36,10 @@ def test_what_was_trained_on_a_gpu_in_fp16_is_scored_in_full_on_a_processor(able
     assert scoring_dtype("fp16", CPU) is None
 
 
-def test_a_gpu_that_emulates_bfloat16_scores_in_full(able):
+def test_a_gpu_that_emulates_bfloat16_trains_and_scores_in_full(able):
     able(gpu=(7, 5))
+    assert autocast_dtype("auto", GPU) is None
+    assert autocast_dtype("fp16", GPU) is torch.float16
     assert scoring_dtype("auto", GPU) is None
     assert scoring_dtype("fp16", GPU) is torch.float16
     able(gpu=(8, 0))

@@ -17,7 +17,8 @@ def autocast_dtype(precision: str, device: torch.device) -> torch.dtype | None:
         ConfigError: the device cannot do what the recipe asks.
     """
     if precision == "auto":
-        on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        # Not what torch says it supports: it counts bfloat16 that is emulated, slowly.
+        on_gpu = device.type == "cuda" and _computes(torch.bfloat16, device)
         return torch.bfloat16 if on_gpu else None
     if precision == "fp16" and device.type == "cpu":
         raise ConfigError(
