@@ -146,7 +146,7 @@ def with_quota(folder: Path, **machine: str) -> Home:
 
 def test_a_session_is_not_begun_when_the_quota_is_used_up(tmp_path, monkeypatch):
     monkeypatch.setenv("FOLDWISE_MACHINE", "tower")
-    home = with_quota(tmp_path / "a", quota="1h", counts="all")
+    home = with_quota(tmp_path / "a", quota="10s", counts="all")
     mounted = mount(tmp_path / "m", home, tmp_path / "a" / "raw")
     Meter(home.costs, "session", 7200.0).end()
     Store(mounted.store).add(Snapshot(costs=sorted(home.costs.glob("*.json"))))

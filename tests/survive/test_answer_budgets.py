@@ -96,9 +96,8 @@ def started(home: Home, folder: Path, *, slower: float, budget: float, kill: flo
     command += ["--input", str(mounted(home, folder)), "--output", str(folder / "out")]
     command += ["--work", str(folder / "work"), "--limit", f"{budget:.0f}s"]
     environment = {**os.environ, "SLOW_S": f"{unit_s:.3f}"}
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=(folder / "said").open("wb")
-    )
+    with (folder / "said").open("wb") as said:
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=said)
     return Started(process, folder / "out", budget, kill, time.monotonic())
 
 
