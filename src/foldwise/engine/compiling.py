@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
@@ -13,7 +12,7 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import nn
 
-from foldwise.engine.layout import wait
+from foldwise.engine.layout import step_seconds
 from foldwise.models.freezing import Trainable, set_trainable
 from foldwise.models.network import Network
 
@@ -107,14 +106,7 @@ def compile_trial(
     images = images.to(device)
 
     def seconds(outputs: Outputs) -> float:
-        wait(device)
-        started = time.perf_counter()
-        with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
-            logits, others = outputs(images, *network.unknown_columns(len(images)))
-        torch.stack([each.float().square().mean() for each in (logits, *others)]).sum().backward()  # type: ignore[no-untyped-call]
-        wait(device)
-        network.zero_grad(set_to_none=True)
-        return time.perf_counter() - started
+        return step_seconds(outputs, network, images, device, autocast)
 
     plain = training_outputs(network)
     least = min([seconds(plain) for _ in range(1 + _ROUNDS)][1:])

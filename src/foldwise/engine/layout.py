@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Mapping
-from typing import get_args
+from collections.abc import Callable, Mapping
+from typing import Any, get_args
 
 import torch
 
@@ -42,7 +42,7 @@ def layout_seconds(
     seconds: dict[Layout, list[float]] = {layout: [] for layout in networks}
     for _ in range(1 + _ROUNDS):
         for layout, each in networks.items():
-            seconds[layout].append(_seconds(each, images, device, autocast))
+            seconds[layout].append(step_seconds(each.all_outputs, each, images, device, autocast))
     return {layout: min(found[1:]) for layout, found in seconds.items()}  # The first warms up.
 
 
@@ -66,14 +66,28 @@ def _laid_out(
     return found
 
 
-def _seconds(
-    network: Network, images: torch.Tensor, device: torch.device, autocast: torch.dtype | None
+def step_seconds(
+    outputs: Callable[..., Any],
+    network: Network,
+    images: torch.Tensor,
+    device: torch.device,
+    autocast: torch.dtype | None,
 ) -> float:
+    """Seconds of one forward and backward pass.
+
+    Args:
+        outputs: what a step calls, such as `network.all_outputs`.
+        network: whose gradients are dropped afterwards.
+        images: (B, C, S, S) uint8, on the device.
+        device: where to compute.
+        autocast: half precision to compute in, or None.
+    """
     wait(device)
     started = time.perf_counter()
     with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
-        logits = network(images, *network.unknown_columns(len(images)))
-    logits.float().square().mean().backward()
+        logits, others = outputs(images, *network.unknown_columns(len(images)))
+    loss: Any = sum(each.float().square().mean() for each in (logits, *others))
+    loss.backward()
     wait(device)
     network.zero_grad(set_to_none=True)
     return time.perf_counter() - started

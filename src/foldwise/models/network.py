@@ -18,9 +18,6 @@ from foldwise.models.siamese import Siamese
 #: How images and weights lie in memory: channel by channel, or pixel by pixel.
 Layout = Literal["channels_first", "channels_last"]
 
-#: Numbers of an image that a core keeps at hand: 1 MiB of float32.
-_CACHED = 1 << 18
-
 _FORMATS = {"channels_first": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
@@ -253,13 +250,7 @@ class Network(nn.Module):
 
 
 def _standardised(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    is_plain = images.is_floating_point() or images.device.type != "cpu"
-    if is_plain or torch.compiler.is_compiling():  # A compiler makes one pass of it.
-        return (images.float() - mean).div_(std)
-    # Some images at a time, which stay in a core's own memory from one pass to the next; converted
-    # first: a subtraction of mixed types takes a CPU several times as long.
-    found = torch.empty_like(images, dtype=torch.float32)
-    num = max(1, _CACHED // max(images[0].numel(), 1)) if len(images) else 1
-    for part, out in zip(torch.split(images, num), torch.split(found, num), strict=True):
-        out.copy_(part).sub_(mean).div_(std)
-    return found
+    # Converted first: a subtraction of mixed types takes a CPU several times as long.
+    pixels = images.float()
+    centred = images - mean if pixels is images else pixels.sub_(mean)
+    return centred.div_(std)
