@@ -155,7 +155,7 @@ def test_what_has_no_network_or_one_fold_is_refused_with_the_reason(tmp_path):
     second = {"features": "a", "head": "svc"}
     for kind, recipe, why in (
         ("blend", {}, "a blend: it has no network"),
-        ("recipe", second, "a second-level model: its features are of the image as it is"),
+        ("recipe", second, "a second-level model: it has no network of its own"),
     ):
         publish_json(home.runs / "x" / "run.json", {**record, "kind": kind, "recipe": recipe})
         with pytest.raises(RunError, match=why):

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import nn
 
-from foldwise.engine.layout import step_seconds
+from foldwise.engine.layout import LEAST_SAVED, step_seconds
 from foldwise.models.freezing import Trainable, set_trainable
 from foldwise.models.network import Network
 
@@ -24,8 +24,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 _ROUNDS = 3
 #: Graphs of one network: every kind of epoch has its own, for every length of batch.
 _MOST_GRAPHS = 256
-#: Which share of a step must be saved: less is the machine's noise.
-_LEAST_SAVED = 0.03
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class CompileTrial:
         >>> CompileTrial(1.0, 0.8, 50.0).pays(num_steps=400, num_graphs=2)
         False
         """
-        if self.compiled is None or self.compiled > (1 - _LEAST_SAVED) * self.plain:
+        if self.compiled is None or self.compiled > (1 - LEAST_SAVED) * self.plain:
             return False
         return (self.plain - self.compiled) * num_steps > self.compiling * num_graphs
 

@@ -87,7 +87,7 @@ def features(
 
 
 def network_recipe(run: RunDir) -> Recipe:
-    """The recipe of a run whose networks have features.
+    """The recipe of a run that has a network of its own.
 
     Raises:
         RunError: there is no such run, or it has no network of its own.
@@ -95,13 +95,13 @@ def network_recipe(run: RunDir) -> Recipe:
     record = run.read_record()
     if record["kind"] != "recipe":
         raise RunError(
-            f"{run.name} is a {record['kind']}: it has no network, and so no features",
+            f"{run.name} is a {record['kind']}: it has no network of its own",
             remedy="name a run of a recipe with a network",
         )
     recipe = Recipe.model_validate(record["recipe"])
     if recipe.is_second_level:
         raise RunError(
-            f"{run.name} is a second-level model: it has no network, and so no features",
+            f"{run.name} is a second-level model: it has no network of its own",
             remedy=f"name the run whose features it reads: {', '.join(recipe.sources)}",
         )
     return recipe

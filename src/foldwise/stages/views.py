@@ -13,6 +13,7 @@ from foldwise.parts import Spec
 from foldwise.publish import locked, publish_json, publish_text
 from foldwise.rundir import Home, RunDir, read_json
 from foldwise.stages.display import Display
+from foldwise.stages.features import network_recipe
 from foldwise.stages.predict import predict
 from foldwise.stages.prepare import prepare
 from foldwise.stages.progress import duration
@@ -69,7 +70,7 @@ def views(
     """
     show = display or Display()
     run = home.run(name)
-    recipe = _network_recipe(run, name)
+    recipe = network_recipe(run)
     asked = candidates_of(home, recipe, candidates)
     prepare(home, inputs=[recipe.input], display=show)
     problem = open_problem(home)
@@ -85,22 +86,6 @@ def views(
     found = _found(problem, run, units, asked)
     tell(show, found)
     return found
-
-
-def _network_recipe(run: RunDir, name: str) -> Recipe:
-    record = run.read_record()
-    if record["kind"] != "recipe":
-        raise RunError(
-            f"{name} is a {record['kind']}: it has no network that could be shown views",
-            remedy="name a run of a recipe with a network, such as one of its members",
-        )
-    recipe = Recipe.model_validate(record["recipe"])
-    if recipe.is_second_level:
-        raise RunError(
-            f"{name} is a second-level model: its features are of the image as it is",
-            remedy=f"measure the run whose features it reads: {', '.join(recipe.sources)}",
-        )
-    return recipe
 
 
 def _merged_units(problem: Problem, run: RunDir, recipe: Recipe) -> list[Unit]:

@@ -13,10 +13,9 @@ import torch
 from foldwise.config.writing import fingerprint
 from foldwise.engine.backends.exporting import Inputs
 from foldwise.engine.backends.making import BACKENDS
+from foldwise.engine.layout import LEAST_SAVED
 from foldwise.models.network import Network
 
-#: Which share of an image's time must be saved: less is the machine's noise.
-_LEAST_SAVED = 0.03
 _PACKAGES = ("torch", "timm", "onnx", "onnxscript", "onnxruntime", "openvino")
 
 
@@ -75,7 +74,7 @@ class BackendTrial:
         >>> trial.choice, trial.best(900)
         ('openvino', 'eager')
         """
-        most = (1 - _LEAST_SAVED) * self._eager_s
+        most = (1 - LEAST_SAVED) * self._eager_s
         ends = {
             each.backend: each.making_s + each.seconds * num_images
             for each in self.candidates
