@@ -10,7 +10,7 @@ import pandas as pd
 from PIL import Image
 
 from foldwise.config.writing import write_yaml
-from foldwise.rundir import Home
+from foldwise.home import Home
 
 SMALL = {
     "model": {"name": "small_cnn"},

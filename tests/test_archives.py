@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import stat
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -37,16 +38,48 @@ def test_an_honest_archive_comes_out_whole(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "data"]
 
 
-HOSTILE: dict[str, list[tuple[str | zipfile.ZipInfo, bytes]]] = {
-    "up": [("../out.txt", b"x")],
-    "up inside": [("a/../../out.txt", b"x")],
-    "absolute": [("/tmp/out.txt", b"x")],
-    "drive": [("C:/out.txt", b"x")],
-    "backslash": [("..\\out.txt", b"x")],
-    "link": [(linked("link", stat.S_IFLNK), b"/etc"), ("link/out.txt", b"x")],
-    "device": [(linked("device", stat.S_IFCHR), b"")],
-    "file and folder": [("a", b"x"), ("a/b", b"y")],
+#: Names that lie outside, or that no file has.
+OUTSIDE = [
+    "../out.txt",
+    "../../out.txt",
+    "..",
+    "a/..",
+    "a/../../out.txt",
+    "a/b/../../../out.txt",
+    "./../out.txt",
+    "/tmp/out.txt",
+    "/out.txt",
+    "//host/share/out.txt",
+    "C:/out.txt",
+    "c:out.txt",
+    "C:\\out.txt",
+    "..\\out.txt",
+    "a\\..\\..\\out.txt",
+    "\\\\host\\share\\out.txt",
+    "a/" + "../" * 20 + "out.txt",
+]
+KINDS = {
+    "link": stat.S_IFLNK,
+    "device": stat.S_IFCHR,
+    "block": stat.S_IFBLK,
+    "pipe": stat.S_IFIFO,
+    "socket": stat.S_IFSOCK,
 }
+HONEST = ("train.csv", b"id,label\n")
+HOSTILE: dict[str, list[tuple[str | zipfile.ZipInfo, bytes]]] = {
+    **{f"{name} alone": [(name, b"x")] for name in OUTSIDE},
+    **{f"{name} behind an honest one": [HONEST, (name, b"x")] for name in OUTSIDE},
+    **{f"{kind} alone": [(linked("odd", mode), b"/etc")] for kind, mode in KINDS.items()},
+    **{f"{kind} last": [HONEST, (linked("odd", mode), b"/etc")] for kind, mode in KINDS.items()},
+    "link and what goes through it": [
+        (linked("link", stat.S_IFLNK), b"/etc"),
+        ("link/out.txt", b"x"),
+    ],
+    "link to a folder above": [(linked("up", stat.S_IFLNK), b".."), ("up/out.txt", b"x")],
+    "file and folder": [("a", b"x"), ("a/b", b"y")],
+    "folder and file": [("a/b", b"y"), ("a", b"x")],
+}
+TARS = ["w", "w:gz", "w:bz2", "w:xz"]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -60,6 +93,24 @@ def test_a_hostile_archive_is_refused_and_nothing_is_written(tmp_path: Path, nam
         "home",
         "home/a.zip",
     ]
+
+
+@pytest.mark.parametrize("mode", TARS)
+@pytest.mark.parametrize("name", ["../out.txt", "/tmp/out.txt", "link", "device"])
+def test_a_tar_is_refused_whatever_is_in_it(tmp_path: Path, mode: str, name: str) -> None:
+    info = tarfile.TarInfo(name)
+    if name in ("link", "device"):
+        info.type = tarfile.SYMTYPE if name == "link" else tarfile.CHRTYPE
+        info.linkname = "/etc"
+    with tarfile.open(tmp_path / "a.zip", mode) as file:  # type: ignore[call-overload]  # A mode.
+        file.addfile(info)
+    with pytest.raises(DataError, match="damaged"):
+        unpack(tmp_path / "a.zip", tmp_path / "data")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_there_are_as_many_cases_as_were_promised() -> None:
+    assert len(HOSTILE) + 4 * len(TARS) >= 60
 
 
 def test_a_name_that_comes_twice_is_refused(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 from foldwise import cli
 from foldwise.__main__ import main
+from foldwise.home import Home
 from foldwise.publish import publish_json
-from foldwise.rundir import Home
 from tests.stages.small_competition import make_problem, write_run
 
 Run = tuple[int, str]

@@ -12,7 +12,7 @@ import pytest
 import foldwise
 from foldwise import Truth, blend, compare, load_run, pick
 from foldwise.errors import DataError, FoldwiseError, RunError
-from foldwise.rundir import find_home
+from foldwise.home import find_home
 
 from .stages.small_competition import make_problem, write_run
 

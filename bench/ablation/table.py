@@ -10,9 +10,9 @@ from gallery import RECIPES, Entry, read_entries
 from studies import BASE, FOLDER, SCREEN_SEEDS, VERDICT_SEEDS, Study, Trick, read_studies
 from work import Place, seconds_per_unit
 
+from foldwise.json_files import read_json
 from foldwise.notebook import compare
 from foldwise.publish import publish_text
-from foldwise.rundir import read_json
 
 ABLATIONS = FOLDER.parents[1] / "docs" / "training" / "ablations.md"
 GALLERY = RECIPES / "README.md"

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from foldwise.home import Home
 from foldwise.publish import publish_text
-from foldwise.rundir import Home
 
 _POLL_S = 1.0
 _PR_SET_PDEATHSIG = 1  # From Linux' sys/prctl.h.

@@ -12,8 +12,9 @@ from studies import BASE, SCREEN_SEEDS, VERDICT_SEEDS, Study, in_order, read_stu
 from verbs import VerbError, begin, foldwise, split
 
 from foldwise.errors import FoldwiseError
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import Home, read_json
 
 
 @dataclass(frozen=True)

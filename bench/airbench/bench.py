@@ -25,7 +25,7 @@ from foldwise import device as machine
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.fit import EpochEnd, fit
 from foldwise.engine.fitting import fit_plan, fit_state, image_batches
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.display import Display
 from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import load_recipe
@@ -97,7 +97,7 @@ def own_rate(assembly: Assembly) -> float:
 def peer_rate(assembly: Assembly) -> float:
     """Images a second of airbench's loop, which drops what does not fill a batch."""
     problem, rate = assembly.problem, Rate()
-    pixels = np.stack([assembly.cache.get(sha) for sha in problem.train.hashes])
+    pixels = np.stack([assembly.feed.cache.get(sha) for sha in problem.train.hashes])
     images = torch.from_numpy(pixels).to(DEVICE).permute(0, 3, 1, 2)
     peer.train(
         assembly.network().to(DEVICE).normalize(images),

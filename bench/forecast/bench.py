@@ -24,7 +24,8 @@ from noise import write_noise
 
 from foldwise.cluster.local import Job, run_jobs
 from foldwise.engine.assemble import Assembly
-from foldwise.rundir import Home, RunDir
+from foldwise.home import Home
+from foldwise.rundir import RunDir
 from foldwise.stages.display import Display
 from foldwise.stages.examining.cost_trial import tried_cost
 from foldwise.stages.examining.costs import Cost, CostModel, near_size, trial_points

@@ -15,9 +15,9 @@ from foldwise.engine.assemble import Assembly
 from foldwise.engine.backends import opened
 from foldwise.engine.backends.making import Forward
 from foldwise.engine.infer import infer
+from foldwise.home import Home
 from foldwise.models.building import build
 from foldwise.models.network import Network
-from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import load_recipe
@@ -83,7 +83,7 @@ def predict(folder: Path, members: Sequence[Member], *, views: Sequence[str] = S
     scores = []
     with prepared(folder, [member.name for member in members]) as problem:
         for member in members:
-            source = assembled(problem, member.name).source(problem.train)
+            source = assembled(problem, member.name).feed.source(problem.train)
             logits = infer(
                 member.forward,
                 source,
@@ -109,7 +109,7 @@ def forward_alone(members: Sequence[Member], images: torch.Tensor) -> np.ndarray
 def read_images(folder: Path) -> torch.Tensor:
     """All images of a folder as the networks take them, (N, 3, S, S) uint8."""
     with prepared(folder, NETWORKS[:1]) as problem:
-        source = assembled(problem, NETWORKS[0]).source(problem.train)
+        source = assembled(problem, NETWORKS[0]).feed.source(problem.train)
         pixels = np.stack([source.get(sha256) for sha256 in source.hashes])
     return torch.from_numpy(pixels).permute(0, 3, 1, 2)
 

@@ -36,9 +36,9 @@ from foldwise.engine.compiling import CompileTrial, Outputs, compile_trial, trai
 from foldwise.engine.fit import EpochEnd, fit
 from foldwise.engine.fitting import fit_plan, fit_state, image_batches
 from foldwise.engine.layout import faster_layout, layout_seconds
+from foldwise.home import Home
 from foldwise.models.network import Layout, Network
 from foldwise.optim.schedule import rates
-from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import load_recipe
@@ -156,7 +156,7 @@ class Work:
 
     @cached_property
     def batch(self) -> torch.Tensor:
-        source = self.assembly.source(self.assembly.problem.train.take(self.rows))
+        source = self.assembly.feed.source(self.assembly.problem.train.take(self.rows))
         return next(eval_batches(source, batch=self.assembly.recipe.train.batch, workers=0)).images
 
     @cached_property
@@ -191,7 +191,7 @@ class Work:
         return copy.deepcopy(self.assembly.network())
 
     def tensors(self) -> tuple[torch.Tensor, torch.Tensor]:
-        source = self.assembly.source(self.assembly.problem.train.take(self.rows))
+        source = self.assembly.feed.source(self.assembly.problem.train.take(self.rows))
         images = next(eval_batches(source, batch=len(self.rows), workers=0)).images
         return images, self.assembly.encoded(self.rows)
 

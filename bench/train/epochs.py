@@ -29,8 +29,8 @@ from foldwise.device import keep_freed_memory
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.fit import EpochEnd, fit
 from foldwise.engine.fitting import fit_plan, fit_state, image_batches
+from foldwise.home import Home
 from foldwise.models.network import Layout
-from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import load_recipe

@@ -13,8 +13,8 @@ from PIL import Image
 
 from foldwise import seeding
 from foldwise.errors import FoldwiseError
+from foldwise.home import Home
 from foldwise.publish import publish_text
-from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.init import init
 from foldwise.stages.progress import duration

@@ -16,8 +16,10 @@ from rich.console import Console
 
 from foldwise import predictions as predictions_file
 from foldwise.errors import DataError, RunError
+from foldwise.home import Home, find_home
+from foldwise.json_files import read_json
 from foldwise.parts import Spec
-from foldwise.rundir import Home, RunDir, find_home, read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.blend import blend as blend_stage
 from foldwise.stages.compare import compare as compare_stage
 from foldwise.stages.display import Display

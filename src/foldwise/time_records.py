@@ -12,8 +12,8 @@ from pathlib import Path
 
 from foldwise import device as machine
 from foldwise.errors import DataError
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import read_json
 
 #: A kill loses at most so much of the count.
 EVERY_S = 15.0

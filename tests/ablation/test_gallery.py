@@ -9,8 +9,8 @@ from foldwise.config.loading import load
 from foldwise.config.plan import Plan
 from foldwise.config.recipe import Recipe
 from foldwise.engine.assemble import Assembly
+from foldwise.home import Home
 from foldwise.models.packages import PACKAGES
-from foldwise.rundir import Home
 from foldwise.stages.doctor import doctor
 from foldwise.stages.examining.binding import bind_parts
 from foldwise.stages.init import init

@@ -11,8 +11,8 @@ from gallery import Entry
 from studies import BASE, SCREEN_SEEDS, VERDICT_SEEDS, Study, Trick
 from work import Place
 
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import read_json
 from foldwise.stages.evaluate import evaluate
 from tests.stages.small_competition import QUIET, make_problem, write_run
 from tests.stages.test_compare import few_resamples, seeded_run

@@ -16,7 +16,7 @@ from studies import BASE, Study, Trick
 from verbs import VerbError, foldwise
 from work import Place, work_off
 
-from foldwise.rundir import read_json
+from foldwise.json_files import read_json
 from tests.ablation.stand_ins import fundus_grade
 
 STUDY = Study(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -76,6 +77,9 @@ def test_a_part_is_what_pillow_decodes_there(tmp_path: Path, data: bytes, channe
     left, right = round(width * 10 / 25), round(width * 20 / 25)
     assert (found == expected[top:bottom, left:right]).all()
     assert (cache.cut(sha256, lambda h, w: Box(0, 0, h, w), 16) == expected).all()
+    # It was decoded whole by now, so rows below the part may be left out.
+    found = cache.cut(sha256, lambda h, w: Box(5, 10, 15, 10), 16)
+    assert (found == expected[top:bottom, left:right]).all()
 
 
 def test_plain_jpegs_alone_are_decoded_the_short_way() -> None:
@@ -88,6 +92,44 @@ def test_plain_jpegs_alone_are_decoded_the_short_way() -> None:
     assert told(coded(photo(30, 40, 1), "JPEG"), channels=1) is not None
     assert told(coded(photo(30, 40), "JPEG", exif=_TURNED)) is None
     assert told(coded(photo(30, 40), "PNG")) is None
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"quality": 95, "subsampling": 0},
+        {"subsampling": 1},
+        {"restart_marker_rows": 1},
+        {"restart_marker_blocks": 3},
+        {"progressive": True},
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_rows_that_are_not_needed_change_none_above_them(
+    options: dict[str, Any], channels: int
+) -> None:
+    data = coded(photo(70, 51, channels), "JPEG", **options)
+    info = decode(data, channels=channels).info
+    whole = decode_plain(data, info, channels)
+    assert whole is not None
+    heights = set()
+    for bottom in range(1, 71):
+        found = decode_plain(data, info, channels, bottom=bottom)
+        assert found is not None
+        assert (found[:bottom] == whole[:bottom]).all()
+        heights.add(len(found))
+    assert len(heights) == 1 if "progressive" in options else len(heights) > 3
+
+
+def test_a_damaged_end_is_seen_before_it_is_left_out(tmp_path: Path) -> None:
+    data = coded(photo(200, 70), "JPEG")
+    cache, (sha256,) = prepared(tmp_path / "raw", none_spec(25), data + b"more")
+    assert cache.cut is not None
+    expected = decode(data + b"more", channels=3).pixels
+    for _ in range(2):
+        found = cache.cut(sha256, lambda h, w: Box(0, 0, 5, 5), 16)
+        assert (found == expected[:40, :14]).all()
 
 
 def test_crops_are_those_of_a_cache_with_pixels_and_sharper(tmp_path: Path) -> None:

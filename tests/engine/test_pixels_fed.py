@@ -35,7 +35,10 @@ def test_training_and_scoring_are_fed_the_same_pixels(
     recipe = load_recipe(home, "a")
     prepare(home, inputs=network_inputs([recipe]))
     assembly = Assembly(open_problem(home), recipe)
-    rows = np.arange(len(assembly.problem.train))
-    (scored,) = eval_batches(assembly.source(assembly.problem.train), batch=len(rows), workers=0)
+    train = assembly.problem.train
+    rows = np.arange(len(train))
+    (scored,) = eval_batches(
+        assembly.feed.source(assembly.problem.train), batch=len(rows), workers=0
+    )
     for batch in image_batches(assembly, rows, seed=0, fold=-1)(0, 0):
         assert torch.equal(batch.images, scored.images[batch.rows])

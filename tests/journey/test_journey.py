@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from foldwise.cli import app
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.init import init
 from foldwise.stages.proposing.said import Said
 from foldwise.stages.recipes import load_plan

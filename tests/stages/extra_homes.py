@@ -18,9 +18,9 @@ from foldwise.config.recipe import Recipe
 from foldwise.config.writing import write_yaml
 from foldwise.data.cache_writing import write_blocks
 from foldwise.data.spec import THUMB
+from foldwise.home import Home
 from foldwise.predictions import Predictions
 from foldwise.publish import publish_json
-from foldwise.rundir import Home
 from foldwise.samples import Samples
 from foldwise.stages.predict import predict
 from foldwise.stages.train import record_run, units_of

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from foldwise.config.recipe import Recipe
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import read_json
 from foldwise.stages.featuring import files
 from foldwise.stages.featuring.files import UnitFeatures
 from foldwise.stages.train import record_run, units_of

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.display import Display
 from foldwise.stages.pack import pack_training
 from foldwise.stages.sync import sync

@@ -9,9 +9,10 @@ import numpy as np
 
 from foldwise import predictions as predictions_file
 from foldwise import samples as samples_file
+from foldwise.home import Home
 from foldwise.predictions import Predictions
 from foldwise.publish import publish_json
-from foldwise.rundir import Home, RunDir
+from foldwise.rundir import RunDir
 from foldwise.samples import Samples
 from foldwise.tasks.problem import Problem, open_problem
 

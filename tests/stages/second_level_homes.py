@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.featuring.jobs import write_features
 from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import load_recipe, network_inputs

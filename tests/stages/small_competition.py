@@ -19,9 +19,10 @@ from foldwise.config.writing import write_yaml
 from foldwise.data.cache_writing import write_blocks
 from foldwise.data.folds_file import write_folds
 from foldwise.data.spec import THUMB
+from foldwise.home import Home
 from foldwise.predictions import Predictions
 from foldwise.publish import publish_json
-from foldwise.rundir import Home, RunDir
+from foldwise.rundir import RunDir
 from foldwise.samples import Samples
 from foldwise.stages.display import Display
 from foldwise.tables import write_csv

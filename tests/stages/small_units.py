@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from safetensors.torch import save_file
 
+from foldwise.engine import checkpoint
+from foldwise.engine.checkpoint import Checkpoint
+from foldwise.home import Home
 from foldwise.models.building import build
-from foldwise.rundir import Home, RunDir
+from foldwise.rundir import RunDir
 from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import load_recipe
 from foldwise.stages.split import split
@@ -41,6 +46,25 @@ def units(home: Home, seeds: tuple[int, ...] = (0,), epochs: int | None = None) 
 def work(unit: Unit) -> str:
     """Train a unit."""
     return train_unit(*_arguments(unit))
+
+
+class _KilledError(BaseException):
+    """Nothing handles it."""
+
+
+def work_and_die(unit: Unit, when: Callable[[Checkpoint], bool] = lambda state: True) -> None:
+    """Train a unit up to the first checkpoint that is one to die after; there must be one."""
+    save = checkpoint.save
+
+    def save_and_die(folder: Path, state: Checkpoint) -> None:
+        save(folder, state)
+        if when(state):
+            raise _KilledError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoint, "save", save_and_die)
+        with pytest.raises(_KilledError):
+            work(unit)
 
 
 def finish(unit: Unit) -> str:

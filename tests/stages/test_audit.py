@@ -14,7 +14,7 @@ from foldwise import samples as samples_file
 from foldwise.data.cache_writing import write_blocks
 from foldwise.data.hashes import MAX_EQUAL
 from foldwise.data.spec import THUMB
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.samples import Samples
 from foldwise.stages.audit import audit, thumbnails
 from foldwise.stages.display import Display

@@ -15,9 +15,10 @@ from sklearn import metrics as oracle
 from foldwise import predictions as predictions_file
 from foldwise.blending import BLENDS, Answer, Blend, Goal
 from foldwise.errors import ConfigError, RunError
+from foldwise.json_files import read_json
 from foldwise.predictions import Predictions
 from foldwise.publish import publish_text
-from foldwise.rundir import RunDir, read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.blend import blend
 from foldwise.stages.display import Display
 from foldwise.stages.joining.members import choose_members

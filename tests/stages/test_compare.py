@@ -12,9 +12,10 @@ from rich.console import Console
 
 from foldwise import predictions as predictions_file
 from foldwise.errors import RunError
+from foldwise.json_files import read_json
 from foldwise.predictions import Predictions
 from foldwise.publish import publish_json
-from foldwise.rundir import RunDir, read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.blend import blend
 from foldwise.stages.compare import compare
 from foldwise.stages.display import Display

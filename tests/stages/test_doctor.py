@@ -15,8 +15,8 @@ import torch
 from PIL import Image
 
 from foldwise.errors import FoldwiseError
+from foldwise.home import Home
 from foldwise.publish import publish_json
-from foldwise.rundir import Home
 from foldwise.stages.doctor import doctor
 from foldwise.stages.examining import (
     competition_rules,

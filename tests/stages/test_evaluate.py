@@ -19,8 +19,9 @@ from foldwise.data.cache_writing import write_blocks
 from foldwise.data.spec import THUMB
 from foldwise.decide import Decision
 from foldwise.errors import DataError, RunError
+from foldwise.home import Home
 from foldwise.publish import publish_json, publish_text
-from foldwise.rundir import Home, RunDir
+from foldwise.rundir import RunDir
 from foldwise.samples import Samples
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.scoring.learning import name_fit

@@ -6,7 +6,7 @@ import pytest
 
 from foldwise.config.writing import write_yaml
 from foldwise.errors import ConfigError
-from foldwise.rundir import read_json
+from foldwise.json_files import read_json
 from foldwise.stages.doctor import doctor
 from foldwise.stages.featuring.files import features_path
 from foldwise.stages.run import run

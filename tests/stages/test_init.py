@@ -14,7 +14,8 @@ from foldwise.config.competition import Competition
 from foldwise.config.loading import load
 from foldwise.data.inputs import image_refs
 from foldwise.errors import ConfigError, DataError
-from foldwise.rundir import Home, read_json
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.stages.display import Display
 from foldwise.stages.init import init
 from foldwise.stages.proposing.said import Said

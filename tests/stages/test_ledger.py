@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from foldwise.errors import ConfigError, DataError, RunError
+from foldwise.home import Home
 from foldwise.publish import publish_bytes, publish_text
-from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.ledger import ledger_add, ledger_import, ledger_list
 from foldwise.stages.ledgering.listing import uploads_line, uploads_on

@@ -14,7 +14,8 @@ import pytest
 import foldwise
 from foldwise.config.writing import write_yaml
 from foldwise.errors import ConfigError, DataError, RunError
-from foldwise.rundir import Home, RunDir
+from foldwise.home import Home
+from foldwise.rundir import RunDir
 from foldwise.stages.pack import pack_training
 from foldwise.stages.packing import install
 from foldwise.stages.packing.contents import wanted_recipes

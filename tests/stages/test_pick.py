@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from foldwise.errors import ConfigError, RulesError, RunError
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json, publish_text
-from foldwise.rundir import read_json
 from foldwise.stages import pick as stage
 from foldwise.stages.blend import blend
 from foldwise.stages.display import Display

@@ -5,9 +5,10 @@ import pytest
 
 from foldwise import predictions as predictions_file
 from foldwise.errors import RunError
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.predictions import Predictions
 from foldwise.publish import publish_json
-from foldwise.rundir import Home, read_json
 from foldwise.stages.display import Display
 from foldwise.stages.predict import predict
 from foldwise.stages.training.unit import Unit

@@ -21,7 +21,7 @@ from foldwise.data.filling import FillingCache
 from foldwise.data.inputs import cache_spec, open_cache, open_images, read_caches
 from foldwise.data.spec import THUMB
 from foldwise.errors import BudgetError, DataError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.display import Display
 from foldwise.stages.prepare import PreparedData, prepare
 from foldwise.tasks.problem import data_folder, load_competition

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from foldwise.errors import PlatformError, RunError
+from foldwise.home import Home
 from foldwise.publish import publish_json
-from foldwise.rundir import Home
 from foldwise.stages.push import push
 from tests.platforms.stand_in import StandIn, Trouble
 from tests.stages.small_competition import QUIET

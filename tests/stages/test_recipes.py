@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from foldwise.errors import ConfigError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.recipes import (
     Places,
     joined,

@@ -19,8 +19,9 @@ from typer.testing import CliRunner
 
 from foldwise.cli import app
 from foldwise.errors import RunError
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import Home, read_json
 from foldwise.stages.replay import Replayed, replay
 from foldwise.stages.replaying.differences import differences
 from foldwise.stages.replaying.place import clear

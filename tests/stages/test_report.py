@@ -16,8 +16,9 @@ import pytest
 
 from foldwise.config.loading import load
 from foldwise.config.recipe import Recipe
+from foldwise.home import Home
 from foldwise.publish import publish_json, publish_text
-from foldwise.rundir import Home, RunDir
+from foldwise.rundir import RunDir
 from foldwise.stages.audit import audit
 from foldwise.stages.blend import blend
 from foldwise.stages.evaluate import evaluate

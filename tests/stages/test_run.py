@@ -11,8 +11,8 @@ import time
 import pytest
 from rich.console import Console
 
+from foldwise.home import Home
 from foldwise.publish import holder, locked
-from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.prepare import prepare
 from foldwise.stages.progress import TimeLeft

@@ -14,8 +14,8 @@ import pytest
 
 from foldwise.config.writing import write_yaml
 from foldwise.errors import BudgetError, DataError, RunError
+from foldwise.home import Home
 from foldwise.publish import publish_bytes
-from foldwise.rundir import Home
 from foldwise.stages.session import _quota_left_s, session
 from foldwise.stages.sessions.clock import SessionClock
 from foldwise.stages.sessions.mounted import find_data, find_stores

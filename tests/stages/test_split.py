@@ -16,7 +16,7 @@ from foldwise.config.loading import from_values
 from foldwise.config.plan import Plan
 from foldwise.data.folds_file import read_folds
 from foldwise.errors import ConfigError, DataError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.samples import Samples
 from foldwise.stages.display import Display
 from foldwise.stages.split import split

@@ -17,8 +17,9 @@ from foldwise.config.plan import Plan
 from foldwise.config.writing import write_yaml
 from foldwise.decide import Decision
 from foldwise.errors import ConfigError, RunError
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.publish import publish_bytes, publish_text
-from foldwise.rundir import Home, read_json
 from foldwise.samples import Samples
 from foldwise.stages.blend import blend
 from foldwise.stages.evaluate import evaluate

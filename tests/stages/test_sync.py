@@ -6,7 +6,7 @@ import pytest
 
 from foldwise import publish
 from foldwise.errors import DataError, RunError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.predict import predict
 from foldwise.stages.sync import sync
 from foldwise.stages.syncing.manifest import Content, Manifest, from_json

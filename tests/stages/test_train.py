@@ -10,7 +10,8 @@ from foldwise import predictions as predictions_file
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.infer import infer
 from foldwise.errors import ConfigError, RunError
-from foldwise.rundir import Home, RunDir
+from foldwise.home import Home
+from foldwise.rundir import RunDir
 from foldwise.stages.display import Display
 from foldwise.stages.predict import predict
 from foldwise.stages.prepare import prepare
@@ -170,7 +171,7 @@ def test_imbalance_is_taken_out_of_probabilities(tmp_path):
     work(unit)
     network = assembly.network()
     network.load_state_dict(load_file(unit.folder.weights))
-    source = assembly.source(unit.problem.train.take(unit.valid_rows))
+    source = assembly.feed.source(unit.problem.train.take(unit.valid_rows))
     logits = infer(
         network.eval(), source, views=views_of(["identity"]), batch=64, device=torch.device("cpu")
     )["identity"]

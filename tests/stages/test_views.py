@@ -12,8 +12,9 @@ from foldwise import device as machine
 from foldwise import predictions as predictions_file
 from foldwise.config.writing import write_yaml
 from foldwise.errors import BudgetError, ConfigError, RunError
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import Home, read_json
 from foldwise.stages.predict import predict
 from foldwise.stages.report import report
 from foldwise.stages.train import train

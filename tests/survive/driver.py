@@ -22,7 +22,8 @@ from pathlib import Path
 import foldwise.cluster.preload  # noqa: F401
 from foldwise import publish
 from foldwise.config.writing import write_yaml
-from foldwise.rundir import Home, RunDir
+from foldwise.home import Home
+from foldwise.rundir import RunDir
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.predict import predict
 from foldwise.stages.prepare import prepare

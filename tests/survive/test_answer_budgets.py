@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.submitting.checks import check_submission
 from tests.builders import SMALL, make_home
 from tests.stages.answering.trained import mounted, pack

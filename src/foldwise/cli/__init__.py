@@ -12,7 +12,7 @@ from foldwise.cli import elsewhere, handing_in, inference, replaying, starting
 from foldwise.cli.ledger import app as ledger_app
 from foldwise.cli.options import Directory, Limit, Overrides, Quiet, Until, shown
 from foldwise.errors import FoldwiseError
-from foldwise.rundir import Home, find_home
+from foldwise.home import Home, find_home
 from foldwise.stages import STAGES
 
 app = typer.Typer(

@@ -9,7 +9,7 @@ import typer
 
 from foldwise.cli.options import Directory, Limit, Quiet, shown
 from foldwise.errors import ConfigError
-from foldwise.rundir import find_home
+from foldwise.home import find_home
 
 _EVERY = "10m"
 
@@ -25,7 +25,9 @@ def pack(
     train: Annotated[
         bool, typer.Option("--train", help="A pack that trains and saves what it trained.")
     ] = False,
-    on: Annotated[str, typer.Option(metavar="kaggle|colab", help="Where it is to run.")] = "kaggle",
+    on: Annotated[
+        str, typer.Option(metavar="kaggle|t4x2|p100|cpu|colab|this", help="Where it is to run.")
+    ] = "kaggle",
     limit: Annotated[
         str | None,
         typer.Option(
@@ -40,10 +42,24 @@ def pack(
         int | None, typer.Option(min=1, help="Test samples that are announced.")
     ] = None,
     slower: Annotated[
-        float, typer.Option(min=0.01, help="How many times longer than here it takes there.")
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            min=0.01, help="How many times longer than here it takes there; none: as long."
+        ),
+    ] = None,
+    measured: Annotated[
+        Path | None,
+        typer.Option(help="An answer.json that a pack has left there: its times are taken."),
+    ] = None,
     anyway: Annotated[
         bool, typer.Option(help="Pack also what could not be scored before the deadline.")
+    ] = False,
+    skip_public: Annotated[
+        bool,
+        typer.Option(
+            help="Let it answer the test rows that there are now by a constant, at once, and work "
+            "on others alone."
+        ),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be packed, and write nothing.")
@@ -76,7 +92,9 @@ def pack(
         limit=limit,
         num_images=images,
         factor=slower,
+        measured=measured,
         anyway=anyway,
+        skips_public=skip_public,
         is_dry=dry_run,
         display=shown(quiet),
     )
@@ -100,6 +118,9 @@ def session(
     work: Annotated[
         Path | None, typer.Option(help="Folder to work in; none: a temporary one.")
     ] = None,
+    in_full: Annotated[
+        bool, typer.Option(help="Answer also public rows that the pack is to skip.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     from foldwise.config.duration import seconds
@@ -118,9 +139,10 @@ def session(
             limit=allowed,
             age_s=passed,
             work=work,
+            in_full=in_full,
             display=shown(quiet),
         )
-        if not found.rounds:
+        if not found.rounds and not found.is_skipped:
             raise typer.Exit(1)
         return
     end = stage(

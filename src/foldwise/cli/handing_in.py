@@ -9,7 +9,7 @@ import typer
 
 from foldwise.cli.options import Directory, DryRun, Quiet, shown
 from foldwise.errors import ConfigError, DataError
-from foldwise.rundir import find_home
+from foldwise.home import find_home
 
 NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Do not wait; the same command later goes on.")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from foldwise.cli.options import Directory, Quiet, shown
-from foldwise.rundir import find_home
+from foldwise.home import find_home
 from foldwise.stages import LEDGER_VERBS, STAGES
 
 app = typer.Typer(help=STAGES["ledger"], no_args_is_help=True, rich_markup_mode=None)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from foldwise.cli.options import Directory, Quiet, shown
-from foldwise.rundir import find_home
+from foldwise.home import find_home
 
 
 def replay(

@@ -12,8 +12,9 @@ from foldwise.data.originals import ORIGINALS_VERSION
 from foldwise.data.sources import ImageRef
 from foldwise.data.spec import THUMB, CacheSpec, cached_side
 from foldwise.errors import DataError
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import Home, read_json
 from foldwise.samples import Samples
 
 

@@ -37,6 +37,8 @@ class Originals:
         self._refs = refs
         #: Content hash → size and time of the file when its content was last compared.
         self._compared: dict[str, tuple[int, int]] = {}
+        #: Content hashes of JPEGs that were decoded whole without objection.
+        self._plain: set[str] = set()
 
     @property
     def has_parts(self) -> bool:
@@ -72,9 +74,13 @@ class Originals:
         gap = min(part.height * entry.info.height, part.width * entry.info.width) / size
         reduce = next((n for n in _REDUCTIONS if gap >= _LEAST_GAP * n), 1)
         if reduce == 1 and isinstance(content, bytes):
-            pixels = decode_plain(content, entry.info, channels)
+            place = part.of(entry.info.height, entry.info.width)
+            # Once whole, so that nothing is wrong with what is left out later.
+            bottom = place.top + place.height if entry.sha256 in self._plain else None
+            pixels = decode_plain(content, entry.info, channels, bottom=bottom)
             if pixels is not None:
-                return part.of(*pixels.shape[:2]).of(pixels)
+                self._plain.add(entry.sha256)
+                return place.of(pixels)
         picture = to_channels(_opened(content, entry, reduce=reduce), channels)
         if isinstance(picture, np.ndarray):
             return part.of(*picture.shape[:2]).of(picture)

@@ -15,14 +15,9 @@ from torch import nn
 from foldwise import parts
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import fingerprint
-from foldwise.data.augment import AUGMENTS, Augment
-from foldwise.data.batches import Source
-from foldwise.data.boxes import Cut
-from foldwise.data.cache import Cache
-from foldwise.data.filling import FillingCache
-from foldwise.data.inputs import cache_spec, open_images, pixels_version
 from foldwise.data.mix import MIXES
 from foldwise.engine.balancing import Balancing
+from foldwise.engine.feeding import Feed
 from foldwise.engine.fit_plan import Mix
 from foldwise.engine.frozen import frozen_problems, unmixed_keys
 from foldwise.engine.norms import followed_norms
@@ -45,12 +40,9 @@ from foldwise.optim.schedule import Stage, shorten
 from foldwise.optim.sharpness import SHARPNESS, Sharpness
 from foldwise.own_code import own_code_hash
 from foldwise.parts import name_of, options_of
-from foldwise.samples import Samples
 from foldwise.tasks.auxiliary import Auxiliary, read_auxiliary
-from foldwise.tasks.columns import Column, column_values, read_columns
-from foldwise.tasks.extra_rows import ExtraRows, all_rows, fitted_target
-from foldwise.tasks.image_sets import ImageSets, read_image_sets
-from foldwise.tasks.problem import Problem, data_folder
+from foldwise.tasks.extra_rows import ExtraRows, fitted_target
+from foldwise.tasks.problem import Problem
 from foldwise.tasks.task import Formulation
 from foldwise.views import View, views_of
 
@@ -90,6 +82,19 @@ class Assembly:
         return self.problem.home.code
 
     @cached_property
+    def feed(self) -> Feed:
+        """The images and table columns that the network takes."""
+        return Feed(self.problem, self.recipe)
+
+    def close(self) -> None:
+        """Publish images that were decoded on the way into the cache.
+
+        Raises:
+            BudgetError: they could not be written.
+        """
+        self.feed.close()
+
+    @cached_property
     def weights(self) -> Weights | None:
         """What a pretrained network starts from; None: from scratch.
 
@@ -112,17 +117,6 @@ class Assembly:
         return self.weights is not None and start
 
     @cached_property
-    def columns(self) -> tuple[Column, ...]:
-        """The table columns that join the features.
-
-        Raises:
-            ConfigError: one cannot be an input.
-        """
-        recipe = self.recipe
-        specs = recipe.columns if recipe.is_second_level else recipe.model.columns
-        return read_columns(self.problem, specs)
-
-    @cached_property
     def auxiliary(self) -> tuple[Auxiliary, ...]:
         """The further labels to learn.
 
@@ -132,20 +126,10 @@ class Assembly:
         """
         return read_auxiliary(self.problem, self.recipe.auxiliary)
 
-    @cached_property
-    def image_sets(self) -> ImageSets:
-        """The images of each sample.
-
-        Raises:
-            ConfigError: there are no such images or no sequences.
-            DataError: sequences are not in order, or lie in several folds.
-        """
-        return read_image_sets(self.problem, self.recipe.input)
-
     @property
     def num_channels(self) -> int:
         """Channels of all images of a sample together."""
-        return self.recipe.input.channels * self.image_sets.num_images
+        return self.recipe.input.channels * self.feed.image_sets.num_images
 
     def siamese(self) -> Siamese | None:
         """How the images of a sample go through the network apart; None: it takes them as one.
@@ -156,23 +140,15 @@ class Assembly:
         config = self.recipe.model.siamese
         if config is None:
             return None
-        return Siamese(self.image_sets.num_images, self.recipe.input.channels, config.joins)
-
-    def column_values(self, samples: Samples) -> np.ndarray | None:
-        """(N, K, 2) values of the columns of train or of test rows; None: the recipe names none.
-
-        Raises:
-            DataError: a cell of a column of numbers is none.
-        """
-        return column_values(self.columns, samples) if self.columns else None
+        return Siamese(self.feed.image_sets.num_images, self.recipe.input.channels, config.joins)
 
     def column_encoder(self, rows: np.ndarray | None = None) -> ColumnEncoder | None:
         """Makes features of the columns, by the statistics of these train rows; None: all."""
         train = self.problem.train
-        values = self.column_values(train if rows is None else train.take(rows))
+        values = self.feed.column_values(train if rows is None else train.take(rows))
         if values is None:
             return None
-        return ColumnEncoder.fit([column.kind for column in self.columns], values)
+        return ColumnEncoder.fit([column.kind for column in self.feed.columns], values)
 
     def network(self, rows: np.ndarray | None = None) -> Network:
         """A fresh network with its starting weights.
@@ -204,7 +180,7 @@ class Assembly:
             for name, value in tensors.items()
             if name.startswith("columns.")
         }
-        kinds = [column.kind for column in self.columns]
+        kinds = [column.kind for column in self.feed.columns]
         heads = range(len(self.recipe.auxiliary))
         network = self._build(
             None,
@@ -233,7 +209,7 @@ class Assembly:
             name=config.name,
             num_outputs=self.formulation.num_outputs(self.problem.num_classes),
             channels=self.recipe.input.channels,
-            num_images=self.image_sets.num_images,
+            num_images=self.feed.image_sets.num_images,
             size=self.recipe.input.size,
             drop=config.drop,
             drop_path=config.drop_path,
@@ -278,53 +254,9 @@ class Assembly:
         # Only where there is something: what is kept from before such keys stays good.
         if config.pool is not None or config.branch is not None:
             looked += [config.pool, config.branch is not None]
-        if config.siamese is None and self.image_sets.num_images > 1:
-            looked.append(["stacked", self.image_sets.num_images])
+        if config.siamese is None and self.feed.image_sets.num_images > 1:
+            looked.append(["stacked", self.feed.image_sets.num_images])
         return fingerprint(looked)
-
-    def pixels_print(self) -> str:
-        """What the pixels the network is fed depend on."""
-        home, config = self.problem.home, self.recipe.input
-        made = cache_spec(home, config).to_json() | pixels_version(home, config)
-        if made["store"] == "none" and self._cut is None:
-            made["parts"] = "of whole images"
-        return fingerprint([made, config.size])
-
-    @cached_property
-    def cache(self) -> Cache | FillingCache:
-        """The images, prepared or on their way into the cache."""
-        problem = self.problem
-        data = data_folder(problem.home, problem.competition)
-        rows = all_rows(problem) if self.recipe.external else problem.samples
-        read = set(self.image_sets.hashes(rows).ravel())
-        return open_images(problem.home, self.recipe.input, rows, data, read=read)
-
-    def close(self) -> None:
-        """Publish images that were decoded on the way into the cache.
-
-        Raises:
-            BudgetError: they could not be written.
-        """
-        cache = vars(self).get("cache")  # It may never have been opened.
-        if isinstance(cache, FillingCache):
-            cache.close()
-
-    @property
-    def decodes(self) -> bool:
-        """Whether originals are decoded now, which takes more threads than the cache does."""
-        is_filling = isinstance(self.cache, FillingCache) and self.cache.num_missing > 0
-        return is_filling or self._cut is not None
-
-    @property
-    def _cut(self) -> Cut | None:
-        """How parts of originals are read; None: whole images are, and parts are cut from them.
-
-        In training and in scoring alike: a part that is resampled once has other pixels than one
-        of an image that was resampled before. So what augments whole images first scores whole
-        ones.
-        """
-        first = self.recipe.augment[0] if self.recipe.augment else "crop"
-        return self.cache.cut if name_of(first) == "crop" else None
 
     @cached_property
     def views(self) -> tuple[View, ...]:
@@ -334,27 +266,6 @@ class Assembly:
             ConfigError: one is unknown, or its options are.
         """
         return views_of(self.recipe.views)
-
-    def source(self, samples: Samples) -> Source:
-        """The images of these samples, as the network takes them."""
-        return Source(
-            self.cache.get,
-            self.image_sets.hashes(samples),
-            samples.counters,
-            self.recipe.input.size,
-            self.column_values(samples),
-            self.recipe.input.draws,
-            self._cut,
-        )
-
-    def augments(self) -> list[Augment]:
-        """Bound augmentations in order."""
-        return [self.augment(spec) for spec in self.recipe.augment]
-
-    def augment(self, spec: parts.Spec) -> Augment:
-        """A bound augmentation."""
-        bound: Augment = parts.bind(AUGMENTS, spec, what="augmentation")
-        return bound
 
     def mix(self) -> Mix | None:
         """Bound mixing, or None.

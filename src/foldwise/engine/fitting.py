@@ -151,8 +151,8 @@ def image_batches(
         device: that trains; a set of small images is held in its memory.
     """
     train = assembly.recipe.train
-    source = assembly.source(fitted_samples(assembly.problem, rows, extra))
-    augments = assembly.augments()
+    source = assembly.feed.source(fitted_samples(assembly.problem, rows, extra))
+    augments = assembly.feed.augments()
     shares = _shares(assembly, rows, extra, epochs, losses)
     sizes = {source.size, *(epoch.size for epoch in epochs)}
 
@@ -172,7 +172,7 @@ def image_batches(
             augments=augments if now.augment else (),
             key=seeding.key("augment", seed, fold, epoch),
             first=first,
-            workers=max(train.workers, num_cores()) if assembly.decodes else train.workers,
+            workers=max(train.workers, num_cores()) if assembly.feed.decodes else train.workers,
             resident=held,
         )
 

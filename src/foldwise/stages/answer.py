@@ -11,25 +11,23 @@ from pathlib import Path
 import psutil
 
 from foldwise import device as machine
-from foldwise.cluster.local import run_jobs
 from foldwise.config.duration import seconds
+from foldwise.config.network import InputConfig
 from foldwise.config.recipe import Recipe
+from foldwise.home import Home
 from foldwise.publish import locked
-from foldwise.rundir import Home
-from foldwise.stages.answering.handing_in import SUBMISSION, HandIn, unit_dir
+from foldwise.stages.answering.handing_in import SUBMISSION, HandIn
 from foldwise.stages.answering.pacing import Pacing
 from foldwise.stages.answering.rounds import Round
-from foldwise.stages.answering.test_rows import decode_test_rows, list_test_rows
+from foldwise.stages.answering.test_rows import decode_test_rows, list_test_rows, rows_print
+from foldwise.stages.answering.working import work_off
 from foldwise.stages.display import Display
 from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS
 from foldwise.stages.packing.predict import BEGUN
-from foldwise.stages.scheduling.lanes import side_by_side
 from foldwise.stages.sessions.clock import container_age_s
 from foldwise.stages.sessions.mounted import find_data
 from foldwise.stages.sessions.opening import lay_out_runs, open_home, read_pack
-from foldwise.stages.training.starting import unit_job
-from foldwise.stages.training.unit import Unit
-from foldwise.tasks.problem import Problem, open_problem
+from foldwise.tasks.problem import open_problem
 from foldwise.time_records import machine_name
 
 
@@ -41,6 +39,7 @@ def answer(
     limit: str | None = None,
     age_s: float = 0.0,
     work: Path | None = None,
+    in_full: bool = False,
     display: Display | None = None,
 ) -> HandIn:
     """Score the test rows round by round, and hand in after every round.
@@ -57,6 +56,7 @@ def answer(
         limit: how long it may take; None: what the pack was planned for.
         age_s: seconds of that which have passed already.
         work: folder to work in; None: among the system's temporary ones.
+        in_full: answer also the public rows that the pack is to skip.
         display: where progress is shown.
 
     Raises:
@@ -77,13 +77,16 @@ def answer(
         data = find_data(source, facts["marks"], place / "unpacked")
         home = open_home(pack, data, place / "competition")
         lay_out_runs(pack, home)
-        recipes = _recipes(home, rounds)
+        inputs = _inputs(home, rounds)
         test = list_test_rows(home)
         found.constant(open_problem(home))
-        decode_test_rows(home, test, [recipe.input for recipe in recipes.values()], show)
+        if facts["public"] == rows_print(test) and not in_full:
+            found.skip("these are the rows it was packed with, which it is to skip")
+            return found
+        decode_test_rows(home, test, inputs, show)
         problem = open_problem(home)
         if len(problem.test):
-            _work_off(problem, recipes, rounds, found)
+            work_off(problem, rounds, facts["views"], found)
         else:
             found.say("no test image can be used")
     whole = "all that was planned is in it" if found.is_whole else "not all is in it, see above"
@@ -111,47 +114,8 @@ def age_s(pack: Path) -> float:
     return max(0.0, time.time() - float(psutil.Process().create_time()))
 
 
-def _work_off(
-    problem: Problem, recipes: dict[str, Recipe], rounds: Sequence[Round], found: HandIn
-) -> None:
-    """Round after round, with as many side by side as there are GPUs."""
-    at_once, threads = side_by_side(machine.num_gpus() or 1)
-    pacing, number = found.pacing, 0
-    while number < len(rounds):
-        now = rounds[number : number + at_once]
-        forecast = max(round_.seconds for round_ in now)
-        # The first one is tried in any case: it is stopped in time, and there is nothing else yet.
-        if number and not pacing.fits(forecast):
-            found.say(
-                f"rounds {number + 1} to {len(rounds)} are left out: the next one would take "
-                f"{pacing.pace * forecast:.0f} s, {max(0.0, pacing.left_s):.0f} s are left"
-            )
-            return
-        begun = machine.monotonic()
-        units = [_unit(problem, recipes, unit) for round_ in now for unit in round_.units]
-        jobs = [unit_job("answer_unit", unit, threads, pacing.stop_at) for unit in units]
-        names = {unit.name: f"{unit.run.name}/{unit.folder.name}" for unit in units}
-        for outcome in run_jobs(jobs, parallel=at_once):
-            if outcome.error is None:
-                found.units.append(names[outcome.job.name])
-            else:
-                why = "the time is up" if outcome.stopped else outcome.error
-                found.say(f"{outcome.job.name}: {why}")
-        pacing.took(machine.monotonic() - begun, forecast)
-        for place, round_ in enumerate(now, start=number + 1):
-            if set(round_.units) <= set(found.units):
-                found.round(problem, place, round_)
-        number += len(now)
-
-
-def _recipes(home: Home, rounds: Sequence[Round]) -> dict[str, Recipe]:
-    """Run → recipe, of all units of all rounds."""
+def _inputs(home: Home, rounds: Sequence[Round]) -> list[InputConfig]:
+    """What the networks of all rounds are fed."""
     names = dict.fromkeys(unit.split("/")[0] for round_ in rounds for unit in round_.units)
-    records = {name: home.run(name).read_record() for name in names}
-    return {name: Recipe.model_validate(record["recipe"]) for name, record in records.items()}
-
-
-def _unit(problem: Problem, recipes: dict[str, Recipe], unit: str) -> Unit:
-    run, (fold, seed) = unit.split("/")[0], unit_dir(problem.home, unit).place
-    record = problem.home.run(run).read_record()
-    return Unit(problem, recipes[run], problem.home.run(run), fold, seed, record["epochs"])
+    records = [home.run(name).read_record() for name in names]
+    return [Recipe.model_validate(record["recipe"]).input for record in records]

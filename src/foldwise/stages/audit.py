@@ -14,8 +14,9 @@ from foldwise.config.writing import fingerprint
 from foldwise.data.cache import Cache
 from foldwise.data.hashes import MAX_EQUAL, near_pairs
 from foldwise.data.spec import THUMB
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import Home, read_json
 from foldwise.samples import Samples
 from foldwise.stages.display import Display
 from foldwise.tasks.problem import Problem, open_problem

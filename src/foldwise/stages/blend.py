@@ -21,9 +21,11 @@ from foldwise.blending.methods import Fit, takes_votes
 from foldwise.blending.refit import check_resamples, refit_intervals
 from foldwise.config.writing import fingerprint
 from foldwise.errors import RunError
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.predictions import Predictions
 from foldwise.publish import locked, publish_json
-from foldwise.rundir import Home, RunDir, read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.commit import commit_of
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from foldwise.errors import FoldwiseError, RunError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.comparing.runs import Run, read_run
 from foldwise.stages.comparing.showing import tell
 from foldwise.stages.comparing.table import Compared, result

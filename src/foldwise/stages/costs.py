@@ -10,8 +10,9 @@ from rich.table import Table
 
 from foldwise.config.competition import Competition
 from foldwise.config.loading import load
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.metrics import METRICS, bind
-from foldwise.rundir import Home, read_json
 from foldwise.stages.display import Display
 from foldwise.stages.recipes import load_plan
 from foldwise.stages.spending.accounts import Accounts, MachineAccount, RunAccount, accounts

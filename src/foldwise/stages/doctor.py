@@ -10,7 +10,7 @@ from foldwise.cluster.local import Job, Outcome, run_jobs
 from foldwise.config.plan import Plan
 from foldwise.config.recipe import Recipe
 from foldwise.errors import FoldwiseError, RunError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.display import Display
 from foldwise.stages.examining import (
     competition_rules,

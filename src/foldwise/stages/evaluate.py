@@ -9,8 +9,10 @@ import numpy as np
 
 from foldwise import predictions as predictions_file
 from foldwise.config.writing import fingerprint
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.publish import locked, publish_json
-from foldwise.rundir import Home, RunDir, read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.display import Display
 from foldwise.stages.examining.over_time import check_over_time
 from foldwise.stages.scoring.deciding import decision_facts, read_decided

@@ -11,7 +11,9 @@ from foldwise import device as machine
 from foldwise.cluster.local import Job, run_jobs
 from foldwise.config.recipe import Recipe
 from foldwise.errors import BudgetError, FoldwiseError, RunError
-from foldwise.rundir import Home, RunDir, read_json
+from foldwise.home import Home
+from foldwise.json_files import read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.display import Display
 from foldwise.stages.featuring.files import features_path, is_written, num_bytes
 from foldwise.stages.prepare import prepare

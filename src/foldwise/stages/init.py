@@ -17,7 +17,7 @@ from foldwise.config.plan import Plan
 from foldwise.config.recipe import Recipe
 from foldwise.data.inputs import image_refs
 from foldwise.errors import ConfigError, DataError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.samples import Samples
 from foldwise.stages.display import Display
 from foldwise.stages.progress import duration

@@ -8,10 +8,10 @@ from pathlib import Path
 from foldwise.choosing.trust import Trust
 from foldwise.config.competition import Competition
 from foldwise.config.loading import load
+from foldwise.home import Home
 from foldwise.metrics import METRICS, Metric, bind
 from foldwise.parts import name_of
 from foldwise.publish import locked
-from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.ledgering.listing import (
     doubtful_cv,

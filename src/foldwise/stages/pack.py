@@ -14,14 +14,17 @@ from typing import Any
 import foldwise
 from foldwise.config.duration import seconds
 from foldwise.errors import ConfigError, RunError
+from foldwise.home import Home
 from foldwise.publish import publish_json
-from foldwise.rundir import NAME_RULE, Home, is_name
+from foldwise.rundir import NAME_RULE, is_name
+from foldwise.stages.answering.test_rows import rows_print
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.packing.answer_contents import answer_marks, copy_answer_contents, every_unit
 from foldwise.stages.packing.answering import planned_answer, tell
-from foldwise.stages.packing.contents import copy_contents, wanted_recipes
+from foldwise.stages.packing.contents import copy_contents, copy_file, wanted_recipes
 from foldwise.stages.packing.costs import recipes_of
+from foldwise.stages.packing.elsewhere import read_elsewhere
 from foldwise.stages.packing.install import code_print
 from foldwise.stages.packing.notebooks import answer_notebook, training_notebook
 from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS, NotebookPlatform
@@ -97,8 +100,10 @@ def pack_answer(
     as_name: str = "answer",
     limit: str | None = None,
     num_images: int | None = None,
-    factor: float = 1.0,
+    factor: float | None = None,
+    measured: Path | None = None,
     anyway: bool = False,
+    skips_public: bool = False,
     is_dry: bool = False,
     display: Display | None = None,
 ) -> Path | None:
@@ -111,8 +116,11 @@ def pack_answer(
         as_name: name of the pack; one that is there is replaced.
         limit: how long it may take; None: `limits.inference` of `competition.yaml`.
         num_images: test samples that are announced; None: as many as there are now.
-        factor: how many times longer than here it takes there.
+        factor: how many times longer than here it takes there; None: as long.
+        measured: the `answer.json` that a pack of this run has left there, whose times are taken.
         anyway: pack also what could not be scored before the deadline.
+        skips_public: hand in a constant where it finds the test rows that there are now, and
+            spend time on others alone: a platform's run on public rows takes hours for nothing.
         is_dry: say what would be packed, and write nothing.
         display: where it is said.
 
@@ -126,6 +134,15 @@ def pack_answer(
     """
     show = display or Display()
     platform, problem = _platform(on), open_problem(home)
+    if factor is not None and measured is not None:
+        raise ConfigError(
+            "--slower and --measured both say how long it takes there", remedy="say one of them"
+        )
+    if platform.is_other and factor is None and measured is None:
+        show.warn(
+            f"nothing says how fast {platform.title} is: times are those of this machine; say "
+            "--slower, or --measured with the answer.json that a pack has left there"
+        )
     asked = limit or problem.competition.limits.inference
     if asked is None:
         raise ConfigError(
@@ -140,7 +157,8 @@ def pack_answer(
         limit_s=seconds(asked),
         in_time_s=None if anyway else longest_run_s(problem.competition, datetime.now(UTC)),
         num_images=num_images,
-        factor=factor,
+        factor=factor or 1.0,
+        elsewhere=None if measured is None else read_elsewhere(measured),
         show=show,
     )
     tell(found, show)
@@ -151,7 +169,10 @@ def pack_answer(
     if is_dry:
         return None
     making = _making(home, as_name)
-    copy_answer_contents(home, Home(making / PACKED_HOME), making / PACKED_RUNS, found.rounds)
+    target = Home(making / PACKED_HOME)
+    copy_answer_contents(home, target, making / PACKED_RUNS, found.rounds)
+    for backend in found.backends.values():
+        copy_file(backend.trial, target.path / backend.trial.relative_to(home.path))
     rounds = [round_.to_json() for round_ in found.rounds]
     recipes = recipes_of(problem, found.planned.chosen.subset.node)
     facts = {
@@ -163,7 +184,11 @@ def pack_answer(
         "seconds": round(planned_s, 1),
         "input": platform.input,
         "output": platform.output,
+        "public": rows_print(problem.test) if skips_public else None,
         "rounds": rounds,
+        "views": found.views,
+        "options": found.option_facts(),
+        "backends": {name: each.choice for name, each in found.backends.items()},
         "id": _print(making / PACKED_RUNS, rounds),
         "notes": found.notes,
     }

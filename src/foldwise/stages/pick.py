@@ -8,8 +8,8 @@ from typing import Any
 from foldwise.choosing.futures import Split
 from foldwise.choosing.pick import pick as choose
 from foldwise.errors import ConfigError, DataError, RulesError, RunError
+from foldwise.home import Home
 from foldwise.publish import locked, publish_json
-from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.picking.field import as_candidates, read_field
 from foldwise.stages.picking.public_scores import public_scores

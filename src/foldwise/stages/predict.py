@@ -10,9 +10,11 @@ from typing import Any
 from foldwise import predictions as predictions_file
 from foldwise.config.recipe import Recipe
 from foldwise.errors import RunError
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.predictions import Predictions, concatenate
 from foldwise.publish import locked, publish_json
-from foldwise.rundir import Home, RunDir, UnitDir, read_json
+from foldwise.rundir import RunDir, UnitDir
 from foldwise.stages.display import Display
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import Problem, open_problem

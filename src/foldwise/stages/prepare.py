@@ -26,8 +26,8 @@ from foldwise.data.sources import ImageRef, hash_all
 from foldwise.data.spec import THUMB, CacheSpec
 from foldwise.errors import DataError
 from foldwise.external import collect_external, external_set
+from foldwise.home import Home
 from foldwise.publish import locked
-from foldwise.rundir import Home
 from foldwise.samples import Samples
 from foldwise.stages.display import Display
 from foldwise.stages.preparing.caches import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ import numpy as np
 
 from foldwise import device as machine
 from foldwise import predictions as predictions_file
-from foldwise.predictions import Predictions
-from foldwise.rundir import Home, read_json
-from foldwise.stages.answering.handing_in import LOG, SUBMISSION, unit_dir
+from foldwise.home import Home
+from foldwise.json_files import read_json
+from foldwise.stages.answering.handing_in import LOG, SUBMISSION, parts_of
 from foldwise.stages.answering.rounds import Round
+from foldwise.stages.answering.units import unit_dir
 from foldwise.stages.display import Display
 from foldwise.stages.progress import duration
 from foldwise.stages.proving.environment import make_environment
@@ -31,7 +32,6 @@ from foldwise.stages.proving.strange import (
     tree_print,
 )
 from foldwise.stages.sessions.opening import read_pack
-from foldwise.stages.submitting.answering import Part
 from foldwise.stages.submitting.cells import cell_check
 from foldwise.stages.submitting.checks import check_file
 from foldwise.stages.submitting.content import checked_submission
@@ -91,7 +91,7 @@ def prove(home: Home, name: str, *, display: Display | None = None) -> Proof:
         whole = _run(place, "whole", facts["limit"], _PATIENCE * _planned_s(rounds) + 300)
         checks = [*_of_install(whole), *_of_network(place, whole)]
         checks += _of_machine(place, before)
-        checks += _of_answer(problem, rounds, place.root / "whole" / "out")
+        checks += _of_answer(problem, facts, rounds, place.root / "whole")
         if whole.code == 0:
             limit = _short_limit(place.root / "whole" / "out", whole)
             show.say(f"running it {SLOWER:g} times slower, with {duration(limit)}")
@@ -136,6 +136,7 @@ def _run(place: _Place, what: str, limit: str, kill_after: float, *, slower: flo
         path.chmod(0o777)
     command = [str(place.python), str(place.pack / "predict.py"), "--input", str(place.data)]
     command += ["--output", str(folder / "out"), "--work", str(folder / "work"), "--limit", limit]
+    command += ["--in-full"]
     if what == "whole":  # The environment is written to once; after that anybody reads it.
         installed = run_there(
             [str(place.python), str(place.pack / "install.py"), "wheels"],
@@ -186,46 +187,64 @@ def _of_machine(place: _Place, before: str) -> Iterator[Check]:
     )
 
 
-def _of_answer(problem: Problem, rounds: list[Round], out: Path) -> Iterator[Check]:
-    wanted, _ = checked_submission(problem, _own_parts(problem, rounds[-1]), name="the run")
-    path = out / SUBMISSION
+def _of_answer(
+    problem: Problem, facts: Mapping[str, Any], rounds: list[Round], folder: Path
+) -> Iterator[Check]:
+    what, path = "its submission is the run's own", folder / "out" / SUBMISSION
     if not path.exists():
-        yield Check("its submission is the run's own", False, "there is none")
+        yield Check(what, False, "there is none")
         return
-    if path.read_bytes() == wanted:
-        yield Check("its submission is the run's own", True, "byte for byte")
+    if facts["views"]:
+        yield Check(what, None, "it was planned with fewer views than the run has")
         return
-    own = out / "own.csv"
-    own.write_bytes(wanted)
-    yield _compared(problem, own, path)
+    there, units = Home(folder / "work" / "competition"), rounds[-1].node.every_unit
+    wanted, theirs = (
+        checked_submission(problem, parts_of(problem, rounds[-1], units, place), name="the run")[0]
+        for place in (problem.home, there)
+    )
+    given = path.read_bytes()
+    if given == wanted:
+        yield Check(what, True, "byte for byte")
+    elif given != theirs:
+        yield Check(what, False, "its answers are not what its networks' scores give")
+    else:
+        own = folder / "own.csv"
+        own.write_bytes(wanted)
+        yield _compared(problem, own, path, _scores_away(problem.home, there, rounds))
 
 
-def _compared(problem: Problem, own: Path, given: Path) -> Check:
-    """Whether two submissions differ by rounding alone; flipped answers are named."""
-    what = "its submission is the run's own"
+def _compared(problem: Problem, own: Path, given: Path, away: float) -> Check:
+    """Whether two submissions differ by rounding alone; flipped answers are named.
+
+    Args:
+        problem: the competition's.
+        own: the run's own file.
+        given: the pack's.
+        away: largest difference of the scores that they are made from.
+    """
+    what = "its submission is the run's own, but for rounding"
     ours, theirs = read_table(own).frame, read_table(given).frame
     if list(ours.columns) != list(theirs.columns) or len(ours) != len(theirs):
         return Check(what, False, "other columns or rows")
     shape = submission_shape(problem.home, problem.competition, problem.task)
     differ = (ours != theirs).any(axis=1).to_numpy()
     ids = ours[shape.id_column][differ].tolist()
-    if problem.competition.submission.gives == "scores":
-        asked = list(shape.asked)
-        most = float(np.abs(ours[asked].astype(float) - theirs[asked].astype(float)).max().max())
-        return Check(what, most <= TOLERANCE, f"scores differ by {most:.2g} at most")
-    shown = ", ".join(ids[:10])
-    return Check(what, False, f"{len(ids)} of {len(ours)} answers differ: {shown}")
+    detail = f"networks' scores differ by {away:.2g} at most, {TOLERANCE:g} is allowed"
+    if problem.competition.submission.gives != "scores":
+        detail += f"; {len(ids)} of {len(ours)} answers differ: {', '.join(ids[:10])}"
+    return Check(what, away <= TOLERANCE, detail)
 
 
-def _own_parts(problem: Problem, last: Round) -> list[Part]:
-    """The same round by the run's own predictions of the test rows."""
-
-    def scores_of(unit: str, is_reference: bool) -> Predictions | None:
-        folder = unit_dir(problem.home, unit)
-        return predictions_file.read(folder.reference_test if is_reference else folder.test)
-
-    scores = last.node.scores(problem, scores_of)
-    return [Part(Predictions(problem.test.ids, scores, problem.columns), last.decision)]
+def _scores_away(home: Home, there: Home, rounds: list[Round]) -> float:
+    """Largest difference of a unit's scores of the test rows, here and where the pack ran."""
+    most = 0.0
+    for unit in rounds[-1].node.every_unit:
+        ours, theirs = (
+            predictions_file.read(unit_dir(place, unit).test) for place in (home, there)
+        )
+        theirs = theirs.align(ours.ids, name=unit)
+        most = max(most, float(np.abs(ours.scores - theirs.scores).max(initial=0.0)))
+    return most
 
 
 def _of_slow(problem: Problem, ran: Ran, limit: float, out: Path) -> Iterator[Check]:

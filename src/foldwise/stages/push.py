@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from foldwise.home import Home
 from foldwise.platforms.kaggle_line import AnyLine
 from foldwise.platforms.kaggle_notebooks import Notebook
-from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.session import STORE
 from foldwise.stages.sync import sync

@@ -14,7 +14,7 @@ from foldwise.config.plan import Plan
 from foldwise.config.reading import shown
 from foldwise.config.recipe import Recipe
 from foldwise.errors import ConfigError, FoldwiseError
-from foldwise.rundir import Home
+from foldwise.home import Home
 
 
 @dataclass(frozen=True)

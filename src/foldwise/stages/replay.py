@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foldwise.errors import RunError
+from foldwise.home import Home
 from foldwise.publish import locked, publish_bytes
-from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.progress import duration
 from foldwise.stages.replaying.differences import differences

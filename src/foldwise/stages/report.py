@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from foldwise import device as machine
+from foldwise.home import Home
 from foldwise.publish import publish_text
-from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.progress import duration
 from foldwise.stages.reporting.material import gather

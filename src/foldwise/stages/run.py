@@ -10,8 +10,8 @@ from foldwise.config.duration import seconds
 from foldwise.config.plan import Plan
 from foldwise.config.recipe import Recipe
 from foldwise.errors import ConfigError, FoldwiseError
+from foldwise.home import Home
 from foldwise.publish import locked
-from foldwise.rundir import Home
 from foldwise.stages.audit import audit
 from foldwise.stages.display import Display
 from foldwise.stages.examining.bound import check_blends, check_metrics, check_steps, unbound

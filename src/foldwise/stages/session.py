@@ -12,8 +12,8 @@ from pathlib import Path
 from foldwise import device as machine
 from foldwise.config.duration import seconds
 from foldwise.errors import BudgetError
+from foldwise.home import Home
 from foldwise.publish import locked, publish_bytes
-from foldwise.rundir import Home
 from foldwise.stages.costs import accounts_of
 from foldwise.stages.display import Display
 from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS

@@ -15,8 +15,8 @@ from foldwise.data.fold_problem import FoldProblem, FoldResult, Scheme
 from foldwise.data.folds import make_folds
 from foldwise.data.folds_file import folds_hash, read_folds, write_folds
 from foldwise.errors import ConfigError, DataError
+from foldwise.home import Home
 from foldwise.publish import publish_text
-from foldwise.rundir import Home
 from foldwise.stages.audit import audit
 from foldwise.stages.display import Display
 from foldwise.stages.recipes import load_plan

@@ -11,8 +11,10 @@ from typing import Any
 
 from foldwise import __version__
 from foldwise.errors import FoldwiseError
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.publish import locked, publish_bytes, publish_json, sweep
-from foldwise.rundir import Home, RunDir, read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.commit import commit_of
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate, score_line

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foldwise.errors import RunError
-from foldwise.rundir import COMPETITION_FILE, Home
+from foldwise.home import COMPETITION_FILE, Home
 from foldwise.stages.display import Display
 from foldwise.stages.syncing.placing import place
 from foldwise.stages.syncing.snapshot import Snapshot, snapshot_of

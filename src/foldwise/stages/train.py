@@ -16,8 +16,10 @@ from foldwise.config.duration import seconds
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import difference, fingerprint
 from foldwise.errors import LockedError, RunError
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.publish import holder, locked, publish_json
-from foldwise.rundir import Home, RunDir, read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.commit import commit_of
 from foldwise.stages.display import Display
 from foldwise.stages.examining.bound import check_metrics, check_steps, unbound

@@ -9,9 +9,11 @@ from foldwise import device as machine
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import fingerprint
 from foldwise.errors import ConfigError, RunError
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.parts import Spec
 from foldwise.publish import locked, publish_json, publish_text
-from foldwise.rundir import Home, RunDir, read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.display import Display
 from foldwise.stages.features import network_recipe
 from foldwise.stages.predict import predict

@@ -16,9 +16,9 @@ from foldwise.data.folds_file import folds_hash, read_folds
 from foldwise.decide.decision import Decision
 from foldwise.errors import ConfigError, DataError
 from foldwise.external import check_rules
+from foldwise.home import Home
 from foldwise.metrics import METRICS, Metric, bind
 from foldwise.parts import Spec, name_of
-from foldwise.rundir import Home
 from foldwise.samples import Samples
 from foldwise.tables import read_table
 from foldwise.tasks import TASKS

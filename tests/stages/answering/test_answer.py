@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from foldwise.errors import BudgetError, ConfigError, DataError, RunError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.answer import answer
 from foldwise.stages.answering import handing_in, pacing
 from foldwise.stages.submit import submit
@@ -194,6 +194,35 @@ def test_less_time_packs_less_and_says_so(home, tmp_path):
     assert facts["notes"]
     with pytest.raises(BudgetError, match="nothing of it fits"):
         pack(home, as_name="none", limit="1s")
+
+
+def test_rows_it_was_packed_with_are_left_at_a_constant_where_that_was_asked(home, tmp_path):
+    pack(home, skips_public=True)
+    found = answered(home, tmp_path / "there")
+    assert found.is_skipped
+    assert not found.units
+    assert check_submission(home, tmp_path / "there" / "out" / "submission.csv") == []
+    assert answered(home, tmp_path / "there", in_full=True).is_whole
+    table = tmp_path / "there" / "input" / "the-data" / "test.csv"
+    frame = pd.read_csv(table, dtype=str)
+    pd.concat([frame, frame.iloc[:1].assign(id="new")]).to_csv(table, index=False)
+    assert answered(home, tmp_path / "there").is_whole
+
+
+def test_what_another_machine_took_is_planned_with(home, tmp_path):
+    here = json.loads((pack(home) / "pack.json").read_text())
+    answered(home, tmp_path / "there")
+    log = tmp_path / "there" / "out" / "answer.json"
+    facts = json.loads(log.read_text())
+    units = facts["measured"]["units"]
+    assert sorted(units) == sorted(facts["units"])
+    facts["measured"]["units"] = {name: 50 * seconds for name, seconds in units.items()}
+    log.write_text(json.dumps(facts))
+    there = json.loads((pack(home, measured=log, limit="5h") / "pack.json").read_text())
+    assert there["seconds"] > 5 * here["seconds"]
+    assert any("as a pack measured them" in note for note in there["notes"])
+    with pytest.raises(ConfigError, match="say one of them"):
+        pack(home, measured=log, factor=2.0)
 
 
 def test_what_cannot_be_packed_says_why(home, tmp_path):

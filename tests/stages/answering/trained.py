@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.pack import pack_answer
 from foldwise.stages.run import run
 from tests.builders import SMALL, make_home

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from rich.console import Console
 
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.display import Display
 from foldwise.stages.doctor import Finding, doctor
 from foldwise.stages.prepare import prepare

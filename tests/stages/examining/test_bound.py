@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from foldwise.errors import ConfigError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.examining.binding import bind_recipe
 from foldwise.stages.examining.bound import check_blends, check_metrics, check_steps
 from foldwise.stages.recipes import load_plan, load_recipe, plan_places, recipe_places

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from foldwise.home import Home
 from foldwise.publish import publish_json
-from foldwise.rundir import Home
 
 from .clinic import examine, make_clinic, rules
 

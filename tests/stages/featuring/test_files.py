@@ -13,8 +13,8 @@ from scipy.special import softmax
 from foldwise import predictions as predictions_file
 from foldwise.config.recipe import Recipe
 from foldwise.errors import BudgetError, RunError
+from foldwise.home import Home
 from foldwise.publish import publish_json
-from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.features import features
 from foldwise.stages.featuring.files import features_path, is_written, num_features, read

@@ -9,7 +9,8 @@ import pytest
 
 from foldwise import predictions as predictions_file
 from foldwise.errors import RunError
-from foldwise.rundir import RunDir, read_json
+from foldwise.json_files import read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.blend import blend
 from foldwise.tasks.problem import Problem
 

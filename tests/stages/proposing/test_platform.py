@@ -15,7 +15,8 @@ from rich.console import Console
 from foldwise.__main__ import main
 from foldwise.config.competition import Competition
 from foldwise.errors import ConfigError, PlatformError
-from foldwise.rundir import Home, read_json
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.stages.display import Display
 from foldwise.stages.init import init
 from foldwise.stages.proposing.said import Said

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.init import init
 from foldwise.stages.proposing.said import Said
 from foldwise.stages.report import report

@@ -3,8 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import read_json
 from foldwise.stages.blend import blend
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.reporting.blends import blends, gain_sentence

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from foldwise.rundir import read_json
+from foldwise.json_files import read_json
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.report import report
 from foldwise.stages.reporting.over_time_view import over_time_view

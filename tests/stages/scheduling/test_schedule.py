@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from foldwise import device as machine
+from foldwise.home import Home
 from foldwise.publish import publish_json
-from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import load_plan, planned_recipes

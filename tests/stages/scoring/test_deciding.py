@@ -9,9 +9,10 @@ import pytest
 
 from foldwise import predictions as predictions_file
 from foldwise.errors import ConfigError
+from foldwise.json_files import read_json
 from foldwise.predictions import Predictions
 from foldwise.publish import publish_json
-from foldwise.rundir import RunDir, read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.scoring.deciding import choose, read_decided
 from foldwise.stages.scoring.held_out import HeldOut

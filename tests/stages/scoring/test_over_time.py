@@ -10,7 +10,7 @@ import pytest
 from foldwise.decide import Decision, Step
 from foldwise.decide.fit_reach import reaches
 from foldwise.errors import ConfigError
-from foldwise.rundir import read_json
+from foldwise.json_files import read_json
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.scoring.deciding import read_decided
 from foldwise.stages.scoring.over_time import asked_steps

@@ -15,10 +15,9 @@ from safetensors.torch import load_file, save_file
 
 from foldwise import predictions as predictions_file
 from foldwise import seeding
-from foldwise.engine import checkpoint
 from foldwise.engine.assemble import Assembly
+from foldwise.home import Home
 from foldwise.models.building import build
-from foldwise.rundir import Home
 from foldwise.stages.doctor import doctor
 from foldwise.stages.examining.binding import bind_recipe
 from foldwise.stages.examining.trial import try_recipe
@@ -26,11 +25,10 @@ from foldwise.stages.examining.trial_rules import RULES, TrialCase
 from foldwise.stages.prepare import prepare
 from foldwise.stages.recipes import load_recipe
 from foldwise.stages.split import split
-from foldwise.stages.training import course
 from foldwise.stages.training.unit import Unit
 from tests.builders import SMALL, make_home
 from tests.stages.examining.clinic import QUIET
-from tests.stages.small_units import rescore, units, work
+from tests.stages.small_units import rescore, units, work, work_and_die
 
 _NARROW = {"widths": [8, 8]}
 _ALL: dict[str, Any] = {
@@ -119,7 +117,7 @@ def test_stored_weights_load_again_and_give_the_same_scores(unit: Unit) -> None:
     assembly = Assembly(unit.problem, unit.recipe)
     network = assembly.trained_network(load_file(unit.folder.weights)).eval()
     assert network.columns is not None
-    rows = assembly.column_values(unit.problem.train.take(unit.train_rows))
+    rows = assembly.feed.column_values(unit.problem.train.take(unit.train_rows))
     assert rows is not None
     ages = rows[:, 0].astype(float).sum(axis=1)
     assert float(network.columns.center.sum()) == pytest.approx(np.nanmean(ages), rel=1e-6)
@@ -165,20 +163,9 @@ def test_other_cells_in_train_make_a_unit_stale(home: Home, unit: Unit) -> None:
     assert units(home)[0].is_done()
 
 
-def test_a_unit_that_is_killed_goes_on_to_the_same_bits(
-    tmp_path: Path, unit: Unit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_unit_that_is_killed_goes_on_to_the_same_bits(tmp_path: Path, unit: Unit) -> None:
     other = units(_home(tmp_path, {**_ALL, "train": {**SMALL["train"], "workers": 2}}))[0]
-    save = checkpoint.save
-
-    def save_and_die(folder: Path, found: checkpoint.Checkpoint) -> None:
-        save(folder, found)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(course.checkpoint, "save", save_and_die)
-        with pytest.raises(KeyboardInterrupt):
-            work(other)
+    work_and_die(other)
     work(other)
     assert other.folder.weights.read_bytes() == unit.folder.weights.read_bytes()
 

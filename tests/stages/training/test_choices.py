@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from foldwise.errors import ConfigError
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import Home, read_json
 from foldwise.stages.training.choices import Choices, begin, choose, reuse
 from foldwise.stages.training.unit import Unit
 from tests.stages.small_units import ready, units, with_train, work

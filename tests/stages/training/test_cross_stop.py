@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from foldwise.json_files import read_json
 from foldwise.publish import locked, publish_json
-from foldwise.rundir import read_json
 from foldwise.stages.display import Display
 from foldwise.stages.predict import predict
 from foldwise.stages.train import run_units

@@ -14,11 +14,11 @@ import torch
 
 from foldwise import predictions as predictions_file
 from foldwise.data.folds_file import read_folds
-from foldwise.engine import checkpoint
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.fitting import fit_plan, image_batches
 from foldwise.errors import ConfigError, DataError, FoldwiseError, RulesError
-from foldwise.rundir import Home, read_json
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.stages.examining.binding import bind_recipe
 from foldwise.stages.featuring import files as features_file
 from foldwise.stages.featuring.jobs import write_features
@@ -32,7 +32,7 @@ from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem
 from tests.builders import SMALL, make_home
 from tests.stages.extra_homes import MORE, declare, place_of, write_more
-from tests.stages.small_units import pretrained, units, with_train, work
+from tests.stages.small_units import pretrained, units, with_train, work, work_and_die
 
 LABELS = {"dark": "0", "grey": "1", "bright": "2", "odd": None}
 KINDS = ["dark", "bright", "grey", "odd", "bright", "dark", "grey", "bright", "dark"]
@@ -131,26 +131,15 @@ def test_classes_are_balanced_over_all_that_is_trained_on(home: Home) -> None:
     assert np.allclose(sums, sums[0])
 
 
-def test_a_killed_unit_goes_on_to_the_same_bits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_unit_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     found = []
     for workers in (0, 2):
         recipe = {**WEIGHED, "train": {**SMALL["train"], "workers": workers}}
         recipe["train"]["checkpoint"] = {"every": "0s", "share": 1.0}
         unit = units(ready(tmp_path / str(workers), recipe))[0]
         if workers:
-            save = checkpoint.save
-
-            def save_and_die(folder: Path, state: checkpoint.Checkpoint, save: Any = save) -> None:
-                save(folder, state)
-                raise KeyboardInterrupt
-
             for _ in range(3):
-                with monkeypatch.context() as patch:
-                    patch.setattr(course.checkpoint, "save", save_and_die)
-                    with pytest.raises(KeyboardInterrupt):
-                        work(unit)
+                work_and_die(unit)
         work(unit)
         found.append(unit.folder.weights.read_bytes())
     assert found[0] == found[1]

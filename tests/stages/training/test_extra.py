@@ -11,8 +11,8 @@ from foldwise import predictions as predictions_file
 from foldwise.data.cache_writing import write_blocks
 from foldwise.data.spec import THUMB
 from foldwise.errors import RunError
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import read_json
 from foldwise.stages.audit import thumbnails
 from foldwise.stages.blend import blend
 from foldwise.stages.split import inner_rows

@@ -5,7 +5,7 @@ from safetensors.torch import load_file
 
 from foldwise import predictions
 from foldwise.errors import RunError
-from foldwise.rundir import read_json
+from foldwise.json_files import read_json
 from foldwise.stages.training.unit import Unit
 from tests.builders import SMALL
 from tests.stages.small_units import ready, units, work

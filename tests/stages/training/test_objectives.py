@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from foldwise import predictions as predictions_file
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.fitting import fit_plan
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.prepare import prepare
 from foldwise.stages.training import course
 from foldwise.stages.training.unit import Unit

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from foldwise import predictions as predictions_file
 from foldwise.engine.assemble import Assembly
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.examining.binding import bind_recipe
 from foldwise.stages.examining.trial import try_recipe
 from foldwise.stages.prepare import prepare

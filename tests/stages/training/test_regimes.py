@@ -14,12 +14,12 @@ from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import write_yaml
 from foldwise.data.samplers import Standing, square_root
-from foldwise.engine import checkpoint
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.drawing import offset_of_shares
 from foldwise.engine.fitting import image_batches
 from foldwise.errors import ConfigError
-from foldwise.rundir import Home, RunDir
+from foldwise.home import Home
+from foldwise.rundir import RunDir
 from foldwise.stages.examining.binding import bind_parts
 from foldwise.stages.recipes import load_recipe
 from foldwise.stages.train import record_run, units_of
@@ -27,7 +27,7 @@ from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem
 from tests.builders import SMALL
 from tests.stages.small_competition import make_problem
-from tests.stages.small_units import pretrained, ready, with_train, work
+from tests.stages.small_units import pretrained, ready, with_train, work, work_and_die
 
 STAGES = [
     {"epochs": 2, "start_lr": 3e-3, "end_lr": 3e-3, "size": 8},
@@ -46,10 +46,6 @@ RECIPES = {
         "augment": [],
     },
 }
-
-
-class _KilledError(Exception):
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +70,7 @@ def assembly(folder, task: str = "multiclass", metric: str = "accuracy", **recip
 
 
 @pytest.mark.parametrize("kind", RECIPES)
-def test_killed_after_or_within_an_epoch_and_gone_on_with_gives_the_same_bits(
-    home, tmp_path, kind, monkeypatch
-):
+def test_killed_after_or_within_an_epoch_and_gone_on_with_gives_the_same_bits(home, tmp_path, kind):
     recipe = dict(RECIPES[kind])
     if kind == "frozen":
         recipe["model"] = {"name": "small_cnn", "pretrained": pretrained(tmp_path)}
@@ -86,17 +80,7 @@ def test_killed_after_or_within_an_epoch_and_gone_on_with_gives_the_same_bits(
     history = whole.folder.history.read_text()
     whole.folder.record.unlink()
     whole.folder.weights.unlink()
-    save = checkpoint.save
-
-    def save_and_die(folder, state):
-        save(folder, state)
-        if state.epoch == 2 or (state.epoch == 1 and state.step):
-            raise _KilledError
-
-    monkeypatch.setattr(checkpoint, "save", save_and_die)
-    with pytest.raises(_KilledError):
-        work(broken)
-    monkeypatch.setattr(checkpoint, "save", save)
+    work_and_die(broken, lambda state: state.epoch == 2 or (state.epoch == 1 and state.step > 0))
     work(broken)
     assert broken.folder.history.read_text() == history
     found = load_file(broken.folder.weights)

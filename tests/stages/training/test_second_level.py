@@ -12,8 +12,8 @@ from foldwise import predictions as predictions_file
 from foldwise import samples as samples_file
 from foldwise.config.recipe import Recipe
 from foldwise.errors import ConfigError, DataError, RunError
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import read_json
 from foldwise.samples import Samples
 from foldwise.stages.display import Display
 from foldwise.stages.examining.binding import bind_second_level

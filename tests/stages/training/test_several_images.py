@@ -20,11 +20,10 @@ from foldwise.config.network import FramesConfig, SiameseConfig
 from foldwise.config.recipe import Recipe
 from foldwise.data.cache_writing import write_blocks
 from foldwise.data.spec import THUMB
-from foldwise.engine import checkpoint
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.infer import infer
 from foldwise.errors import ConfigError, DataError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.audit import audit
 from foldwise.stages.doctor import doctor
 from foldwise.stages.examining.binding import bind_recipe
@@ -37,7 +36,6 @@ from foldwise.stages.recipes import load_recipe
 from foldwise.stages.reporting.fed import fed_batch
 from foldwise.stages.split import split
 from foldwise.stages.train import train
-from foldwise.stages.training import course
 from foldwise.stages.training.at_work import EVAL_BATCH, FeaturesOf, open_work
 from foldwise.stages.training.choices import Choices
 from foldwise.stages.training.unit import Unit
@@ -46,7 +44,7 @@ from foldwise.views import views_of
 from tests.builders import SMALL, make_home, write_images
 from tests.stages.examining.clinic import QUIET
 from tests.stages.extra_homes import edited, make_teacher, make_units, score, student
-from tests.stages.small_units import pretrained, units, work
+from tests.stages.small_units import pretrained, units, work, work_and_die
 
 _SIAMESE = {"join": ["concat", "distance"]}
 _FRAMES = {**SMALL["input"], "frames": {"before": 1, "after": 1}}
@@ -115,7 +113,7 @@ def test_every_image_is_prepared_and_shares_the_caches(siamese: Unit) -> None:
     problem = siamese.problem
     assert problem.samples.image_hashes.shape == (46, 2)
     assert len(set(problem.samples.image_hashes.ravel())) == 92
-    cache = Assembly(problem, siamese.recipe).cache
+    cache = Assembly(problem, siamese.recipe).feed.cache
     assert all(sha in cache for sha in problem.samples.image_hashes.ravel())
     assert not prepare(problem.home).changed
     assert prepare(problem.home, verify=True).samples.num_images == 2
@@ -148,7 +146,7 @@ def test_what_a_unit_learned_depends_on_both_images(siamese: Unit) -> None:
 
 @pytest.mark.parametrize("name", ["siamese", "framed"])
 def test_a_unit_that_is_killed_goes_on_to_the_same_bits(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    name: str, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     unit: Unit = request.getfixturevalue(name)
     train_keys = {**SMALL["train"], "workers": 2}
@@ -158,16 +156,7 @@ def test_a_unit_that_is_killed_goes_on_to_the_same_bits(
         else tracks(tmp_path, recipe_of(input=_FRAMES, train=train_keys))
     )
     other = units(home)[0]
-    save = checkpoint.save
-
-    def save_and_die(folder: Path, found: checkpoint.Checkpoint) -> None:
-        save(folder, found)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(course.checkpoint, "save", save_and_die)
-        with pytest.raises(KeyboardInterrupt):
-            work(other)
+    work_and_die(other)
     work(other)
     assert other.folder.weights.read_bytes() == unit.folder.weights.read_bytes()
     assert other.folder.test.read_bytes() == unit.folder.test.read_bytes()
@@ -229,7 +218,7 @@ def test_frozen_features_of_each_image_are_those_of_the_whole_network(
     for part, rows in (("train", slice(0, 36)), ("test", slice(36, None))):
         whole = infer(
             FeaturesOf(assembly.network().eval()),
-            assembly.source(unit.problem.samples.part(part)),
+            assembly.feed.source(unit.problem.samples.part(part)),
             views=views_of(["identity", "hflip"]),
             batch=EVAL_BATCH,
             device=torch.device("cpu"),

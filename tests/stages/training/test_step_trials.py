@@ -10,8 +10,8 @@ from foldwise.engine import compiling, fitting
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.compiling import CompileTrial
 from foldwise.errors import ConfigError, RunError
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import read_json
 from foldwise.stages.training import step_trials as module
 from foldwise.stages.training.choices import choose
 from foldwise.stages.training.step_trials import decide_compiled, decide_layout

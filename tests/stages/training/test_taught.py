@@ -18,7 +18,8 @@ from foldwise.config.recipe import Recipe
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.extra import extra_problems
 from foldwise.errors import ConfigError
-from foldwise.rundir import Home, read_json
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.stages.display import Display
 from foldwise.stages.init import init
 from foldwise.stages.recipes import Places

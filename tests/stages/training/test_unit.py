@@ -10,7 +10,8 @@ from foldwise.config.competition import Competition
 from foldwise.config.loading import load
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import write_yaml
-from foldwise.rundir import Home, read_json
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.stages.predict import predict
 from foldwise.stages.prepare import prepare
 from foldwise.stages.training.unit import Unit, recipe_print

@@ -8,7 +8,8 @@ from safetensors.torch import load_file
 from foldwise import predictions as predictions_file
 from foldwise.engine.assemble import Assembly
 from foldwise.errors import ConfigError, RunError
-from foldwise.rundir import Home, read_json
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.stages.display import Display
 from foldwise.stages.predict import predict
 from foldwise.stages.prepare import prepare

@@ -14,9 +14,9 @@ from rich.console import Console
 from foldwise.config.competition import Competition
 from foldwise.config.loading import load
 from foldwise.config.writing import dump, write_yaml
+from foldwise.home import Home
 from foldwise.platforms import kaggle_line
 from foldwise.publish import publish_json, publish_text
-from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.packing.notebooks import training_notebook
 from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS

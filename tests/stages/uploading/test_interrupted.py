@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.ledgering.rows import read_rows
 from foldwise.stages.push import push
 from foldwise.stages.submit import submit

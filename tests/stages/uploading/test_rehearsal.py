@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.init import init
 from foldwise.stages.push import push
 from foldwise.stages.submit import submit

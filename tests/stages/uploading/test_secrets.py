@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from foldwise.__main__ import main
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.report import report
 from tests.platforms.stand_in import GRADES, StandIn, Trouble, basic
 from tests.stages.small_competition import QUIET

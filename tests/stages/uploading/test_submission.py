@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from foldwise.errors import BudgetError, ConfigError, PlatformError, RulesError, RunError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.ledger import ledger_add, ledger_import
 from foldwise.stages.ledgering.row import Row
 from foldwise.stages.ledgering.rows import read_rows

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from foldwise.home import Home
 from foldwise.predictions import Predictions
-from foldwise.rundir import Home
 from foldwise.stages.prepare import prepare
 from foldwise.stages.scoring.choice import fit_last
 from foldwise.stages.scoring.held_out import HeldOut, held_out

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from foldwise import predictions as predictions_file
+from foldwise.decide.decision import Decision
 from foldwise.errors import FoldwiseError
+from foldwise.home import Home
 from foldwise.predictions import Predictions
 from foldwise.publish import publish_bytes, publish_json
-from foldwise.rundir import Home, UnitDir
 from foldwise.stages.answering.pacing import Pacing
 from foldwise.stages.answering.rounds import Round
+from foldwise.stages.answering.units import unit_dir
 from foldwise.stages.display import Display
 from foldwise.stages.progress import duration
 from foldwise.stages.submitting.answering import Part
@@ -36,7 +39,10 @@ class HandIn:
         first_s: when the first file was there, in seconds from the beginning.
         rounds: that are in the file; 0: the same answer for every row.
         units: that have scored the test rows.
+        measured: what that took, for later plans; see `packing/elsewhere.py`.
+        settled: test rows at whose images the last units did not look: their answer stood fast.
         notes: what the user should know.
+        is_skipped: whether a constant is all that was asked for.
     """
 
     output: Path
@@ -46,7 +52,10 @@ class HandIn:
     first_s: float = 0.0
     rounds: int = 0
     units: list[str] = field(default_factory=list)
+    measured: dict[str, Any] = field(default_factory=dict)
+    settled: int = 0
     notes: list[str] = field(default_factory=list)
+    is_skipped: bool = False
 
     @property
     def is_whole(self) -> bool:
@@ -66,7 +75,8 @@ class HandIn:
         """What a round gives, by the units that are there; one that lacks a run gives nothing."""
         try:
             with self.pacing.handing_in():
-                self._write(problem, self._parts(problem, given), given.node.name)
+                parts = parts_of(problem, given, self.units, problem.home)
+                self._write(problem, parts, given.node.name)
         except FoldwiseError as error:
             self.say(f"round {number} of {self.num_rounds} is not handed in: {error}")
             return
@@ -78,6 +88,11 @@ class HandIn:
             f"{SUBMISSION}: round {number} of {self.num_rounds}, {given.node.name}{score}; "
             f"{left} left"
         )
+
+    def skip(self, why: str) -> None:
+        """Leave it at the constant."""
+        self.is_skipped = True
+        self.say(f"{SUBMISSION} stays the same answer for every row: {why}")
 
     def say(self, note: str) -> None:
         """Warn, and note it beside the file."""
@@ -98,33 +113,39 @@ class HandIn:
                 "rounds": self.rounds,
                 "planned": self.num_rounds,
                 "units": self.units,
+                "settled": self.settled,
                 "notes": self.notes,
                 "first_file_after_s": round(self.first_s, 1),
                 "seconds": round(self.pacing.spent_s, 1),
                 "times_slower_than_planned": round(self.pacing.pace, 2),
+                "measured": self.measured,
             },
         )
 
-    def _parts(self, problem: Problem, given: Round) -> list[Part]:
-        """Scores and decision; for `per_fold_decision` those of every fold."""
-        whole = self._scores(problem, given, self.units)
-        if problem.competition.submission.test_merge == "mean_score" or not given.by_fold:
-            return [Part(whole, given.decision)]
-        parts = []
-        for fold, decision in given.by_fold.items():
-            own = [unit for unit in self.units if _is_of(unit, given, fold)]
-            parts.append(Part(self._scores(problem, given, own) if own else whole, decision))
-        return parts
 
-    def _scores(self, problem: Problem, given: Round, units: Sequence[str]) -> Predictions:
-        scores = given.node.scores(problem, _reader(problem.home, units))
-        return Predictions(problem.test.ids, scores, problem.columns)
+def parts_of(problem: Problem, given: Round, units: Sequence[str], place: Home) -> list[Part]:
+    """Scores and decision of a round; for `per_fold_decision` those of every fold.
 
+    Args:
+        problem: whose test rows are answered.
+        given: the round.
+        units: that have scored the rows.
+        place: the competition in which they have.
 
-def unit_dir(home: Home, unit: str) -> UnitDir:
-    """The folder of `run/unit`."""
-    run, name = unit.split("/")
-    return UnitDir(home.runs / run / "units" / name)
+    Raises:
+        DataError: a run has no scored unit at all, or a file is damaged.
+    """
+
+    def part(known: Sequence[str], decision: Decision) -> Part:
+        scores = given.node.scores(problem, _reader(place, known))
+        return Part(Predictions(problem.test.ids, scores, problem.columns), decision)
+
+    if problem.competition.submission.test_merge == "mean_score" or not given.by_fold:
+        return [part(units, given.decision)]
+    return [
+        part([unit for unit in units if _is_of(unit, given, fold)] or units, decision)
+        for fold, decision in given.by_fold.items()
+    ]
 
 
 def _is_of(unit: str, given: Round, fold: int) -> bool:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from foldwise import device as machine
-from foldwise.rundir import read_json
+from foldwise.json_files import read_json
 from foldwise.stages.answering.handing_in import LOG
 
 #: Before the limit: for the process and its jobs, which die with it, to be gone.

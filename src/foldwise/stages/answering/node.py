@@ -71,10 +71,17 @@ class Node:
             for turn in range(longest)
         ]
 
-    def scores(self, problem: Problem, scores_of: ScoresOf) -> np.ndarray:
-        """(N, C) scores of the problem's test rows, in their order.
+    def scores(
+        self, problem: Problem, scores_of: ScoresOf, ids: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(N, C) scores of rows, in their order.
 
         Units that have no scores yet are left out of the mean.
+
+        Args:
+            problem: the competition's.
+            scores_of: what its units say of the rows.
+            ids: of the rows; None: the test rows.
 
         Raises:
             DataError: a run of it has no scored unit at all.
@@ -85,8 +92,9 @@ class Node:
             if not there:
                 raise DataError(f"{self.name}: none of its units has scored the test rows")
             whole = ordered_columns(merge(there), problem.columns, name=self.name)
-            return whole.align(problem.test.ids, name=self.name).scores
-        parts = [member.scores(problem, scores_of) for member in self.members]
+            wanted = problem.test.ids if ids is None else ids
+            return whole.align(wanted, name=self.name).scores
+        parts = [member.scores(problem, scores_of, ids) for member in self.members]
         return self.blend.apply(self._side_by_side(parts))
 
     def _side_by_side(self, parts: Sequence[np.ndarray]) -> Members:

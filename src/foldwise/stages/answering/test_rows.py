@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from foldwise.collecting import collect_test
 from foldwise.config.competition import Competition
 from foldwise.config.network import InputConfig
 from foldwise.data.inputs import image_refs, wanted_spec
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.samples import Samples
 from foldwise.stages.display import Display
 from foldwise.stages.prepare import decoded_images
@@ -53,6 +54,11 @@ def list_test_rows(home: Home) -> Samples:
         found = _filled(pd.concat([found, pd.DataFrame(facts)], ignore_index=True), found)
         _write(home, Samples(found))
     return Samples(found)
+
+
+def rows_print(rows: Samples) -> str:
+    """Hash of the ids, in any order."""
+    return hashlib.sha256("\n".join(sorted(rows.ids)).encode()).hexdigest()
 
 
 def decode_test_rows(

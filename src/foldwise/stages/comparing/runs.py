@@ -11,8 +11,9 @@ import numpy as np
 
 from foldwise import predictions as predictions_file
 from foldwise.errors import DataError, RunError
+from foldwise.json_files import read_json
 from foldwise.predictions import concatenate
-from foldwise.rundir import RunDir, UnitDir, read_json
+from foldwise.rundir import RunDir, UnitDir
 from foldwise.stages.joining.outside_scores import is_outside, read_outside
 from foldwise.stages.scoring.deciding import read_decided
 from foldwise.stages.scoring.held_out import HeldOut, held_out

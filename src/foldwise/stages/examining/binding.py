@@ -23,10 +23,10 @@ from foldwise.engine.prototypes import prototype_problems
 from foldwise.engine.second_level import bound_head, chosen_formulation
 from foldwise.engine.viewing import check_views
 from foldwise.errors import ConfigError, FoldwiseError, OfflineError
+from foldwise.home import Home
 from foldwise.models.freezing import set_trainable
 from foldwise.models.network import Network
 from foldwise.parts import options_of
-from foldwise.rundir import Home
 from foldwise.stages.examining.bound import Failure
 from foldwise.tasks.image_sets import image_places
 from foldwise.tasks.problem import Problem, open_problem
@@ -59,7 +59,7 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
     if failures.found:
         return failures.found
     for index, spec in enumerate(recipe.augment):
-        attempt("augment", f"augment.{index}", partial(assembly.augment, spec))
+        attempt("augment", f"augment.{index}", partial(assembly.feed.augment, spec))
     views = _bind_views(assembly, failures)
     attempt("mix-fit", "mix", assembly.mix)
     attempt("loss-fit", "loss", assembly.loss)
@@ -78,7 +78,7 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
     attempt("auxiliary", "auxiliary", lambda: assembly.auxiliary)
     find_places = partial(image_places, assembly.problem, recipe.input)
     if attempt("several-images", "input.images", find_places) is not None:
-        attempt("several-images", "input.frames", lambda: assembly.image_sets)
+        attempt("several-images", "input.frames", lambda: assembly.feed.image_sets)
     if len(failures.found) == num_before:
         attempt("several-images", "model.siamese", assembly.siamese)
     network = None
@@ -146,7 +146,7 @@ def _bind_views(assembly: Assembly, failures: _Failures) -> dict[str, tuple[View
 
 def _read_columns(assembly: Assembly) -> None:
     for samples in (assembly.problem.train, assembly.problem.test):
-        assembly.column_values(samples)
+        assembly.feed.column_values(samples)
 
 
 def _optimizer(assembly: Assembly, network: Network | None) -> object:

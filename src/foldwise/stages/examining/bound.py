@@ -15,7 +15,7 @@ from foldwise.config.reading import shown
 from foldwise.config.recipe import Recipe
 from foldwise.data.steps import normalised_steps
 from foldwise.errors import ConfigError, FoldwiseError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.examining.over_time import check_over_time
 from foldwise.stages.recipes import Places, joined
 from foldwise.stages.scheduling.lanes import side_by_side

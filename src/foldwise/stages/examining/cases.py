@@ -12,7 +12,7 @@ from foldwise.config.competition import Competition
 from foldwise.config.plan import FoldsConfig, Plan
 from foldwise.config.recipe import Recipe
 from foldwise.config.training import StageConfig
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.samples import Samples
 from foldwise.stages.recipes import Places
 from foldwise.tables import Table

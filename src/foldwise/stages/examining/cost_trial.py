@@ -19,8 +19,8 @@ from foldwise.data.batches import Batch
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.fit import Step, fit
 from foldwise.engine.fitting import fit_plan, fit_state
+from foldwise.home import Home
 from foldwise.optim.schedule import Stage
-from foldwise.rundir import Home
 from foldwise.stages.examining.costs import Cost
 from foldwise.tasks.problem import open_problem
 
@@ -62,7 +62,7 @@ def tried_cost(
     rows = np.arange(len(problem.train))
     shown = np.resize(rows, batch)
     images = torch.randint(0, 256, (batch, size, size, network.num_channels))
-    columns = assembly.column_values(problem.train)
+    columns = assembly.feed.column_values(problem.train)
     noise = Batch(
         images.to(torch.uint8).permute(0, 3, 1, 2),
         shown,

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from foldwise.cluster.local import run_jobs
 from foldwise.errors import RunError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.display import Display
 from foldwise.stages.examining.cases import RecipeCase
 from foldwise.stages.examining.costs import Cost, CostModel, near_size, trial_points

@@ -14,7 +14,7 @@ from foldwise.config.plan import Plan
 from foldwise.config.reading import shown
 from foldwise.data.folds_file import read_folds
 from foldwise.errors import FoldwiseError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.samples import Samples
 from foldwise.stages.examining import over_time
 from foldwise.stages.examining.cases import Ground

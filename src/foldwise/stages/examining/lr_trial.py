@@ -19,8 +19,8 @@ from foldwise.engine.assemble import Assembly
 from foldwise.engine.fit import Step, fit
 from foldwise.engine.fit_step import NonFiniteLossError
 from foldwise.engine.fitting import fit_plan, fit_state, image_batches
+from foldwise.home import Home
 from foldwise.optim.schedule import Stage
-from foldwise.rundir import Home
 from foldwise.stages.examining.lr_range import (
     FEWEST_STEPS,
     FLOWN_OFF,

@@ -50,7 +50,7 @@ def learn_by_heart(
     torch.manual_seed(seeding.key("weights", 0, -1))
     network = plain.network()
     state = fit_state(plain, network, device)
-    columns = plain.column_values(plain.problem.train.take(rows))
+    columns = plain.feed.column_values(plain.problem.train.take(rows))
     given = None if columns is None else torch.from_numpy(columns)
     batch = Batch(images, np.arange(len(rows)), given)
     plan = fit_plan(

@@ -24,7 +24,7 @@ def write_picture(assembly: Assembly, path: Path) -> None:
     """Publish a PNG of the first images of seed 0's first epoch, in pairs: plain, fed."""
     fed = _fed(assembly)
     rows = fed.rows[:_NUM]
-    source = assembly.source(assembly.problem.train.take(rows))
+    source = assembly.feed.source(assembly.problem.train.take(rows))
     plain = next(eval_batches(source, batch=len(rows), workers=0)).images
     sheet = draw_pairs(plain, fed.images[: len(rows)], [caption(assembly.problem, r) for r in rows])
     publish(path, lambda part: sheet.save(part, format="PNG"))

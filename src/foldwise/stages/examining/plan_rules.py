@@ -12,7 +12,7 @@ import numpy as np
 from foldwise import parts
 from foldwise.blending import BLENDS
 from foldwise.errors import ConfigError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.examining.cases import PlanCase
 from foldwise.stages.examining.finding import Fault, error, warning
 from foldwise.stages.joining.outside_scores import is_outside

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from foldwise.cluster.local import run_jobs
 from foldwise.errors import RunError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.display import Display
 from foldwise.stages.examining.cases import RecipeCase
 from foldwise.stages.examining.lr_range import LrRange

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 from foldwise.engine.second_level import bound_head, chosen_formulation
 from foldwise.errors import FoldwiseError
+from foldwise.json_files import read_json
 from foldwise.parts import name_of
-from foldwise.rundir import read_json
 from foldwise.stages.examining.cases import RecipeCase
 from foldwise.stages.examining.finding import Fault, error, warning
 from foldwise.stages.examining.fitting_rules import imbalance, unknown_fold

@@ -18,10 +18,10 @@ from foldwise.config.recipe import Recipe
 from foldwise.data.batches import eval_batches
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.fit_step import NonFiniteLossError
+from foldwise.home import Home
 from foldwise.models.network import Network
 from foldwise.optim.schedule import Stage
 from foldwise.parts import name_of
-from foldwise.rundir import Home
 from foldwise.stages.examining.binding import bind_parts
 from foldwise.stages.examining.overfit import learn_by_heart
 from foldwise.stages.examining.picture import write_picture
@@ -72,7 +72,7 @@ def _measure(assembly: Assembly) -> TrialFacts:
     device = machine.pick()
     is_small = assembly.recipe.input.size <= _SMALL_PX
     rows = spread_rows(assembly.problem, _MANY if is_small else _FEW)
-    source = assembly.source(assembly.problem.train.take(rows))
+    source = assembly.feed.source(assembly.problem.train.take(rows))
     batch = next(eval_batches(source, batch=len(rows), workers=0))
     images = batch.images
     torch.manual_seed(seeding.key("weights", 0, -1))

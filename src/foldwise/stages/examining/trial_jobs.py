@@ -7,7 +7,7 @@ from pathlib import Path
 
 from foldwise import device as machine
 from foldwise.cluster.local import Job
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.examining.cases import RecipeCase
 from foldwise.stages.scheduling.lanes import side_by_side
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from foldwise.config.recipe import Recipe
 from foldwise.errors import ConfigError
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.parts import Spec, name_of, options_of
-from foldwise.rundir import Home, read_json
 from foldwise.stages.examining.cases import RecipeCase
 from foldwise.stages.examining.finding import Fault, error, warning
 from foldwise.views import View, views_of

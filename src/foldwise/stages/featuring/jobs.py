@@ -11,8 +11,8 @@ from foldwise import device as machine
 from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
 from foldwise.errors import RunError
+from foldwise.home import Home
 from foldwise.publish import locked
-from foldwise.rundir import Home
 from foldwise.stages.featuring.files import UnitFeatures, features_path, is_written, write
 from foldwise.stages.training.choices import reuse
 from foldwise.stages.training.unit import Unit
@@ -114,7 +114,7 @@ def _computed(unit: Unit, threads: int, timing: Path) -> UnitFeatures:
 
             found = infer(
                 FeaturesOf(network),
-                replace(assembly.source(samples), columns=None),
+                replace(assembly.feed.source(samples), columns=None),
                 views=views_of(["identity"]),
                 batch=at_work.eval_batch,
                 device=at_work.device,

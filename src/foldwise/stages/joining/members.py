@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from foldwise.errors import DataError, FoldwiseError, RunError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.joining.member import Member, read_outside_member, read_run
 from foldwise.stages.joining.outside_scores import is_outside
 from foldwise.stages.recipes import load_plan

@@ -19,10 +19,11 @@ from foldwise.config.writing import write_yaml
 from foldwise.data.fold_groups import merge_groups
 from foldwise.data.folds_file import write_folds
 from foldwise.errors import DataError
+from foldwise.home import Home
 from foldwise.parts import Spec
 from foldwise.predictions import Predictions
 from foldwise.publish import publish_json
-from foldwise.rundir import Home, RunDir
+from foldwise.rundir import RunDir
 from foldwise.samples import Samples
 from foldwise.stages.joining.scale import ONTO_SCALE, clipped, off_scale
 from foldwise.stages.joining.score_frames import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from foldwise.errors import ConfigError, RunError
+from foldwise.home import Home
 from foldwise.metrics import Metric
-from foldwise.rundir import Home
 from foldwise.stages.commit import commit_of
 from foldwise.stages.ledgering.merging import contradictions, filled, overwritten
 from foldwise.stages.ledgering.moments import moment, now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.ledgering.row import Row, entry_row
 from foldwise.stages.ledgering.store import read_store, write_store
 from foldwise.stages.submitting.ledger import read_ledger

@@ -8,10 +8,11 @@ from pathlib import Path
 from foldwise import samples as samples_file
 from foldwise.config.competition import Competition
 from foldwise.errors import ConfigError
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import Home, read_json
-from foldwise.stages.answering.handing_in import unit_dir
 from foldwise.stages.answering.rounds import Round
+from foldwise.stages.answering.units import unit_dir
 from foldwise.stages.packing.contents import copy_file, copy_question
 
 #: Of a unit, what scoring reads.

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.table import Table
 
 from foldwise.errors import BudgetError
+from foldwise.parts import Spec
 from foldwise.rundir import RunDir
 from foldwise.stages.answering.rounds import Round
 from foldwise.stages.display import Display
-from foldwise.stages.packing.costs import measured_costs
+from foldwise.stages.packing.costs import BackendFound, measured_here, recipes_of
+from foldwise.stages.packing.elsewhere import Elsewhere
 from foldwise.stages.packing.planning import (
     Costs,
     Option,
@@ -21,7 +24,8 @@ from foldwise.stages.packing.planning import (
     rounds_of,
     searched,
 )
-from foldwise.stages.packing.subsets import Subsets
+from foldwise.stages.packing.single_views import first_views
+from foldwise.stages.packing.subsets import Subset, Subsets
 from foldwise.stages.progress import duration
 from foldwise.tasks.problem import Problem
 
@@ -37,16 +41,34 @@ class Answering:
     Attributes:
         planned: the option and what it was chosen from.
         rounds: its units in order.
-        costs: of all units.
+        start_s: seconds before the first round.
+        views: run → the views it answers by, where these are fewer than its recipe's.
+        backends: run → what passes its images soonest, where that is not PyTorch.
         limit_s: seconds it may take.
         notes: what was left out and what is assumed, in sentences.
     """
 
     planned: Planned
     rounds: list[Round]
-    costs: Costs
+    start_s: float
+    views: Mapping[str, Sequence[Spec]]
+    backends: Mapping[str, BackendFound]
     limit_s: float
     notes: list[str]
+
+    def option_facts(self) -> list[dict[str, Any]]:
+        """What there was to choose from, the fastest first, for the report."""
+        best = {id(option) for option in self.planned.frontier}
+        return [
+            {
+                "members": option.label,
+                "score": option.subset.score,
+                "seconds": round(option.seconds, 1),
+                "is_best": id(option) in best,
+                "is_chosen": option is self.planned.chosen,
+            }
+            for option in sorted(self.planned.options, key=lambda option: option.seconds)
+        ]
 
 
 def planned_answer(
@@ -57,6 +79,7 @@ def planned_answer(
     in_time_s: float | None = None,
     num_images: int | None = None,
     factor: float = 1.0,
+    elsewhere: Elsewhere | None = None,
     show: Display,
 ) -> Answering:
     """Choose what of a run is packed.
@@ -69,6 +92,7 @@ def planned_answer(
             there is none, or it does not count.
         num_images: test samples that are announced; None: as many as there are.
         factor: how many times longer than here it takes there.
+        elsewhere: what was measured there, which takes the factor's place.
         show: where it is said what is measured.
 
     Raises:
@@ -77,13 +101,25 @@ def planned_answer(
     """
     subsets = Subsets(problem, run)
     show.say(f"measuring what {run.name} takes")
-    whole = subsets.whole
-    costs = measured_costs(problem, whole.node, num_images=num_images, factor=factor)
+    whole = subsets.whole.node
+    here = measured_here(problem, whole, num_images=num_images)
+    measured = here.times(factor) if elsewhere is None else elsewhere.brought(here)
+    recipes = recipes_of(problem, whole)
+    by_first, unmeasured = first_views(problem, whole, recipes)
+    plain = _Variant(subsets, measured.costs())
+    variants = [plain]
+    if by_first:
+        fewer = {name: each.passes for name, each in by_first.items()}
+        others = {name: each.held for name, each in by_first.items()}
+        variants.append(_Variant(Subsets(problem, run, others), measured.costs(fewer)))
     higher = problem.metric.higher_is_better
-    tried = searched(subsets.names, subsets.of, costs, higher_is_better=higher)
-    if whole.names not in {subset.names for subset in tried}:
-        tried.append(whole)
-    options = options_of(tried, costs)
+    options = [
+        option
+        for variant in variants
+        for option in options_of(
+            variant.searched(higher), variant.costs, is_one_view=variant is not plain
+        )
+    ]
     most_s = limit_s / MARGIN if in_time_s is None else min(limit_s / MARGIN, in_time_s)
     planned = plan(options, limit_s=most_s, higher_is_better=higher)
     if planned is None and in_time_s == most_s:
@@ -100,10 +136,42 @@ def planned_answer(
             "is kept free",
             remedy="raise --limit, or train a smaller network",
         )
+    chosen = planned.chosen
+    variant = variants[-1] if chosen.is_one_view else plain
     sign = 1.0 if higher else -1.0
-    rounds = rounds_of(planned.chosen, costs, subsets.of, sign=sign)
-    notes = [*_left_out(subsets, planned.chosen, most_s), *_assumed(planned.chosen, factor)]
-    return Answering(planned, rounds, costs, limit_s, notes)
+    rounds = rounds_of(chosen, variant.costs, variant.subsets.of, sign=sign)
+    packed = {unit.split("/")[0] for unit in chosen.subset.node.every_unit}
+    backends = {
+        name: each.backend
+        for name, each in measured.runs.items()
+        if name in packed and each.backend is not None
+    }
+    views = {name: [each.spec] for name, each in by_first.items() if name in packed}
+    notes = [
+        *_left_out(plain.subsets, chosen, most_s),
+        *_assumed(chosen, factor, elsewhere),
+        *_of_backends(backends),
+        *_of_views(chosen, list(views), unmeasured, most_s),
+    ]
+    return Answering(
+        planned, rounds, variant.costs.start, views if chosen.is_one_view else {}, backends,
+        limit_s, notes,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Variant:
+    """All subsets of members, with all views or with one each where that was measured."""
+
+    subsets: Subsets
+    costs: Costs
+
+    def searched(self, higher_is_better: bool) -> list[Subset]:
+        """Those worth looking at, all members among them."""
+        names, subset_of = self.subsets.names, self.subsets.of
+        found = searched(names, subset_of, self.costs, higher_is_better=higher_is_better)
+        is_there = names in {subset.names for subset in found}
+        return found if is_there else [*found, self.subsets.whole]
 
 
 def tell(found: Answering, show: Display) -> None:
@@ -111,7 +179,7 @@ def tell(found: Answering, show: Display) -> None:
     chosen = found.planned.chosen
     if not show.quiet:
         show.console.print(_frontier(found.planned.frontier, chosen))
-        show.console.print(_rounds(found.rounds, found.costs.start))
+        show.console.print(_rounds(found.rounds, found.start_s))
     score = found.planned.score
     told = "" if score is None else f", {score:.4f} cross-fitted"
     show.say(
@@ -126,12 +194,12 @@ def _frontier(options: Sequence[Option], chosen: Option) -> Table:
     table = Table(title="score against time", title_justify="left")
     for column in ("members", "score", "time"):
         table.add_column(column, justify="left" if column == "members" else "right")
-    names = {option.subset.names for option in options}
-    for option in [*options, *([] if chosen.subset.names in names else [chosen])]:
-        mark = " (chosen)" if option.subset.names == chosen.subset.names else ""
+    labels = {option.label for option in options}
+    for option in [*options, *([] if chosen.label in labels else [chosen])]:
+        mark = " (chosen)" if option.label == chosen.label else ""
         score = option.subset.score
         shown = "" if score is None else f"{score:.4f}"
-        table.add_row(", ".join(option.subset.names) + mark, shown, duration(option.seconds))
+        table.add_row(option.label + mark, shown, duration(option.seconds))
     return table
 
 
@@ -156,17 +224,52 @@ def _left_out(subsets: Subsets, chosen: Option, most_s: float) -> list[str]:
     return [f"left out: {', '.join(missing)}; all members would not stay within {duration(most_s)}"]
 
 
-def _assumed(chosen: Option, factor: float) -> list[str]:
+def _assumed(chosen: Option, factor: float, elsewhere: Elsewhere | None) -> list[str]:
     found = []
     if chosen.is_thinned:
         num, every = (
             len({unit for turn in chosen.subset.node.turns(share) for unit in turn})
             for share in (chosen.share, 1.0)
         )
+        averaging = chosen.subset.averaging
         found.append(
             f"{num} of {every} units fit, evenly thinned; what the mean over the others would "
             "bring, out-of-fold scores cannot say, so the score stated assumes that it is nothing"
+            if averaging is None
+            else f"{num} of {every} units fit, evenly thinned: from the mean over "
+            f"{averaging.num_seeds} seeds, {averaging.gain:+.4f} over one, the score is expected "
+            f"{averaging.beyond(chosen.num_models):+.4f} from the one stated, better is more"
         )
-    if factor != 1.0:
+    if elsewhere is not None:
+        found.append(
+            f"times are those of {elsewhere.machine}, as a pack measured them with "
+            f"{elsewhere.num_images} test samples"
+        )
+    elif factor != 1.0:
         found.append(f"times are those of this machine, times {factor:g} as you said")
+    return found
+
+
+def _of_backends(backends: Mapping[str, BackendFound]) -> list[str]:
+    return [
+        f"{name} is planned with {each.choice}, which takes {each.of_eager:.2f} of PyTorch's time "
+        "here and was checked against it; where it is not installed or gives something else, "
+        "PyTorch answers, and fewer rounds may fit"
+        for name, each in backends.items()
+    ]
+
+
+def _of_views(
+    chosen: Option, one_view: Sequence[str], unmeasured: Sequence[str], most_s: float
+) -> list[str]:
+    found = []
+    if chosen.is_one_view and one_view:
+        found.append(f"by one view alone: {', '.join(one_view)}; so all stays within the time")
+    # Only where it would have mattered.
+    if unmeasured and (chosen.is_thinned or chosen.is_one_view):
+        names = ", ".join(unmeasured)
+        found.append(
+            f"{names}: what one view alone is worth is not known, so only all of its views were "
+            f"planned; `foldwise views {unmeasured[0]}` measures it"
+        )
     return found

@@ -14,7 +14,8 @@ from foldwise.config.loading import load
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import write_yaml
 from foldwise.errors import ConfigError, DataError, RunError
-from foldwise.rundir import Home, read_json
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.stages.recipes import load_plan, load_recipe, plan_changes, recipe_places
 from foldwise.stages.training.kin import pass_on_copies
 from foldwise.tasks.problem import open_problem

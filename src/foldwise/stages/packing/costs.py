@@ -3,34 +3,114 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from foldwise.cluster.local import run_jobs
 from foldwise.config.recipe import Recipe
 from foldwise.data.inputs import image_refs
 from foldwise.errors import RunError
-from foldwise.rundir import RunDir
 from foldwise.stages.answering.node import Node
+from foldwise.stages.answering.units import unit_of
 from foldwise.stages.packing.planning import Costs
 from foldwise.stages.prepare import decode_seconds
 from foldwise.stages.scheduling.forecast import measure
-from foldwise.stages.scheduling.rates import Rates
+from foldwise.stages.scheduling.lanes import side_by_side
+from foldwise.stages.training.starting import unit_job
 from foldwise.tasks.problem import Problem, data_folder
 from foldwise.views import num_passes
 
 #: For the process, the tables and the last file; and for a unit's process and weights. Measured on
 #: two cores: 6 to 8 s and 1 to 2 s.
 _START_S, _UNIT_S = 10.0, 2.0
+#: Shorter passes by PyTorch are not worth a trial of what else could make them.
+_LEAST_S = 60.0
 
 
-def measured_costs(
-    problem: Problem, node: Node, *, num_images: int | None = None, factor: float = 1.0
-) -> Costs:
-    """Seconds of a node's units on a machine.
+@dataclass(frozen=True)
+class BackendFound:
+    """What passes a run's images soonest, where that is not PyTorch.
+
+    Attributes:
+        choice: its name.
+        of_eager: the share of PyTorch's time that an image takes by it.
+        making_s: seconds to make a network's pass.
+        trial: file of the trial.
+    """
+
+    choice: str
+    of_eager: float
+    making_s: float
+    trial: Path
+
+
+@dataclass(frozen=True)
+class RunCosts:
+    """What a run's units take.
+
+    Attributes:
+        unit_s: seconds for a process, its weights and its network's pass.
+        view_s: seconds of all images in one view.
+        num_views: that an image is passed in, each by what it takes.
+        is_shared: whether images are passed once for all its units, whose backbone is frozen.
+        backend: what passes them soonest; None: PyTorch.
+    """
+
+    unit_s: float
+    view_s: float
+    num_views: float
+    is_shared: bool
+    backend: BackendFound | None = None
+
+    def first(self, num_views: float) -> float:
+        """Seconds of the first unit."""
+        return self.unit_s + num_views * self.view_s
+
+    def more(self, num_views: float) -> float:
+        """Seconds of each other one."""
+        return self.unit_s if self.is_shared else self.first(num_views)
+
+    def times(self, factor: float) -> RunCosts:
+        """On a machine that is so many times slower."""
+        return replace(self, unit_s=factor * self.unit_s, view_s=factor * self.view_s)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured.
+
+    Attributes:
+        start_s: seconds before the first unit and after the last.
+        num_images: test samples, as announced.
+        runs: run → what its units take.
+    """
+
+    start_s: float
+    num_images: int
+    runs: Mapping[str, RunCosts]
+
+    def costs(self, fewer_views: Mapping[str, float] | None = None) -> Costs:
+        """Of all units; run → in how many views its images are passed, where in fewer."""
+        views = {name: run.num_views for name, run in self.runs.items()} | dict(fewer_views or {})
+        return Costs(
+            self.start_s,
+            {name: run.first(views[name]) for name, run in self.runs.items()},
+            {name: run.more(views[name]) for name, run in self.runs.items()},
+        )
+
+    def times(self, factor: float) -> Measured:
+        """On a machine that is so many times slower."""
+        runs = {name: run.times(factor) for name, run in self.runs.items()}
+        return Measured(factor * self.start_s, self.num_images, runs)
+
+
+def measured_here(problem: Problem, node: Node, *, num_images: int | None = None) -> Measured:
+    """What a node's units take on this machine.
 
     Args:
         problem: with images that are prepared.
         node: all that may be packed.
         num_images: test samples that are announced; None: as many as there are now.
-        factor: how many times longer than here it takes there.
 
     Raises:
         RunError: a network cannot be run here.
@@ -44,27 +124,53 @@ def measured_costs(
     images = problem.test.every_image()
     data = data_folder(problem.home, problem.competition)
     decoding = decode_seconds(image_refs(images, data), times=num / max(num_here, 1))
-    first = {name: factor * _first_s(recipe, rates[name], num) for name, recipe in recipes.items()}
-    more = {
-        name: factor * (_UNIT_S + rates[name].start_s)
-        if recipe.freeze == "backbone"
-        else first[name]
+    runs = {
+        name: RunCosts(
+            _UNIT_S + rates[name].start_s,
+            num / rates[name].infer,
+            num_passes(recipe.views),
+            recipe.freeze == "backbone",
+        )
         for name, recipe in recipes.items()
     }
-    return Costs(factor * (_START_S + decoding), first, more)
+    for name, found in _backends(problem, node, runs, num).items():
+        run = runs[name]
+        runs[name] = replace(
+            run,
+            unit_s=run.unit_s + found.making_s,
+            view_s=found.of_eager * run.view_s,
+            backend=found,
+        )
+    return Measured(_START_S + decoding, num, runs)
 
 
 def recipes_of(problem: Problem, node: Node) -> dict[str, Recipe]:
     """Run → recipe, of all units below a node."""
     names = dict.fromkeys(unit.split("/")[0] for unit in node.every_unit)
-    return {name: _recipe(problem.home.run(name)) for name in names}
+    records = {name: problem.home.run(name).read_record() for name in names}
+    return {name: Recipe.model_validate(record["recipe"]) for name, record in records.items()}
 
 
-def _recipe(run: RunDir) -> Recipe:
-    record: Mapping[str, object] = run.read_record()
-    return Recipe.model_validate(record["recipe"])
-
-
-def _first_s(recipe: Recipe, rates: Rates, num: int) -> float:
-    """All test samples in all views; a frozen backbone's features serve its other units, too."""
-    return _UNIT_S + rates.start_s + num * num_passes(recipe.views) / rates.infer
+def _backends(
+    problem: Problem, node: Node, runs: Mapping[str, RunCosts], num_images: int
+) -> dict[str, BackendFound]:
+    """By a trial with a trained unit of each run whose images take so long that it may pay."""
+    first: dict[str, str] = {}
+    for each in node.every_unit:
+        first.setdefault(each.split("/")[0], each)
+    _, threads = side_by_side(1)
+    jobs = []
+    for name, run in runs.items():
+        if run.is_shared or run.num_views * run.view_s < _LEAST_S:
+            continue
+        num_passed = str(round(num_images * run.num_views))
+        unit = unit_of(problem, first[name])
+        jobs.append(replace(unit_job("try_backends", unit, threads, None, num_passed), name=name))
+    found = {}
+    for outcome in run_jobs(jobs, parallel=1):
+        if outcome.error is not None:
+            raise RunError(f"{outcome.job.name}: its trial failed: {outcome.error}")
+        if outcome.value["choice"] != "eager":
+            trial = Path(outcome.value["trial"])
+            found[outcome.job.name] = BackendFound(**{**outcome.value, "trial": trial})
+    return found

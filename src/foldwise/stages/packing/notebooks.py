@@ -107,7 +107,7 @@ def _notebook(head: str, settings: str, platform: NotebookPlatform, last: str) -
         "metadata": {
             "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
             "language_info": {"name": "python"},
-            "accelerator": "GPU",
+            **({"accelerator": "GPU"} if platform.has_gpu else {}),
         },
         "nbformat": 4,
         "nbformat_minor": 5,

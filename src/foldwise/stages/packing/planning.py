@@ -55,11 +55,33 @@ class Option:
         subset: the members.
         share: of their units that run, in (0, 1].
         seconds: that it takes, with the start.
+        is_one_view: whether runs answer by their first view alone, where that was measured.
     """
 
     subset: Subset
     share: float
     seconds: float
+    is_one_view: bool = False
+
+    @property
+    def num_models(self) -> int:
+        """Whose mean the scores of each run are of; of the run with fewest."""
+        turns = self.subset.node.turns(self.share)
+        return min(
+            sum(unit in leaf.units for units in turns for unit in units)
+            for leaf in self.subset.node.leaves
+        )
+
+    def expected(self, sign: float) -> float:
+        """Score times sign, with what its models' mean brings where that is known."""
+        averaging = self.subset.averaging
+        gain = 0.0 if averaging is None else averaging.beyond(self.num_models)
+        return _value(self.subset, sign) + gain
+
+    @property
+    def label(self) -> str:
+        """As people read it."""
+        return ", ".join(self.subset.names) + (", one view" if self.is_one_view else "")
 
     @property
     def is_thinned(self) -> bool:
@@ -73,12 +95,14 @@ class Planned:
 
     Attributes:
         chosen: the option.
+        options: all of which none is thinned out, and the chosen one.
         frontier: options that none beats in both score and time, the fastest first.
         score: of the choice among options, each fold by what was chosen without it; None: it is
             undefined.
     """
 
     chosen: Option
+    options: tuple[Option, ...]
     frontier: tuple[Option, ...]
     score: float | None
 
@@ -128,23 +152,26 @@ def _by_time(sign: float, costs: Costs) -> Worth:
     return worth
 
 
-def options_of(subsets: Sequence[Subset], costs: Costs) -> list[Option]:
+def options_of(
+    subsets: Sequence[Subset], costs: Costs, *, is_one_view: bool = False
+) -> list[Option]:
     """Every subset with all its units, and with fewer and fewer of them, with their times."""
     found = []
     for subset in subsets:
         most = len(subset.node.turns())
         for share in [num / most for num in range(most, 0, -1)]:
             units = chain.from_iterable(subset.node.turns(share))
-            found.append(Option(subset, share, costs.start + costs.of(units)))
+            seconds = costs.start + costs.of(units)
+            found.append(Option(subset, share, seconds, is_one_view))
     return found
 
 
 def plan(options: Sequence[Option], *, limit_s: float, higher_is_better: bool) -> Planned | None:
     """The run as it is if it stays within a time, else the best option that does.
 
-    Units are thinned out last: only where no option with all its units stays within the time. Out-
-    of-fold scores cannot see what the mean over fold models brings, so options that differ in that
-    alone have the same score, and of these the one with most units is taken.
+    Out-of-fold scores cannot see what the mean over fold models brings. Where several seeds tell
+    it, it counts; else units are thinned out last: only where no option with all its units stays
+    within the time, and of options that differ in that alone the one with most units is taken.
 
     Args:
         options: at least one; those of the run as it is have the most members.
@@ -156,18 +183,32 @@ def plan(options: Sequence[Option], *, limit_s: float, higher_is_better: bool) -
     """
     sign = 1.0 if higher_is_better else -1.0
     within = [option for option in options if option.seconds <= limit_s]
-    whole = max(options, key=lambda option: (len(option.subset.names), option.share))
+    whole = max(
+        options,
+        key=lambda option: (len(option.subset.names), option.share, not option.is_one_view),
+    )
     if whole in within:
-        return Planned(whole, frontier(options, sign), whole.subset.score)
-    able = [option for option in within if not option.is_thinned] or within
+        return Planned(whole, _shown(options, whole), frontier(options, sign), whole.subset.score)
+    is_known = all(option.subset.averaging is not None for option in within)
+    able = within if is_known else [o for o in within if not o.is_thinned] or within
     if not able:
         return None
 
     def rank(option: Option) -> tuple[float, float, float]:
-        return _value(option.subset, sign), option.share, -option.seconds
+        value = option.expected(sign) if is_known else _value(option.subset, sign)
+        return value, option.share, -option.seconds
 
     chosen = max(able, key=rank)
-    return Planned(chosen, frontier(options, sign), _without_itself(able, chosen, sign))
+    return Planned(
+        chosen,
+        _shown(options, chosen),
+        frontier(options, sign),
+        _without_itself(able, chosen, sign),
+    )
+
+
+def _shown(options: Sequence[Option], chosen: Option) -> tuple[Option, ...]:
+    return tuple(option for option in options if not option.is_thinned or option is chosen)
 
 
 def frontier(options: Sequence[Option], sign: float) -> tuple[Option, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -10,7 +10,7 @@ class NotebookPlatform:
     """A place where notebooks run.
 
     Attributes:
-        name: also of the machine in the plan's `machines`.
+        name: also of the machine in the plan's `machines`; see `time_records.machine_name`.
         title: as people write it.
         input: folder below which data, packs and stores of earlier sessions are mounted.
         output: folder that outlives the session.
@@ -19,6 +19,8 @@ class NotebookPlatform:
         mount: lines that must run before the input is there.
         steps: what to do by hand to train, in Markdown.
         answer_steps: the same to answer.
+        has_gpu: whether the notebook asks for a GPU.
+        is_other: whether it is known to be another machine than this one.
     """
 
     name: str
@@ -30,6 +32,8 @@ class NotebookPlatform:
     mount: tuple[str, ...]
     steps: str
     answer_steps: str
+    has_gpu: bool = True
+    is_other: bool = False
 
 
 _KAGGLE = NotebookPlatform(
@@ -71,5 +75,29 @@ _COLAB = NotebookPlatform(
 2. **Runtime → Change runtime type**: as the pack was planned for. **Runtime → Run all**.""",
 )
 
-#: Name → platform.
-NOTEBOOK_PLATFORMS = {platform.name: platform for platform in (_KAGGLE, _COLAB)}
+_THIS = NotebookPlatform(
+    name="this",
+    title="this machine",
+    input=".",
+    output=".",
+    limit="11h30m",
+    max_bytes=None,
+    mount=(),
+    steps="Run all cells below the folder of the data.",
+    answer_steps="Run all cells, or `python predict.py --input DATA --output OUT`.",
+)
+
+
+def _kaggle_with(title: str, *, has_gpu: bool = True) -> NotebookPlatform:
+    return replace(_KAGGLE, title=f"Kaggle ({title})", has_gpu=has_gpu, is_other=True)
+
+
+#: What `--on` may say → platform.
+NOTEBOOK_PLATFORMS = {
+    "kaggle": _KAGGLE,
+    "t4x2": _kaggle_with("GPU T4 x2"),
+    "p100": _kaggle_with("GPU P100"),
+    "cpu": _kaggle_with("no accelerator", has_gpu=False),
+    "colab": _COLAB,
+    "this": _THIS,
+}

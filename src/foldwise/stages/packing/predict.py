@@ -1,6 +1,6 @@
 """Answers with the pack this file lies in: installs it, if need be, and runs it.
 
-Usage: python predict.py [--input DIR] [--output DIR] [--limit 9h] [--work DIR]
+Usage: python predict.py [--input DIR] [--output DIR] [--limit 9h] [--work DIR] [--in-full]
 Without --input and --output: the folders of the platform that the pack was made for, if they are
 there, else the folder it was called from.
 """
@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--output", help="folder that gets submission.csv")
     parser.add_argument("--limit", default=facts["limit"], help="how long it may take")
     parser.add_argument("--work", help="folder to work in")
+    parser.add_argument("--in-full", action="store_true", help="also rows that it is to skip")
     asked = parser.parse_args()
     source = asked.input or _there(facts["input"])
     output = asked.output or _there(facts["output"])
@@ -36,6 +37,7 @@ def main() -> int:
     command = [sys.executable, "-m", "foldwise", "session", str(pack), "--limit", asked.limit]
     command += ["--input", source, "--output", output]
     command += ["--work", asked.work] if asked.work else []
+    command += ["--in-full"] if asked.in_full else []
     return subprocess.run(command, env={**os.environ, **begun}).returncode
 
 

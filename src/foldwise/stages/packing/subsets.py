@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -14,11 +15,15 @@ from foldwise.blending.crossfit import Fitted, fit_all
 from foldwise.blending.methods import Fit, takes_votes
 from foldwise.config.recipe import Recipe
 from foldwise.errors import RunError
+from foldwise.json_files import read_json
 from foldwise.metrics import Metric
-from foldwise.rundir import RunDir, read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.answering.node import Node
+from foldwise.stages.joining.member import Member
 from foldwise.stages.joining.members import choose_members
 from foldwise.stages.joining.pool import Pool, pool_of, takes_any_scale
+from foldwise.stages.packing.averaging import Averaging, averaging
+from foldwise.stages.scoring.choice import Without
 from foldwise.stages.scoring.deciding import decide, read_decided
 from foldwise.stages.scoring.held_out import HeldOut, decision_of, run_label
 from foldwise.stages.training.records import formulation_and_network
@@ -52,6 +57,11 @@ class Subset:
         except ValueError:
             return None
 
+    @cached_property
+    def averaging(self) -> Averaging | None:
+        """What the mean over its models brings; None: it has too few seeds to tell."""
+        return averaging(self.node, self.held)
+
     @property
     def _metric(self) -> Metric:
         return self.held.problem.metric
@@ -64,6 +74,8 @@ class Subsets:
     Args:
         problem: the competition's.
         run: a run of a recipe, a reference, or a blend of such runs and of blends.
+        others: member → other out-of-fold scores that it shall be taken with, such as those by
+            one view.
 
     Raises:
         RunError: something of it cannot be run elsewhere.
@@ -71,6 +83,7 @@ class Subsets:
 
     problem: Problem
     run: RunDir
+    others: Mapping[str, HeldOut] = field(default_factory=dict)
     _made: dict[tuple[str, ...], Subset] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -99,7 +112,10 @@ class Subsets:
         return self._made[wanted]
 
     def _subset(self, names: tuple[str, ...]) -> Subset:
-        if names == self.names or len(names) == 1:
+        is_changed = not self.others.keys().isdisjoint(names)
+        if is_changed and len(names) == 1:
+            return Subset(names, self._nodes[names[0]], _decided_anew(self.others[names[0]]))
+        if not is_changed and (names == self.names or len(names) == 1):
             label = run_label(self.problem.home, self.run) if names == self.names else names[0]
             held = read_decided(self.problem, self.problem.home.run(label))
             return Subset(names, node_of(self.problem, label), held)
@@ -107,6 +123,7 @@ class Subsets:
         fit: Fit = parts.bind(BLENDS, method, what="blend method", code=self.problem.home.code)
         any_scale = takes_any_scale(self.problem, method)
         chosen = choose_members(self.problem, names, blend=self.run.name, any_scale=any_scale)
+        chosen = replace(chosen, members=tuple(map(self._changed, chosen.members)))
         pool = pool_of(self.problem, chosen, takes_votes=takes_votes(method))
         fitted = fit_all(pool.oof, pool.scorer.held.folds, fit, pool.scorer.goal())
         node = Node(
@@ -115,6 +132,14 @@ class Subsets:
             blend=fitted.blend,
         )
         return Subset(names, node, _decided(pool, fitted))
+
+    def _changed(self, member: Member) -> Member:
+        """The member with the scores that it shall have, on the rows that it has."""
+        other = self.others.get(member.name)
+        if other is None:
+            return member
+        held = other.among(np.isin(other.rows, member.held.rows))
+        return replace(member, held=replace(member.held, scores=held.scores))
 
 
 def node_of(problem: Problem, name: str) -> Node:
@@ -164,6 +189,11 @@ def test_units(run: RunDir) -> list[str]:
     return refits or list(merged)
 
 
+def _decided_anew(fixed: HeldOut) -> HeldOut:
+    """Scores with the fixed decision → with those that are chosen for them."""
+    return _with_decisions(fixed, lambda fold: fixed.among(fixed.folds != fold))
+
+
 def _decided(pool: Pool, fitted: Fitted) -> HeldOut:
     held = pool.scorer.held
     fixed = replace(held, decision=pool.scorer.decision, by_fold=None).with_scores(fitted.crossed)
@@ -176,6 +206,10 @@ def _decided(pool: Pool, fitted: Fitted) -> HeldOut:
         scores = fitted.without[fold].apply(pool.oof.unseen(fold, rows))
         return others.with_scores(scores)
 
+    return _with_decisions(fixed, without)
+
+
+def _with_decisions(fixed: HeldOut, without: Without) -> HeldOut:
     final, by_fold = decide(fixed, without)
     folds = {fold: choice.decision for fold, choice in by_fold.items()}
     is_same = all(decision == final.decision for decision in folds.values())

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from foldwise.rundir import Home, RunDir, UnitDir, read_json
+from foldwise.home import Home
+from foldwise.json_files import read_json
+from foldwise.rundir import RunDir, UnitDir
 from foldwise.stages.scoring.held_out import run_label
 from foldwise.stages.training.records import formulation_and_network
 from foldwise.tasks.task import Task

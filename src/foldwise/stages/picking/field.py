@@ -10,7 +10,7 @@ import numpy as np
 
 from foldwise.choosing.candidates import Candidates
 from foldwise.errors import FoldwiseError, RunError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.picking.families import MakeUp, make_up

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from foldwise.config.competition import Competition
 from foldwise.config.loading import load
+from foldwise.home import Home
 from foldwise.parts import name_of
-from foldwise.rundir import Home
 from foldwise.stages.ledgering.listing import is_of
 from foldwise.stages.ledgering.rows import read_rows
 from foldwise.stages.scoring.held_out import file_hash

@@ -14,7 +14,7 @@ from foldwise.data.render import encode
 from foldwise.data.spec import THUMB, CacheSpec
 from foldwise.data.storage import disk_need, plan_store
 from foldwise.errors import DataError, FoldwiseError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.samples import Samples
 from foldwise.stages.display import Display
 

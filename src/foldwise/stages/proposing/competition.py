@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from foldwise.errors import DataError
+from foldwise.home import Home
 from foldwise.platforms.kaggle import Listing
-from foldwise.rundir import Home
 from foldwise.stages.proposing.note import Note, listed
 from foldwise.stages.proposing.platform import listed_values, source_of
 from foldwise.stages.proposing.question import Ask, Question, find_question

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from foldwise.archives import unpack, unpacked_bytes
 from foldwise.errors import ConfigError
+from foldwise.home import Home
 from foldwise.platforms.kaggle import slug_of
 from foldwise.platforms.kaggle_entrance import entrance
 from foldwise.platforms.kaggle_files import download_files
 from foldwise.platforms.kaggle_line import opened
-from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.uploading.moving import moving
 

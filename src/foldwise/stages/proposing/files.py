@@ -14,8 +14,8 @@ from foldwise.config.recipe import Recipe
 from foldwise.config.schema import json_schema
 from foldwise.config.section import Section
 from foldwise.config.writing import dump, write_yaml
+from foldwise.home import Home
 from foldwise.publish import publish_json, publish_text
-from foldwise.rundir import Home
 from foldwise.stages.proposing.competition import KEYS, Finding
 from foldwise.stages.proposing.note import Note
 from foldwise.stages.proposing.recipes import Proposal

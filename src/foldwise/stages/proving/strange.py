@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from foldwise import device as machine
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.samples import Samples
 from foldwise.tables import read_table
 from foldwise.tasks.problem import Problem, data_folder

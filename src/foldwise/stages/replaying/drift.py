@@ -16,7 +16,7 @@ from foldwise.data.folds_file import read_folds
 from foldwise.data.inputs import image_refs
 from foldwise.data.sources import hash_all
 from foldwise.errors import FoldwiseError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.samples import Samples
 from foldwise.stages.commit import commit_of
 from foldwise.stages.recipes import load_recipe, plan_changes

@@ -11,8 +11,9 @@ from typing import Any
 from foldwise.config.writing import write_yaml
 from foldwise.data.inputs import read_caches, write_caches
 from foldwise.errors import DataError
+from foldwise.home import Home
 from foldwise.publish import publish_bytes, publish_json
-from foldwise.rundir import Home, RunDir, UnitDir
+from foldwise.rundir import RunDir, UnitDir
 from foldwise.stages.replaying.drift import data_of
 from foldwise.stages.scoring.held_out import file_hash
 from foldwise.stages.submitting.provenance import MadeRun, Provenance, material

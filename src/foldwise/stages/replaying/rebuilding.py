@@ -10,7 +10,8 @@ from foldwise.data.cache import Cache
 from foldwise.data.inputs import wanted_spec
 from foldwise.data.spec import THUMB
 from foldwise.errors import RunError
-from foldwise.rundir import Home, RunDir
+from foldwise.home import Home
+from foldwise.rundir import RunDir
 from foldwise.samples import Samples
 from foldwise.stages.blend import blend
 from foldwise.stages.display import Display

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from foldwise.config.writing import dump, in_flow
+from foldwise.json_files import read_json
 from foldwise.parts import name_of
-from foldwise.rundir import read_json
 from foldwise.stages.reporting.material import Material
 from foldwise.stages.scheduling.deadline_clock import deadline_clock, latest_words
 

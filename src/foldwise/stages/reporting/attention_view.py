@@ -119,7 +119,7 @@ def _view(problem: Problem, unit: UnitDir, recipe: Recipe) -> AttentionView:
     if not shown:
         raise DataError(f"none of the {len(found.ids)} images is among the train rows now")
     rows = np.array([place[found.ids[index]] for index in shown], dtype=np.int64)
-    source = Assembly(problem, recipe).source(problem.train.take(rows))
+    source = Assembly(problem, recipe).feed.source(problem.train.take(rows))
     (batch,) = eval_batches(source, batch=len(rows), workers=0)
     images = batch.images.permute(0, 2, 3, 1).numpy()
     labels = in_words(problem.target[rows], problem.competition.classes)

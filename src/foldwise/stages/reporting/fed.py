@@ -70,7 +70,7 @@ def _first_batch(
     train = recipe.train.model_copy(update={"workers": 0})
     assembly = Assembly(problem, recipe.model_copy(update={"train": train}))
     if recipe.freeze == "backbone":
-        source = assembly.source(problem.train.take(rows[:_NUM_SHOWN]))
+        source = assembly.feed.source(problem.train.take(rows[:_NUM_SHOWN]))
         batch = next(iter(eval_batches(source, batch=len(source), workers=0)))
     else:
         made = image_batches(assembly, rows, seed=seed, fold=fold, epochs=assembly.epochs())

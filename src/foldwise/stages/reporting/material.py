@@ -13,7 +13,9 @@ import numpy as np
 from foldwise.config.competition import Competition
 from foldwise.config.plan import Plan
 from foldwise.errors import FoldwiseError
-from foldwise.rundir import Home, RunDir, UnitDir, read_json
+from foldwise.home import Home
+from foldwise.json_files import read_json
+from foldwise.rundir import RunDir, UnitDir
 from foldwise.stages.progress import last_line
 from foldwise.stages.recipes import load_plan
 from foldwise.stages.reporting.pictures import Pictures

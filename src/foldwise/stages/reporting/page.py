@@ -20,6 +20,7 @@ from foldwise.stages.reporting.costs_view import costs_view
 from foldwise.stages.reporting.ground_view import audit_view, folds_view
 from foldwise.stages.reporting.ledger_view import ledger_view
 from foldwise.stages.reporting.material import Material
+from foldwise.stages.reporting.packs_view import packs_view
 from foldwise.stages.reporting.picks_view import picks_view
 from foldwise.stages.reporting.run_pages import run_pages
 from foldwise.stages.reporting.score_table import score_table
@@ -85,6 +86,7 @@ def _content(material: Material) -> dict[str, Any]:
         ),
         "picks": picks_view(material),
         "runs": runs,
+        "packs": packs_view(material.home, _metric_label(material)),
         "costs": costs_view(material),
         "anchors": _Anchors({run["label"]: f"run-{k}" for k, run in enumerate(runs, start=1)}),
         "question": question_view(material),
@@ -139,6 +141,7 @@ def _sections(view: dict[str, Any]) -> list[tuple[str, str]]:
         ("ledger", "Ledger", view["ledger"]),
         ("picks", "Final picks", view["picks"] and view["picks"]["state"] == "there"),
         ("runs", "Runs", view["runs"]),
+        ("packs", "Packs", view["packs"]),
         ("costs", "Costs", view["costs"]),
         ("ground", "Assumptions", True),
         ("audit", "Audit", True),

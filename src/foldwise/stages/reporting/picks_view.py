@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from foldwise.json_files import read_json
 from foldwise.parts import name_of
-from foldwise.rundir import read_json
 from foldwise.stages.picking.public_scores import public_scores
 from foldwise.stages.reporting.material import Material
 from foldwise.stages.reporting.strips import axis_strip, common_scale, quantile_strip

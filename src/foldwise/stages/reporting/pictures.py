@@ -15,7 +15,7 @@ from foldwise.data.cache import Cache
 from foldwise.data.inputs import read_caches
 from foldwise.data.spec import THUMB, CacheSpec
 from foldwise.errors import DataError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.samples import Samples
 
 _SIDE_PX = 96

@@ -12,7 +12,7 @@ from foldwise.decide.classes import second_share
 from foldwise.decide.decision import Decision
 from foldwise.decide.timeline import Timeline
 from foldwise.errors import DataError
-from foldwise.rundir import read_json
+from foldwise.json_files import read_json
 from foldwise.stages.reporting.decision_view import (
     Stored,
     decided_runs,

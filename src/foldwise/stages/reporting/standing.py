@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from foldwise.rundir import read_json
+from foldwise.json_files import read_json
 from foldwise.stages.reporting.material import Material, Run
 from foldwise.stages.reporting.strips import axis_strip, common_scale, interval_strip
 from foldwise.stages.reporting.words import count, metric_sentence

@@ -8,7 +8,8 @@ from typing import Any
 from markupsafe import Markup
 
 from foldwise.config.writing import in_flow
-from foldwise.rundir import RunDir, read_json
+from foldwise.json_files import read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.reporting.frame import LINE_PX, chart
 from foldwise.stages.reporting.svg import Scale, isolated, padded, tag, tick_text
 from foldwise.stages.reporting.words import signed

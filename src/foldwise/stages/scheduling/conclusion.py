@@ -12,7 +12,8 @@ from foldwise.cluster.local import Job, run_jobs
 from foldwise.config.plan import BlendConfig, Plan
 from foldwise.config.recipe import Recipe
 from foldwise.errors import BudgetError, FoldwiseError
-from foldwise.rundir import Home, RunDir
+from foldwise.home import Home
+from foldwise.rundir import RunDir
 from foldwise.stages.blend import blend
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate, tell

@@ -6,9 +6,10 @@ import numpy as np
 
 from foldwise import predictions as predictions_file
 from foldwise.auditing.references import majority
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.predictions import Predictions
 from foldwise.publish import publish_json
-from foldwise.rundir import Home, read_json
 from foldwise.stages.display import Display
 from foldwise.stages.submit import submit
 from foldwise.stages.training.unit import data_hash

@@ -18,8 +18,9 @@ from foldwise.cluster.local import Job, run_jobs
 from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import fingerprint
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import Home, read_json
 from foldwise.stages.scheduling.lanes import needs_features, side_by_side
 from foldwise.stages.scheduling.rates import UNKNOWN, Rates
 from foldwise.stages.scheduling.unit_forecast import unit_forecast

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from foldwise.rundir import read_json
+from foldwise.json_files import read_json
 from foldwise.stages.display import Display
 from foldwise.stages.progress import duration
 from foldwise.stages.scheduling.forecast import epochs_within, measure, num_epochs

@@ -10,8 +10,9 @@ from foldwise import device as machine
 from foldwise.config.duration import seconds
 from foldwise.config.plan import Plan
 from foldwise.config.recipe import Recipe
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import RunDir, read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.display import Display
 from foldwise.stages.progress import duration
 from foldwise.stages.scheduling.budget import Allotment, Candidate, allot

@@ -11,9 +11,10 @@ import numpy as np
 from foldwise import predictions as predictions_file
 from foldwise.config.writing import dump, fingerprint
 from foldwise.decide import Decision
+from foldwise.json_files import read_json
 from foldwise.parts import name_of, options_of
 from foldwise.publish import publish_json
-from foldwise.rundir import RunDir, read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.scoring.choice import Choice, Without, choose
 from foldwise.stages.scoring.held_out import (
     HeldOut,

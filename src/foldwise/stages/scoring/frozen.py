@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from foldwise.rundir import Home, RunDir, read_json
+from foldwise.home import Home
+from foldwise.json_files import read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.recipes import load_plan
 from foldwise.stages.scoring.held_out import file_hash, run_label
 

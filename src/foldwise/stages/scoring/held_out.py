@@ -15,9 +15,10 @@ from foldwise import predictions as predictions_file
 from foldwise.decide.decision import Decision
 from foldwise.decide.timeline import Timeline
 from foldwise.errors import DataError, RunError
+from foldwise.home import Home
 from foldwise.metrics import Metric
 from foldwise.predictions import Predictions
-from foldwise.rundir import Home, RunDir
+from foldwise.rundir import RunDir
 from foldwise.tasks.problem import Problem
 from foldwise.tasks.timelines import train_timeline
 

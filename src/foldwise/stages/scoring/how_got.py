@@ -8,8 +8,9 @@ from typing import Any
 from foldwise.blending.methods import is_fixed
 from foldwise.decide.decision import Decision
 from foldwise.errors import RunError
+from foldwise.json_files import read_json
 from foldwise.parts import name_of
-from foldwise.rundir import RunDir, read_json
+from foldwise.rundir import RunDir
 
 _STOPS = {
     "fixed": "fixed schedule",

@@ -15,8 +15,9 @@ from foldwise.blending.gain import verdict
 from foldwise.config.writing import fingerprint
 from foldwise.data.cache import Cache
 from foldwise.data.spec import THUMB
+from foldwise.home import Home
 from foldwise.predictions import Predictions
-from foldwise.rundir import Home, RunDir
+from foldwise.rundir import RunDir
 from foldwise.stages.audit import thumbnails
 from foldwise.stages.scoring.best_of import Best, best_of
 from foldwise.stages.scoring.deciding import read_decided

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from foldwise.errors import FoldwiseError, RunError
-from foldwise.rundir import Home, read_json
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.stages.display import Display
 from foldwise.stages.pack import PACK_FILE, PACKED_HOME, PACKED_RUNS
 from foldwise.stages.packing.contents import DATA

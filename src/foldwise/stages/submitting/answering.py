@@ -11,8 +11,9 @@ from foldwise import predictions as predictions_file
 from foldwise.blending.members import votes
 from foldwise.decide.decision import Decision
 from foldwise.decide.timeline import Timeline
+from foldwise.json_files import read_json
 from foldwise.predictions import Predictions
-from foldwise.rundir import RunDir, UnitDir, read_json
+from foldwise.rundir import RunDir, UnitDir
 from foldwise.stages.scoring.deciding import read_decided
 from foldwise.stages.scoring.held_out import HeldOut, ordered_columns, run_label
 from foldwise.tasks.problem import Problem

@@ -14,7 +14,7 @@ import pandas as pd
 
 from foldwise.csv_files import Cells, read_csv
 from foldwise.errors import DataError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.stages.submitting.cells import CellCheck, cell_check, shown
 from foldwise.stages.submitting.shape import SUM_TOLERANCE, Shape, submission_shape
 from foldwise.tables import formula_cells

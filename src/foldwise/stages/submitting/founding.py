@@ -8,7 +8,8 @@ from typing import Any
 from foldwise import parts
 from foldwise.config.writing import fingerprint
 from foldwise.errors import FoldwiseError, RunError
-from foldwise.rundir import Home, read_json
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.stages.scoring.deciding import read_decided
 from foldwise.stages.scoring.held_out import HeldOut, file_hash
 from foldwise.stages.scoring.intervals import gain_over

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.publish import publish_bytes, publish_json
-from foldwise.rundir import Home, read_json
 
 #: What an entry was made of.
 MADE_OF = "made_of.json"

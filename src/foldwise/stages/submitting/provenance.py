@@ -11,8 +11,10 @@ from foldwise import device as machine
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import dump
 from foldwise.errors import DataError, RunError
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.publish import publish_bytes
-from foldwise.rundir import Home, RunDir, UnitDir, read_json
+from foldwise.rundir import RunDir, UnitDir
 from foldwise.stages.scoring.held_out import file_hash
 from foldwise.stages.submitting.ledger import MADE_OF
 from foldwise.tasks.problem import Problem, data_folder

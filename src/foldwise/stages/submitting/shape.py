@@ -11,7 +11,7 @@ import numpy as np
 from foldwise import samples as samples_file
 from foldwise.config.competition import Competition
 from foldwise.errors import ConfigError
-from foldwise.rundir import Home
+from foldwise.home import Home
 from foldwise.tables import Table, ids, read_table
 from foldwise.tasks.problem import data_folder
 from foldwise.tasks.task import Task

@@ -14,7 +14,9 @@ from pydantic import ValidationError
 from foldwise import publish
 from foldwise.config.recipe import Recipe
 from foldwise.errors import DataError, LockedError
-from foldwise.rundir import Home, RunDir, UnitDir, read_json
+from foldwise.home import Home
+from foldwise.json_files import read_json
+from foldwise.rundir import RunDir, UnitDir
 from foldwise.stages.recipes import load_recipe, plan_changes
 from foldwise.stages.syncing.manifest import STATES, Manifest
 from foldwise.stages.syncing.snapshot import Snapshot, newest_progress

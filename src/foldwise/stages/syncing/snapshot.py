@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from foldwise.errors import DataError
-from foldwise.rundir import Home, RunDir, UnitDir, read_json
+from foldwise.home import Home
+from foldwise.json_files import read_json
+from foldwise.rundir import RunDir, UnitDir
 from foldwise.stages.syncing.manifest import Content, Manifest, content_of, copy_content
 
 _TRIES = 3

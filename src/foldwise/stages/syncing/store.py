@@ -20,8 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from foldwise.errors import DataError, FoldwiseError
+from foldwise.json_files import read_json
 from foldwise.publish import publish_bytes, publish_json
-from foldwise.rundir import read_json
 from foldwise.stages.syncing.manifest import Content, Manifest, content_of, from_json
 from foldwise.stages.syncing.snapshot import Snapshot
 from foldwise.time_records import read_record

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,18 +14,23 @@ from torch import nn
 from torch.utils import deterministic
 
 from foldwise import device as machine
+from foldwise.data.batches import Source
 from foldwise.engine.assemble import Assembly
+from foldwise.engine.backends import BackendTrial, opened
+from foldwise.engine.backends.making import Forward
 from foldwise.engine.features import features, features_folder, joined
 from foldwise.engine.infer import apply_head, infer
-from foldwise.engine.precision import autocast_dtype
+from foldwise.engine.precision import autocast_dtype, scoring_dtype
 from foldwise.models.network import Network
 from foldwise.predictions import Predictions
 from foldwise.samples import Samples
 from foldwise.stages.progress import Reporter
 from foldwise.stages.scheduling.rates import Rates
+from foldwise.stages.training.backend_trials import tried_backends
 from foldwise.stages.training.choices import Choices, amend
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.task import merge
+from foldwise.views import num_passes
 
 #: Rows per forward pass in inference: fixed, so that a row's bits never depend on others; fewer
 #: only where memory runs out, which is recorded.
@@ -45,6 +51,8 @@ class UnitWork:
         head: how the head's penalty was chosen, if it was solved.
         rates: of the recipe, for the time left; None: not measured.
         tests_only: whether only test rows are scored, so that only their features are wanted.
+        any_backend: whether what passes images soonest here may score them, checked against
+            PyTorch; else PyTorch does, as in training.
     """
 
     unit: Unit
@@ -56,6 +64,7 @@ class UnitWork:
     head: str | None = None
     rates: Rates | None = None
     tests_only: bool = False
+    any_backend: bool = False
 
     @property
     def parts(self) -> int:
@@ -120,7 +129,7 @@ class UnitWork:
         encoder = self.assembly.column_encoder(self.unit.train_rows)
         if encoder is None:
             return found
-        values = [self.assembly.column_values(part) for part in of]
+        values = [self.assembly.feed.column_values(part) for part in of]
         known = np.concatenate([part for part in values if part is not None])
         columns = encoder(torch.from_numpy(known)).numpy()
         return {view: np.concatenate([rows, columns], axis=1) for view, rows in found.items()}
@@ -152,19 +161,52 @@ class UnitWork:
         if not len(samples):
             num_outputs = self.assembly.formulation.num_outputs(problem.num_classes)
             return self.predictions(samples, np.empty((0, num_outputs)), held_out)
-        source = self.assembly.source(samples)
-        outputs = infer(
+        source = self.assembly.feed.source(samples)
+        with self._forward(network.to(self.device).eval(), source) as forward:
+            outputs = infer(
+                forward,
+                source,
+                views=self.assembly.views,
+                batch=self.eval_batch,
+                device=self.device,
+                workers=self.unit.recipe.train.workers,
+                autocast=self.autocast,
+                progress=lambda done: self.report("predict", done, len(source)),
+                halved=self.halve,
+            )
+        return self._merged(samples, outputs, held_out)
+
+    def tried_backends(self, network: Network, source: Source, num_images: int) -> BackendTrial:
+        """What each backend takes for these images, of which so many come, each view counted."""
+        return tried_backends(
+            self.unit.problem.home,
             network.to(self.device).eval(),
             source,
-            views=self.assembly.views,
             batch=self.eval_batch,
-            device=self.device,
-            workers=self.unit.recipe.train.workers,
-            autocast=self.autocast,
-            progress=lambda done: self.report("predict", done, len(source)),
-            halved=self.halve,
+            activate=self.assembly.formulation.activate,
+            half=self._half,
+            num_images=num_images,
         )
-        return self._merged(samples, outputs, held_out)
+
+    @property
+    def _half(self) -> torch.dtype | None:
+        """Half precision of a backend's passes."""
+        return scoring_dtype(self.unit.recipe.train.precision, self.device)
+
+    @contextlib.contextmanager
+    def _forward(self, network: Network, source: Source) -> Iterator[Forward]:
+        """What passes the images: the network itself, or the backend that is done soonest here."""
+        backend = "eager"
+        if self.any_backend:
+            num_images = round(len(source) * num_passes(self.unit.recipe.views))
+            backend = self.tried_backends(network, source, num_images).choice
+        if backend == "eager":  # As it is, in the recipe's precision: the bits of training.
+            yield network
+            return
+        self.notes.append(f"scored by {backend}")
+        activate, tell = self.assembly.formulation.activate, self.notes.append
+        with opened(network, backend, activate=activate, half=self._half, tell=tell) as forward:
+            yield forward
 
     def score_features(self, head: nn.Module, *, held_out: bool) -> Predictions:
         """The same from cached features and a head that lacks the prior correction."""
@@ -234,11 +276,11 @@ def backbone_features(
     """
     problem, siamese = assembly.problem, assembly.siamese()
     folder = features_folder(
-        problem.home.cache, network=assembly.backbone_print(), pixels=assembly.pixels_print()
+        problem.home.cache, network=assembly.backbone_print(), pixels=assembly.feed.pixels_print()
     )
     # One part after the other: other test rows leave the features of the train rows as they are.
     samples = filter(len, of)
-    sources = [replace(assembly.source(part), columns=None) for part in samples]
+    sources = [replace(assembly.feed.source(part), columns=None) for part in samples]
     images = sources if siamese is None else [source.apart()[0] for source in sources]
     total, parts, before = sum(map(len, images)), [], 0
     for source, seen in zip(sources, images, strict=True):

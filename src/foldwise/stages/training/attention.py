@@ -59,7 +59,7 @@ def save_attention(at_work: UnitWork, network: Network, valid: Predictions) -> N
     network.to(at_work.device).eval()
     found = infer(
         look,
-        replace(at_work.assembly.source(samples), columns=None),
+        replace(at_work.assembly.feed.source(samples), columns=None),
         views=views_of(["identity"]),
         batch=min(len(chosen), at_work.eval_batch),
         device=at_work.device,

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from foldwise import device as machine
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import read_json
 from foldwise.stages.training.unit import Unit
 
 if TYPE_CHECKING:

@@ -227,7 +227,7 @@ def _validate(
     else:
         logits = infer(
             state.network,
-            at_work.assembly.source(samples),
+            at_work.assembly.feed.source(samples),
             views=views_of(["identity"]),
             batch=at_work.eval_batch,
             device=at_work.device,

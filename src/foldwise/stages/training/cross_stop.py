@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from foldwise.errors import LockedError
+from foldwise.json_files import read_json
 from foldwise.publish import locked, publish_json
-from foldwise.rundir import read_json
 from foldwise.stages.training.unit import Unit
 
 

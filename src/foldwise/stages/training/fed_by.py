@@ -8,7 +8,8 @@ from typing import Any
 from foldwise.config.recipe import Recipe
 from foldwise.engine.second_level import chosen_formulation
 from foldwise.errors import ConfigError, FoldwiseError, RunError
-from foldwise.rundir import Home, read_json
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.stages.features import network_recipe
 from foldwise.stages.recipes import Places, joined
 from foldwise.stages.training.unit import Unit

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from foldwise import device as machine
+from foldwise import predictions as predictions_file
 from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.publish import locked
-from foldwise.rundir import Home
 from foldwise.stages.scheduling.rates import Rates
 from foldwise.stages.training.choices import choose, reuse
 from foldwise.stages.training.unit import Unit
@@ -94,15 +97,60 @@ def score_unit(
 
 
 def answer_unit(
-    home: str, run: str, fold: int | None, seed: int, threads: int, epochs: int | None
+    home: str,
+    run: str,
+    fold: int | None,
+    seed: int,
+    threads: int,
+    epochs: int | None,
+    views: str | None = None,
+    settled: str | None = None,
 ) -> str:
-    """As `score_unit`, with all the threads it is given, whatever it was trained with."""
-    with _held(home, run, fold, seed, epochs) as unit:
-        if unit.is_scored():
+    """As `score_unit`, with all the threads it is given and the backend that is done soonest.
+
+    `views` are averaged instead of the recipe's, as JSON. `settled` is a file of scores of test
+    rows that it need not look at: they are taken as they are. Other arguments as of `train_unit`.
+    """
+    with _held(home, run, fold, seed, epochs) as trained:
+        unit = trained
+        if views is not None:
+            recipe = unit.recipe.model_copy(update={"views": tuple(json.loads(views))})
+            unit = replace(unit, recipe=recipe)
+        if trained.is_done() and read_json(unit.folder.record)["test"] == unit.test_print:
             return "already done"
         from foldwise.stages.training.work import score_test
 
-        return score_test(unit, replace(reuse(unit, threads), threads=threads))
+        return score_test(
+            unit,
+            replace(reuse(unit, threads), threads=threads),
+            any_backend=True,
+            settled=None if settled is None else predictions_file.read(Path(settled)),
+        )
+
+
+def try_backends(
+    home: str, run: str, fold: int | None, seed: int, threads: int, epochs: int | None, num: str
+) -> dict[str, Any]:
+    """Which backend would be done soonest with so many images of a done unit, each view counted.
+
+    Returns:
+        `choice`, `of_eager`: the share of eager's time that an image takes by it, `making_s`, and
+        `trial`: the file's path in the cache.
+    """
+    with _held(home, run, fold, seed, epochs) as unit:
+        from foldwise.stages.training.work import backend_trial
+
+        trial, path = backend_trial(unit, replace(reuse(unit, threads), threads=threads), int(num))
+        found = {each.backend: each for each in trial.candidates}
+        chosen, eager = found[trial.choice], found["eager"]
+        assert chosen.seconds is not None, "it was timed"
+        assert eager.seconds is not None, "it was timed"
+        return {
+            "choice": trial.choice,
+            "of_eager": chosen.seconds / eager.seconds,
+            "making_s": chosen.making_s,
+            "trial": str(path),
+        }
 
 
 def prepare_features(home: str, run: str, timing: str) -> None:

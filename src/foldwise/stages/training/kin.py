@@ -11,8 +11,8 @@ from foldwise.auditing.several import find_among_samples
 from foldwise.config.writing import fingerprint
 from foldwise.data.fold_groups import merge_groups
 from foldwise.data.hashes import near_pairs
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import read_json
 from foldwise.samples import Samples
 from foldwise.stages.audit import thumbnails
 from foldwise.tasks.extra_rows import all_rows

@@ -13,13 +13,13 @@ from foldwise.engine import checkpoint
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.second_level import bound_head, chosen_formulation
 from foldwise.errors import RunError
+from foldwise.json_files import read_json
 from foldwise.models.second_level import model as model_file
 from foldwise.models.second_level.model import SecondLevel, beside, scaled, scaling
 from foldwise.models.second_level.rows import Arrays, Kind, TrainRows
 from foldwise.parts import name_of
 from foldwise.predictions import Predictions
 from foldwise.publish import publish_json, step
-from foldwise.rundir import read_json
 from foldwise.stages.featuring import files as features_file
 from foldwise.stages.training.at_work import UnitWork, open_work
 from foldwise.stages.training.choices import Choices, begin
@@ -119,7 +119,7 @@ def _fitted(
     problem, rows = unit.problem, unit.train_rows
     assert unit.recipe.head is not None
     columns = assembly.column_encoder(rows)
-    inputs = beside(features[rows], columns, assembly.column_values(problem.train.take(rows)))
+    inputs = beside(features[rows], columns, assembly.feed.column_values(problem.train.take(rows)))
     mean, scale = scaling(inputs)
     formulation = assembly.formulation
     at_work.report("fit", 0, 1)
@@ -144,6 +144,6 @@ def _scored(
     unit = at_work.unit
     problem = unit.problem
     samples = problem.train.take(unit.valid_rows) if held_out else problem.test
-    values = at_work.assembly.column_values(samples)
+    values = at_work.assembly.feed.column_values(samples)
     outputs = at_work.corrected(model.outputs(features, values))
     return at_work.predictions(samples, outputs, held_out)

@@ -15,10 +15,10 @@ from foldwise.engine.compiling import CompileTrial, compile_trial, obstacle
 from foldwise.engine.layout import faster_layout, layout_seconds
 from foldwise.engine.precision import autocast_dtype
 from foldwise.errors import ConfigError
+from foldwise.json_files import read_json
 from foldwise.models.freezing import Trainable
 from foldwise.models.network import Layout, Network
 from foldwise.publish import locked, publish_json
-from foldwise.rundir import read_json
 from foldwise.stages.scheduling.phases import phases
 
 #: A trial takes as long as 8 steps at least; with fewer steps to come it is not worth its time.
@@ -146,8 +146,8 @@ def _key(assembly: Assembly, device: torch.device, layout: Layout | None = None)
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     model = recipe.model
     added: list[object] = [model.pool, model.branch, model.shallow]
-    if assembly.image_sets.num_images > 1:
-        added += [model.siamese, assembly.image_sets.num_images]
+    if assembly.feed.image_sets.num_images > 1:
+        added += [model.siamese, assembly.feed.image_sets.num_images]
     return fingerprint(
         [
             *([repr(added)] if any(part is not None for part in added) else []),

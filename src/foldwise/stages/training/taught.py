@@ -10,7 +10,8 @@ import pandas as pd
 from foldwise.config.plan import BlendConfig
 from foldwise.config.recipe import Recipe
 from foldwise.errors import ConfigError, FoldwiseError, RunError
-from foldwise.rundir import Home, read_json
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.stages.display import Display
 from foldwise.stages.predict import predict
 from foldwise.stages.recipes import Places, joined

@@ -14,7 +14,8 @@ from foldwise.blending.members import Members
 from foldwise.config.recipe import Recipe
 from foldwise.decide.decision import Decision
 from foldwise.errors import RunError
-from foldwise.rundir import RunDir, read_json
+from foldwise.json_files import read_json
+from foldwise.rundir import RunDir
 from foldwise.stages.scoring.deciding import read_decided
 from foldwise.stages.scoring.held_out import decision_of, ordered_columns
 from foldwise.stages.scoring.how_got import how_got

@@ -27,7 +27,7 @@ def infer_rate(assembly: Assembly, network: Network, *, num_batches: int) -> flo
     """Images per second of reading and the plain forward pass, after one batch to warm up."""
     device = machine.pick()
     network.to(device).eval()
-    items = eval_batches(assembly.source(assembly.problem.train), batch=_BATCH, workers=0)
+    items = eval_batches(assembly.feed.source(assembly.problem.train), batch=_BATCH, workers=0)
     marks = []
     with torch.inference_mode():
         for item in islice(items, num_batches + 1):

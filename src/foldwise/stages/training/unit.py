@@ -15,9 +15,10 @@ from foldwise.config.recipe import Recipe
 from foldwise.config.writing import fingerprint
 from foldwise.data.inputs import pixels_version
 from foldwise.errors import FoldwiseError
+from foldwise.json_files import read_json
 from foldwise.own_code import own_code_hash
 from foldwise.parts import name_of
-from foldwise.rundir import RunDir, UnitDir, read_json
+from foldwise.rundir import RunDir, UnitDir
 from foldwise.samples import Samples
 from foldwise.stages.training.extra import Taken, joined, taken_rows
 from foldwise.tasks.extra_rows import ExtraRows

@@ -15,16 +15,19 @@ from safetensors.torch import load_file, save_file
 from foldwise import predictions as predictions_file
 from foldwise import seeding
 from foldwise.engine import checkpoint
+from foldwise.engine.backends import BackendTrial
 from foldwise.engine.compiling import obstacle
 from foldwise.errors import RunError
+from foldwise.json_files import read_json
 from foldwise.models.composed_head import solve
 from foldwise.models.heads import stored_head
 from foldwise.models.network import Network
+from foldwise.predictions import Predictions, concatenate
 from foldwise.publish import publish, publish_json, step
-from foldwise.rundir import read_json
 from foldwise.stages.scheduling.rates import Rates
 from foldwise.stages.training.at_work import UnitWork, open_work
 from foldwise.stages.training.attention import save_attention
+from foldwise.stages.training.backend_trials import trial_file
 from foldwise.stages.training.choices import Choices, begin
 from foldwise.stages.training.memory import fit_in_memory
 from foldwise.stages.training.step_trials import decide_compiled, decide_layout
@@ -89,18 +92,37 @@ def finish_pending(unit: Unit, choices: Choices) -> str:
         return "; ".join(at_work.notes)
 
 
-def score_test(unit: Unit, choices: Choices) -> str:
+def score_test(
+    unit: Unit,
+    choices: Choices,
+    *,
+    any_backend: bool = False,
+    settled: Predictions | None = None,
+) -> str:
     """Score the test rows there are now, as the unit's training would have.
+
+    Args:
+        unit: done.
+        choices: as recorded.
+        any_backend: by what passes images soonest here, within the tolerance of backends.
+        settled: scores of some rows, which are taken as they are.
 
     Raises:
         RunError: the stored weights are not those that were trained.
     """
     record: dict[str, Any] = read_json(unit.folder.record)
     path = checked_weights(unit, "new test rows cannot be scored")
-    with closing(open_work(unit, choices)) as at_work:
-        at_work.tests_only = True
+    ids = unit.problem.test.ids
+    looking = unit if settled is None else _without(unit, settled.ids)
+    with closing(open_work(looking, choices)) as at_work:
+        at_work.tests_only, at_work.any_backend = True, any_backend
         network = laid_out(at_work.assembly.trained_network(load_file(path)), choices)
         test = at_work.score(network, held_out=False)
+        if settled is not None:
+            looked = test.with_scores(
+                test.scores
+            )  # Without raw outputs, which the others have not.
+            test = concatenate([looked, settled]).align(ids, name=unit.name)
         if unit.folder.reference_test.exists():
             tensors = load_file(unit.folder.head)
             reference = at_work.score_features(stored_head(tensors), held_out=False)
@@ -108,6 +130,24 @@ def score_test(unit: Unit, choices: Choices) -> str:
         predictions_file.write(unit.folder.test, test)
         publish_json(unit.folder.record, {**record, "test": unit.test_print})
         return "; ".join(at_work.notes)
+
+
+def _without(unit: Unit, ids: np.ndarray) -> Unit:
+    """The unit, with a problem that lacks some test rows."""
+    samples = unit.problem.samples
+    is_left_out = np.isin(samples.ids, ids) & (samples.frame["split"] == "test").to_numpy()
+    return replace(unit, problem=replace(unit.problem, samples=samples.take(~is_left_out)))
+
+
+def backend_trial(unit: Unit, choices: Choices, num_images: int) -> tuple[BackendTrial, Path]:
+    """What each backend would take for so many images of a done unit, and where that is kept."""
+    path = checked_weights(unit, "it cannot be timed")
+    with closing(open_work(unit, choices)) as at_work:
+        network = laid_out(at_work.assembly.trained_network(load_file(path)), choices)
+        samples = unit.problem.test if len(unit.problem.test) else unit.problem.train
+        source = at_work.assembly.feed.source(samples)
+        found = at_work.tried_backends(network, source, num_images)
+        return found, trial_file(unit.problem.home, found.key)
 
 
 def checked_weights(unit: Unit, but: str) -> Path:
@@ -139,11 +179,11 @@ def laid_out(network: Network, choices: Choices) -> Network:
 def _check(at_work: UnitWork, network: Network) -> None:
     """Bind and try what training will use: nothing is removed for what cannot begin."""
     unit, assembly = at_work.unit, at_work.assembly
-    _ = assembly.loss(), assembly.mix(), assembly.augments(), assembly.optimizer(network)
+    _ = assembly.loss(), assembly.mix(), assembly.feed.augments(), assembly.optimizer(network)
     _ = assembly.sharpness()
     _ = (
         at_work.autocast,
-        assembly.cache,
+        assembly.feed.cache,
         assembly.balancing.class_weights(unit.train_rows, unit.extra),
     )
     _ = assembly.is_solved and network.num_features

@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.platforms.kaggle_line import AnyLine, opened
 from foldwise.platforms.kaggle_transfer import Say
 from foldwise.publish import locked, publish_json
-from foldwise.rundir import Home, read_json
 
 _STAMP = "platform"
 _ACCOUNT, _PLATFORM = "account", "kaggle"

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from foldwise.errors import RunError
+from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.platforms.kaggle_datasets import TITLE_LENGTH
-from foldwise.rundir import Home, read_json
 from foldwise.stages.pack import PACK_FILE
+from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS
 from foldwise.stages.scoring.held_out import file_hash
 
 #: Of Kaggle's own client; not part of the content.
@@ -70,7 +72,8 @@ def read_packed(home: Home, name: str) -> Packed:
     if not isinstance(facts, dict):
         known = ", ".join(sorted(path.parent.name for path in home.packs.glob(f"*/{PACK_FILE}")))
         raise RunError(f"there is no pack {name!r}", remedy=f"known: {known or 'none'}")
-    if facts.get("platform") != _PLATFORM:
+    platform = NOTEBOOK_PLATFORMS.get(str(facts.get("platform")))
+    if platform is None or platform.name != _PLATFORM:
         raise RunError(
             f"{folder}: is a pack for {facts.get('platform')}, and only Kaggle can be pushed to",
             remedy="pack it with --on kaggle",

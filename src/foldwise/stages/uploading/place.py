@@ -5,7 +5,7 @@ from __future__ import annotations
 from foldwise.config.competition import Competition
 from foldwise.config.loading import load
 from foldwise.errors import ConfigError
-from foldwise.rundir import Home
+from foldwise.home import Home
 
 
 def slug_on_platform(home: Home) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from foldwise.config.competition import Competition
 from foldwise.config.loading import load
 from foldwise.errors import BudgetError, ConfigError, PlatformError, RulesError, RunError
+from foldwise.home import Home
 from foldwise.platforms import kaggle_line
 from foldwise.platforms import kaggle_submissions as kaggle
 from foldwise.platforms.kaggle_entrance import (
@@ -20,7 +21,6 @@ from foldwise.platforms.kaggle_entrance import (
 )
 from foldwise.platforms.kaggle_line import AnyLine
 from foldwise.publish import locked
-from foldwise.rundir import Home
 from foldwise.stages.display import Display
 from foldwise.stages.ledgering.listing import row_line, uploads_on
 from foldwise.stages.ledgering.moments import now

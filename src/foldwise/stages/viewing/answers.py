@@ -130,7 +130,7 @@ def read_answers(
     Raises:
         DataError: a file is absent or damaged.
     """
-    found = {view.name: _merged(problem, run, units, view) for view in views}
+    found = {view.name: held_by_view(problem, run, units, view) for view in views}
     decided = read_decided(problem, run)
     held = next(iter(found.values()))
     decisions = {fold: decided.without(fold) for fold in np.unique(held.folds).tolist()}
@@ -138,7 +138,18 @@ def read_answers(
     return Answers(held, scores, decisions, decision_facts(run)["kind"] == "shares")
 
 
-def _merged(problem: Problem, run: RunDir, units: Sequence[Unit], view: View) -> HeldOut:
+def held_by_view(problem: Problem, run: RunDir, units: Sequence[Unit], view: View) -> HeldOut:
+    """A run's out-of-fold scores by one view alone, with the fixed decision.
+
+    Args:
+        problem: whose rows they are.
+        run: of these units.
+        units: each fold with the same seeds.
+        view: answered by all units.
+
+    Raises:
+        DataError: a file is absent or damaged.
+    """
     by_fold: dict[int | None, list[Unit]] = {}
     for unit in units:
         by_fold.setdefault(unit.fold, []).append(unit)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from foldwise.config.recipe import Recipe
+from foldwise.home import Home
 from foldwise.parts import Spec
-from foldwise.rundir import Home
 from foldwise.stages.examining.view_rules import harm_of, symmetry_verdicts, trained_symmetries
 from foldwise.views import View, is_same, views_of
 from foldwise.views.symmetry import symmetry_of

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from foldwise import predictions as predictions_file
 from foldwise.config.writing import fingerprint
+from foldwise.json_files import read_json
 from foldwise.predictions import Predictions
 from foldwise.publish import publish_json
-from foldwise.rundir import read_json
 from foldwise.stages.training.unit import Unit
 from foldwise.views import View
 

@@ -110,7 +110,7 @@ def _show(unit: Unit, views: list[View], threads: int, timing: Path) -> None:
         began = time.monotonic()
         outputs = infer(
             network,
-            at_work.assembly.source(samples),
+            at_work.assembly.feed.source(samples),
             views=shown,
             batch=at_work.eval_batch,
             device=at_work.device,

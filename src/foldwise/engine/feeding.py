@@ -1,0 +1,131 @@
+"""What a network is fed: images from the cache or from originals, and table columns beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from foldwise import parts
+from foldwise.config.recipe import Recipe
+from foldwise.config.writing import fingerprint
+from foldwise.data.augment import AUGMENTS, Augment
+from foldwise.data.batches import Source
+from foldwise.data.boxes import Cut
+from foldwise.data.cache import Cache
+from foldwise.data.filling import FillingCache
+from foldwise.data.inputs import cache_spec, open_images, pixels_version
+from foldwise.parts import name_of
+from foldwise.samples import Samples
+from foldwise.tasks.columns import Column, column_values, read_columns
+from foldwise.tasks.extra_rows import all_rows
+from foldwise.tasks.image_sets import ImageSets, read_image_sets
+from foldwise.tasks.problem import Problem, data_folder
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A recipe's images and table columns.
+
+    Attributes:
+        problem: competition, samples, targets.
+        recipe: resolved.
+    """
+
+    problem: Problem
+    recipe: Recipe
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The table columns that join the features.
+
+        Raises:
+            ConfigError: one cannot be an input.
+        """
+        recipe = self.recipe
+        specs = recipe.columns if recipe.is_second_level else recipe.model.columns
+        return read_columns(self.problem, specs)
+
+    @cached_property
+    def image_sets(self) -> ImageSets:
+        """The images of each sample.
+
+        Raises:
+            ConfigError: there are no such images or no sequences.
+            DataError: sequences are not in order, or lie in several folds.
+        """
+        return read_image_sets(self.problem, self.recipe.input)
+
+    def column_values(self, samples: Samples) -> np.ndarray | None:
+        """(N, K, 2) values of the columns of train or of test rows; None: the recipe names none.
+
+        Raises:
+            DataError: a cell of a column of numbers is none.
+        """
+        return column_values(self.columns, samples) if self.columns else None
+
+    def pixels_print(self) -> str:
+        """What the pixels the network is fed depend on."""
+        home, config = self.problem.home, self.recipe.input
+        made = cache_spec(home, config).to_json() | pixels_version(home, config)
+        if made["store"] == "none" and self._cut is None:
+            made["parts"] = "of whole images"
+        return fingerprint([made, config.size])
+
+    @cached_property
+    def cache(self) -> Cache | FillingCache:
+        """The images, prepared or on their way into the cache."""
+        problem = self.problem
+        data = data_folder(problem.home, problem.competition)
+        rows = all_rows(problem) if self.recipe.external else problem.samples
+        read = set(self.image_sets.hashes(rows).ravel())
+        return open_images(problem.home, self.recipe.input, rows, data, read=read)
+
+    def close(self) -> None:
+        """Publish images that were decoded on the way into the cache.
+
+        Raises:
+            BudgetError: they could not be written.
+        """
+        cache = vars(self).get("cache")  # It may never have been opened.
+        if isinstance(cache, FillingCache):
+            cache.close()
+
+    @property
+    def decodes(self) -> bool:
+        """Whether originals are decoded now, which takes more threads than the cache does."""
+        is_filling = isinstance(self.cache, FillingCache) and self.cache.num_missing > 0
+        return is_filling or self._cut is not None
+
+    @property
+    def _cut(self) -> Cut | None:
+        """How parts of originals are read; None: whole images are, and parts are cut from them.
+
+        In training and in scoring alike: a part that is resampled once has other pixels than one
+        of an image that was resampled before. So what augments whole images first scores whole
+        ones.
+        """
+        first = self.recipe.augment[0] if self.recipe.augment else "crop"
+        return self.cache.cut if name_of(first) == "crop" else None
+
+    def source(self, samples: Samples) -> Source:
+        """The images of these samples, as the network takes them."""
+        return Source(
+            self.cache.get,
+            self.image_sets.hashes(samples),
+            samples.counters,
+            self.recipe.input.size,
+            self.column_values(samples),
+            self.recipe.input.draws,
+            self._cut,
+        )
+
+    def augments(self) -> list[Augment]:
+        """Bound augmentations in order."""
+        return [self.augment(spec) for spec in self.recipe.augment]
+
+    def augment(self, spec: parts.Spec) -> Augment:
+        """A bound augmentation."""
+        bound: Augment = parts.bind(AUGMENTS, spec, what="augmentation")
+        return bound

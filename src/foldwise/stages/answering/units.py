@@ -1,0 +1,23 @@
+"""The units that a pack's rounds name, such as `b/fold0-seed0`."""
+
+from __future__ import annotations
+
+from foldwise.config.recipe import Recipe
+from foldwise.home import Home
+from foldwise.rundir import UnitDir
+from foldwise.stages.training.unit import Unit
+from foldwise.tasks.problem import Problem
+
+
+def unit_dir(home: Home, name: str) -> UnitDir:
+    """Its folder."""
+    run, unit = name.split("/")
+    return UnitDir(home.runs / run / "units" / unit)
+
+
+def unit_of(problem: Problem, name: str) -> Unit:
+    """The unit as its run is recorded."""
+    run = problem.home.run(name.split("/")[0])
+    record, (fold, seed) = run.read_record(), unit_dir(problem.home, name).place
+    recipe = Recipe.model_validate(record["recipe"])
+    return Unit(problem, recipe, run, fold, seed, record["epochs"])
