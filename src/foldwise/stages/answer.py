@@ -13,13 +13,12 @@ import psutil
 from foldwise import device as machine
 from foldwise.config.duration import seconds
 from foldwise.config.network import InputConfig
-from foldwise.config.recipe import Recipe
-from foldwise.home import Home
 from foldwise.publish import locked
 from foldwise.stages.answering.handing_in import SUBMISSION, HandIn
 from foldwise.stages.answering.pacing import Pacing
 from foldwise.stages.answering.rounds import Round
 from foldwise.stages.answering.test_rows import decode_test_rows, list_test_rows, rows_print
+from foldwise.stages.answering.units import unit_of, with_sources
 from foldwise.stages.answering.working import work_off
 from foldwise.stages.display import Display
 from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS
@@ -27,7 +26,7 @@ from foldwise.stages.packing.predict import BEGUN
 from foldwise.stages.sessions.clock import container_age_s
 from foldwise.stages.sessions.mounted import find_data
 from foldwise.stages.sessions.opening import lay_out_runs, open_home, read_pack
-from foldwise.tasks.problem import open_problem
+from foldwise.tasks.problem import Problem, open_problem
 from foldwise.time_records import machine_name
 
 
@@ -77,13 +76,13 @@ def answer(
         data = find_data(source, facts["marks"], place / "unpacked")
         home = open_home(pack, data, place / "competition")
         lay_out_runs(pack, home)
-        inputs = _inputs(home, rounds)
         test = list_test_rows(home)
-        found.constant(open_problem(home))
+        problem = open_problem(home)
+        found.constant(problem)
         if facts["public"] == rows_print(test) and not in_full:
             found.skip("these are the rows it was packed with, which it is to skip")
             return found
-        decode_test_rows(home, test, inputs, show)
+        decode_test_rows(home, test, _inputs(problem, rounds), show)
         problem = open_problem(home)
         if len(problem.test):
             work_off(problem, rounds, facts["views"], found)
@@ -114,8 +113,8 @@ def age_s(pack: Path) -> float:
     return max(0.0, time.time() - float(psutil.Process().create_time()))
 
 
-def _inputs(home: Home, rounds: Sequence[Round]) -> list[InputConfig]:
+def _inputs(problem: Problem, rounds: Sequence[Round]) -> list[InputConfig]:
     """What the networks of all rounds are fed."""
-    names = dict.fromkeys(unit.split("/")[0] for round_ in rounds for unit in round_.units)
-    records = [home.run(name).read_record() for name in names]
-    return [Recipe.model_validate(record["recipe"]).input for record in records]
+    units = with_sources(problem, (unit for round_ in rounds for unit in round_.units))
+    recipes = {unit.split("/")[0]: unit_of(problem, unit).recipe for unit in units}
+    return [recipe.input for recipe in recipes.values() if not recipe.is_second_level]

@@ -2,48 +2,46 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import foldwise
 from foldwise.config.duration import seconds
-from foldwise.errors import ConfigError, RunError
+from foldwise.errors import ConfigError
 from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.publish import publish_json
-from foldwise.rundir import NAME_RULE, is_name
 from foldwise.stages.answering.test_rows import rows_print
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.packing.answer_contents import answer_marks, copy_answer_contents, every_unit
-from foldwise.stages.packing.answering import planned_answer, tell
+from foldwise.stages.packing.answering import planned_answer
 from foldwise.stages.packing.contents import copy_contents, copy_file, wanted_recipes
 from foldwise.stages.packing.costs import recipes_of
 from foldwise.stages.packing.elsewhere import read_elsewhere
-from foldwise.stages.packing.install import code_print
+from foldwise.stages.packing.making import (
+    PACK_FILE,
+    PACKED_HOME,
+    PACKED_RUNS,
+    SCRIPTS,
+    complete,
+    making_folder,
+    megabytes,
+    platform_of,
+    published,
+    units_print,
+)
 from foldwise.stages.packing.notebooks import answer_notebook, training_notebook
-from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS, NotebookPlatform
-from foldwise.stages.packing.wheels import requirements, write_wheels
+from foldwise.stages.packing.paper import write_readme
+from foldwise.stages.packing.telling import tell
 from foldwise.stages.progress import duration
 from foldwise.stages.scheduling.deadline_clock import clock_line, deadline_clock, longest_run_s
-from foldwise.tasks.problem import open_problem
+from foldwise.tasks.problem import load_competition, open_problem
 
-PACK_FILE = "pack.json"
-#: The packed competition, in the pack.
-PACKED_HOME = "competition"
-#: The trained units of an answer's pack.
-PACKED_RUNS = "runs"
 NOTEBOOK = "train.ipynb"
 ANSWER_NOTEBOOK = "answer.ipynb"
 EVERY = "10m"
-#: Title and id on Kaggle, which its client has the user write into the folder.
-_UPLOAD = "dataset-metadata.json"
-_SCRIPTS = Path(foldwise.__file__).parent / "stages" / "packing"
 
 
 def pack_training(
@@ -74,19 +72,19 @@ def pack_training(
         RunError: there is neither such a recipe nor such a run, or the pack cannot have that name.
     """
     show = display or Display()
-    platform = _platform(on)
+    platform = platform_of(on)
     seconds(limit or platform.limit)
     recipes = wanted_recipes(home, names)
-    making = _making(home, as_name)
+    making = making_folder(home, as_name)
     found = copy_contents(home, Home(making / PACKED_HOME), recipes)
     facts = {"kind": "train", "platform": on, "marks": list(found.marks)}
-    missing = _complete(making, as_name, facts, found.packages)
+    missing = complete(making, as_name, facts, found.packages)
     notebook = training_notebook(as_name, platform, limit=limit or platform.limit, every=EVERY)
     publish_json(making / NOTEBOOK, notebook)
-    folder = _published(home, as_name)
+    folder = published(home, as_name, platform, load_competition(home)[0].name)
     for note in found.notes:
         show.warn(note)
-    show.say(f"{folder}: {', '.join(recipes)}; {_megabytes(folder)}")
+    show.say(f"{folder}: {', '.join(recipes)}; {megabytes(folder)}")
     show.say(f"the notebook's image must have: {', '.join(missing)}")
     show.say(f"what to do with it: {folder / NOTEBOOK}, and docs/notebooks.md")
     return folder
@@ -133,7 +131,7 @@ def pack_answer(
         RunError: there is no such run, or something of it cannot be packed.
     """
     show = display or Display()
-    platform, problem = _platform(on), open_problem(home)
+    platform, problem = platform_of(on), open_problem(home)
     if factor is not None and measured is not None:
         raise ConfigError(
             "--slower and --measured both say how long it takes there", remedy="say one of them"
@@ -168,13 +166,13 @@ def pack_answer(
         show.say(clock_line(clock, datetime.now(UTC)))
     if is_dry:
         return None
-    making = _making(home, as_name)
+    making = making_folder(home, as_name)
     target = Home(making / PACKED_HOME)
     copy_answer_contents(home, target, making / PACKED_RUNS, found.rounds)
     for backend in found.backends.values():
         copy_file(backend.trial, target.path / backend.trial.relative_to(home.path))
     rounds = [round_.to_json() for round_ in found.rounds]
-    recipes = recipes_of(problem, found.planned.chosen.subset.node)
+    recipes = recipes_of(problem, found.planned.chosen.subset.node.every_unit)
     facts = {
         "kind": "answer",
         "platform": on,
@@ -189,77 +187,19 @@ def pack_answer(
         "views": found.views,
         "options": found.option_facts(),
         "backends": {name: each.choice for name, each in found.backends.items()},
-        "id": _print(making / PACKED_RUNS, rounds),
+        "id": units_print(making / PACKED_RUNS, [rounds, found.views]),
         "notes": found.notes,
     }
-    missing = _complete(making, as_name, facts, ())
-    shutil.copyfile(_SCRIPTS / "predict.py", making / "predict.py")
+    missing = complete(making, as_name, facts, ())
+    shutil.copyfile(SCRIPTS / "predict.py", making / "predict.py")
+    write_readme(making, read_json(making / PACK_FILE), platform, missing)
     publish_json(making / ANSWER_NOTEBOOK, answer_notebook(as_name, platform, limit=asked))
-    folder = _published(home, as_name)
+    folder = published(home, as_name, platform, problem.competition.name)
     units = len(every_unit(found.rounds))
-    show.say(f"{folder}: {units} units of {', '.join(recipes)}; {_megabytes(folder)}")
+    show.say(f"{folder}: {units} units of {', '.join(recipes)}; {megabytes(folder)}")
     show.say(f"the image must have: {', '.join(missing)}")
     show.say(
         f"about {duration(planned_s)} there; run it here: python "
         f"{folder / 'predict.py'} --input DATA --output OUT"
     )
     return folder
-
-
-def _platform(on: str) -> NotebookPlatform:
-    if on not in NOTEBOOK_PLATFORMS:
-        known = ", ".join(NOTEBOOK_PLATFORMS)
-        raise ConfigError(f"--on {on}: no platform known here", remedy=f"known: {known}")
-    return NOTEBOOK_PLATFORMS[on]
-
-
-def _making(home: Home, as_name: str) -> Path:
-    """An empty folder beside the pack's, which it becomes when it is whole."""
-    if not is_name(as_name):
-        raise RunError(f"a pack cannot be called {as_name!r}", remedy=NAME_RULE)
-    making = home.packs / f".{as_name}.making"
-    shutil.rmtree(making, ignore_errors=True)
-    return making
-
-
-def _complete(
-    making: Path, as_name: str, facts: dict[str, Any], packages: Sequence[str]
-) -> list[str]:
-    """Add foldwise itself, how it is installed, and what the pack says of itself.
-
-    Returns:
-        Names of what is needed and not in the pack.
-    """
-    missing = write_wheels(making / "wheels", packages)
-    shutil.copyfile(_SCRIPTS / "install.py", making / "install.py")
-    known = {
-        "name": as_name,
-        "foldwise": foldwise.__version__,
-        "code": code_print(Path(foldwise.__file__).parent),
-        "requires": [*requirements(), *packages],
-    }
-    publish_json(making / PACK_FILE, {**known, **facts})
-    return missing
-
-
-def _published(home: Home, as_name: str) -> Path:
-    """Put the pack in place of one that is there; what was written into that for uploads stays."""
-    folder, making = home.packs / as_name, home.packs / f".{as_name}.making"
-    if (folder / _UPLOAD).is_file():
-        shutil.copyfile(folder / _UPLOAD, making / _UPLOAD)
-    shutil.rmtree(folder, ignore_errors=True)
-    os.replace(making, folder)
-    return folder
-
-
-def _print(runs: Path, rounds: list[dict[str, Any]]) -> str:
-    """Short hash of what is packed: work folders of other packs of the same name stay apart."""
-    digest = hashlib.sha256(json.dumps(rounds, sort_keys=True).encode())
-    for path in sorted(runs.rglob("unit.json")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def _megabytes(folder: Path) -> str:
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    return f"{size / 1e6:.1f} MB"

@@ -215,7 +215,8 @@ def test_what_another_machine_took_is_planned_with(home, tmp_path):
     log = tmp_path / "there" / "out" / "answer.json"
     facts = json.loads(log.read_text())
     units = facts["measured"]["units"]
-    assert sorted(units) == sorted(facts["units"])
+    assert units
+    assert set(units) <= set(facts["units"])  # Those that saw all rows.
     facts["measured"]["units"] = {name: 50 * seconds for name, seconds in units.items()}
     log.write_text(json.dumps(facts))
     there = json.loads((pack(home, measured=log, limit="5h") / "pack.json").read_text())

@@ -107,10 +107,10 @@ def _run(
 
 
 def _more(unit: Unit, views: Views, settled: Path | None) -> tuple[str | None, str | None]:
-    """What `answer_unit` takes beside the unit. A frozen backbone's features are of all rows."""
-    own = views.get(unit.run.name)
-    path = None if settled is None or unit.recipe.freeze == "backbone" else str(settled)
-    return None if own is None else json.dumps(list(own)), path
+    """What `answer_unit` takes beside the unit; features of frozen backbones are of all rows."""
+    own, recipe = views.get(unit.run.name), unit.recipe
+    sees_all = settled is None or recipe.freeze == "backbone" or recipe.is_second_level
+    return None if own is None else json.dumps(list(own)), None if sees_all else str(settled)
 
 
 def _num_views(problem: Problem, rounds: Sequence[Round], views: Views) -> dict[str, float]:

@@ -41,6 +41,12 @@ def features_path(unit: Unit) -> Path:
     return unit.run.features(_SHARED if unit.recipe.freeze == "backbone" else unit.folder.name)
 
 
+def test_features_path(unit: Unit) -> Path:
+    """Where features of the test rows there are now are kept, for heads that only answer."""
+    path = features_path(unit)
+    return path.with_name(f"test-{path.stem}-{unit.test_print[:16]}.npy")
+
+
 def is_written(unit: Unit) -> bool:
     """Whether its file is there, of the unit's network and of the rows there are now."""
     try:

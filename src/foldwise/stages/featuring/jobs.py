@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,16 +13,26 @@ from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
 from foldwise.errors import RunError
 from foldwise.home import Home
-from foldwise.publish import locked
-from foldwise.stages.featuring.files import UnitFeatures, features_path, is_written, write
+from foldwise.publish import locked, publish
+from foldwise.samples import Samples
+from foldwise.stages.featuring.files import (
+    UnitFeatures,
+    features_path,
+    is_written,
+    test_features_path,
+    write,
+)
 from foldwise.stages.training.choices import reuse
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem
 from foldwise.views import views_of
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from foldwise.engine.assemble import Assembly
     from foldwise.models.network import Network
+    from foldwise.stages.training.at_work import UnitWork
 
 _TRIAL_BATCHES = 3
 _NEEDS = "its features cannot be had"
@@ -73,57 +84,86 @@ def infer_rate_of(home: str, run: str, fold: int | None, seed: int) -> float:
     return infer_rate(assembly, network, num_batches=_TRIAL_BATCHES)
 
 
+def test_features(unit: Unit, threads: int, timing: Path) -> np.ndarray:
+    """(M, D) float32 of the test rows alone by a done unit's network, kept for who asks next.
+
+    Args:
+        unit: done.
+        threads: compute threads.
+        timing: file for progress.
+
+    Raises:
+        RunError: its weights are not those that were trained.
+    """
+    import numpy as np
+
+    path = test_features_path(unit)
+    # Heads on features of one frozen backbone may want them at a time.
+    with locked(path.with_suffix(".lock"), doing=f"features of {unit.name}", wait_s=86_400):
+        if not path.exists():
+            (found,) = _seen(unit, threads, timing, [unit.problem.test])
+            publish(path, lambda part: np.save(part, found))
+    kept: np.ndarray = np.load(path)
+    return kept
+
+
 def _computed(unit: Unit, threads: int, timing: Path) -> UnitFeatures:
+    """Features of train and test rows."""
+    problem = unit.problem
+    return UnitFeatures(*_seen(unit, threads, timing, [problem.train, problem.test]))
+
+
+def _seen(unit: Unit, threads: int, timing: Path, parts: Sequence[Samples]) -> list[np.ndarray]:
     """Features by the one forward pass, in the precision that the unit's rows were scored in."""
     import numpy as np
 
-    from foldwise.engine.infer import infer
-    from foldwise.stages.training.at_work import (
-        FeaturesOf,
-        backbone_features,
-        feature_rows,
-        open_work,
-    )
-    from foldwise.stages.training.work import laid_out
+    from foldwise.stages.training.at_work import backbone_features, open_work
 
-    choices = reuse(unit, threads)
-    with closing(open_work(unit, choices, timing=timing)) as at_work:
-        problem, assembly = unit.problem, at_work.assembly
-        num_train = len(problem.train)
+    with closing(open_work(unit, reuse(unit, threads), timing=timing)) as at_work:
+        ends = np.cumsum([len(part) for part in parts])
         if at_work.is_frozen:
-            # Of train and test alone, by one view.
+            # Of these rows alone, by one view.
             update = {"views": ("identity",), "external": ()}
             recipe = unit.recipe.model_copy(update=update)
-            with closing(replace(assembly, recipe=recipe)) as plain:
-                rows = backbone_features(
-                    plain, at_work.device, at_work.report, feature_rows(plain)
-                )["identity"]
-            return UnitFeatures(rows[:num_train], rows[num_train:])
-        network = trained_network(unit, assembly, but=_NEEDS)
-        network = laid_out(network, choices).to(at_work.device).eval()
-        total = num_train + len(problem.test)
-        parts: list[np.ndarray] = []
-        # Of the images alone: table columns are named by the second-level recipe itself.
-        for before, samples in ((0, problem.train), (num_train, problem.test)):
-            if not len(samples):
-                parts.append(np.empty((0, parts[0].shape[1]), np.float32))
-                continue
+            with closing(replace(at_work.assembly, recipe=recipe)) as plain:
+                rows = backbone_features(plain, at_work.device, at_work.report, parts)
+            return np.split(rows["identity"], ends[:-1])
+        return _passed(unit, at_work, parts)
 
-            def tell(done: int, before: int = before) -> None:
-                at_work.report("features", before + done, total)
 
-            found = infer(
-                FeaturesOf(network),
-                replace(assembly.feed.source(samples), columns=None),
-                views=views_of(["identity"]),
-                batch=at_work.eval_batch,
-                device=at_work.device,
-                workers=unit.recipe.train.workers,
-                autocast=at_work.autocast,
-                progress=tell,
-            )
-            parts.append(found["identity"].astype(np.float32))
-        return UnitFeatures(*parts)
+def _passed(unit: Unit, at_work: UnitWork, parts: Sequence[Samples]) -> list[np.ndarray]:
+    import numpy as np
+
+    from foldwise.engine.infer import infer
+    from foldwise.stages.training.at_work import FeaturesOf
+    from foldwise.stages.training.work import laid_out
+
+    network = trained_network(unit, at_work.assembly, but=_NEEDS)
+    network = laid_out(network, at_work.choices).to(at_work.device).eval()
+    total, before = sum(map(len, parts)), 0
+    found: list[np.ndarray] = []
+    # Of the images alone: table columns are named by the second-level recipe itself.
+    for samples in parts:
+        if not len(samples):
+            found.append(np.empty((0, found[0].shape[1]), np.float32))
+            continue
+
+        def tell(done: int, before: int = before) -> None:
+            at_work.report("features", before + done, total)
+
+        rows = infer(
+            FeaturesOf(network),
+            replace(at_work.assembly.feed.source(samples), columns=None),
+            views=views_of(["identity"]),
+            batch=at_work.eval_batch,
+            device=at_work.device,
+            workers=unit.recipe.train.workers,
+            autocast=at_work.autocast,
+            progress=tell,
+        )
+        found.append(rows["identity"].astype(np.float32))
+        before += len(samples)
+    return found
 
 
 def trained_network(unit: Unit, assembly: Assembly, *, but: str) -> Network:

@@ -12,8 +12,9 @@ from foldwise.home import Home
 from foldwise.json_files import read_json
 from foldwise.publish import publish_json
 from foldwise.stages.answering.rounds import Round
-from foldwise.stages.answering.units import unit_dir
+from foldwise.stages.answering.units import unit_dir, with_sources
 from foldwise.stages.packing.contents import copy_file, copy_question
+from foldwise.tasks.problem import open_problem
 
 #: Of a unit, what scoring reads.
 _OF_UNIT = ("choices", "weights", "head")
@@ -37,7 +38,7 @@ def copy_answer_contents(home: Home, target: Home, runs: Path, rounds: Sequence[
     for name in _OF_HOME:
         if getattr(home, name).exists():
             copy_file(getattr(home, name), getattr(target, name))
-    for unit in every_unit(rounds):
+    for unit in with_sources(open_problem(home), every_unit(rounds)):
         folder = unit_dir(home, unit)
         run = folder.path.parent.parent
         copy_file(run / "run.json", runs / run.name / "run.json")

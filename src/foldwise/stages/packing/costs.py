@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from foldwise.config.recipe import Recipe
 from foldwise.data.inputs import image_refs
 from foldwise.errors import RunError
 from foldwise.stages.answering.node import Node
-from foldwise.stages.answering.units import unit_of
+from foldwise.stages.answering.units import unit_of, with_sources
 from foldwise.stages.packing.planning import Costs
 from foldwise.stages.prepare import decode_seconds
 from foldwise.stages.scheduling.forecast import measure
@@ -53,6 +53,7 @@ class RunCosts:
         view_s: seconds of all images in one view.
         num_views: that an image is passed in, each by what it takes.
         is_shared: whether images are passed once for all its units, whose backbone is frozen.
+        is_head: whether it is a second-level model, which passes images by its sources' networks.
         backend: what passes them soonest; None: PyTorch.
     """
 
@@ -60,6 +61,7 @@ class RunCosts:
     view_s: float
     num_views: float
     is_shared: bool
+    is_head: bool = False
     backend: BackendFound | None = None
 
     def first(self, num_views: float) -> float:
@@ -115,7 +117,7 @@ def measured_here(problem: Problem, node: Node, *, num_images: int | None = None
     Raises:
         RunError: a network cannot be run here.
     """
-    recipes = recipes_of(problem, node)
+    recipes = recipes_of(problem, with_sources(problem, node.every_unit))
     rates, failed = measure(problem.home, recipes, parallel=1)
     if failed:
         raise RunError(*(f"{name}: its trial failed: {why}" for name, why in failed.items()))
@@ -132,6 +134,12 @@ def measured_here(problem: Problem, node: Node, *, num_images: int | None = None
             recipe.freeze == "backbone",
         )
         for name, recipe in recipes.items()
+        if not recipe.is_second_level
+    }
+    runs |= {
+        name: _of_head([runs[source] for source in recipe.sources])
+        for name, recipe in recipes.items()
+        if recipe.is_second_level
     }
     for name, found in _backends(problem, node, runs, num).items():
         run = runs[name]
@@ -144,9 +152,20 @@ def measured_here(problem: Problem, node: Node, *, num_images: int | None = None
     return Measured(_START_S + decoding, num, runs)
 
 
-def recipes_of(problem: Problem, node: Node) -> dict[str, Recipe]:
-    """Run → recipe, of all units below a node."""
-    names = dict.fromkeys(unit.split("/")[0] for unit in node.every_unit)
+def _of_head(sources: Sequence[RunCosts]) -> RunCosts:
+    """Of a second-level model: each of its units has its sources' networks see all images."""
+    return RunCosts(
+        unit_s=_UNIT_S + sum(source.unit_s for source in sources),
+        view_s=sum(source.view_s for source in sources),
+        num_views=1.0,
+        is_shared=all(source.is_shared for source in sources),
+        is_head=True,
+    )
+
+
+def recipes_of(problem: Problem, units: Iterable[str]) -> dict[str, Recipe]:
+    """Run → recipe, of units such as `b/fold0-seed0`."""
+    names = dict.fromkeys(unit.split("/")[0] for unit in units)
     records = {name: problem.home.run(name).read_record() for name in names}
     return {name: Recipe.model_validate(record["recipe"]) for name, record in records.items()}
 
@@ -161,7 +180,12 @@ def _backends(
     _, threads = side_by_side(1)
     jobs = []
     for name, run in runs.items():
-        if run.is_shared or run.num_views * run.view_s < _LEAST_S:
+        if (
+            name not in first
+            or run.is_head
+            or run.is_shared
+            or run.num_views * run.view_s < _LEAST_S
+        ):
             continue
         num_passed = str(round(num_images * run.num_views))
         unit = unit_of(problem, first[name])

@@ -16,6 +16,7 @@ class NotebookPlatform:
         output: folder that outlives the session.
         limit: how long a session may be at most, less a reserve for a slow end.
         max_bytes: that the output may take; None: not known.
+        max_pack_bytes: that a pack may take; None: not known.
         mount: lines that must run before the input is there.
         steps: what to do by hand to train, in Markdown.
         answer_steps: the same to answer.
@@ -32,6 +33,7 @@ class NotebookPlatform:
     mount: tuple[str, ...]
     steps: str
     answer_steps: str
+    max_pack_bytes: int | None = None
     has_gpu: bool = True
     is_other: bool = False
 
@@ -43,6 +45,7 @@ _KAGGLE = NotebookPlatform(
     output="/kaggle/working",
     limit="11h30m",
     max_bytes=19_000_000_000,
+    max_pack_bytes=200_000_000_000,
     mount=(),
     steps="""\
 1. **Add Input**: the dataset made of this pack, the competition's data, and from the second

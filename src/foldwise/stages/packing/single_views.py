@@ -52,7 +52,9 @@ def first_views(
         name = member.name
         # A reference has its own scores by each view, which nobody measures.
         is_shared = f"{name}/reference" in leaves or leaves.count(name) > 1
-        if member.members or member.is_reference or is_shared or len(recipes[name].views) < 2:
+        if member.members or member.is_reference or is_shared:
+            continue
+        if recipes[name].is_second_level or len(recipes[name].views) < 2:
             continue
         held = _held(problem, name, recipes[name])
         if held is None:

@@ -13,7 +13,6 @@ from foldwise.blending import BLENDS
 from foldwise.blending.blend import Blend
 from foldwise.blending.crossfit import Fitted, fit_all
 from foldwise.blending.methods import Fit, takes_votes
-from foldwise.config.recipe import Recipe
 from foldwise.errors import RunError
 from foldwise.json_files import read_json
 from foldwise.metrics import Metric
@@ -160,13 +159,6 @@ def node_of(problem: Problem, name: str) -> Node:
     if record["kind"] not in ("recipe", "reference"):
         raise RunError(
             f"{label} is of kind {record['kind']}: a pack can only run networks trained here",
-            remedy="blend without it, and pack that blend",
-        )
-    recipe = Recipe.model_validate(record["recipe"])
-    if recipe.is_second_level:
-        raise RunError(
-            f"{label} is fitted on features of {', '.join(recipe.sources)}, which a pack does not "
-            "make yet",
             remedy="blend without it, and pack that blend",
         )
     trained = home.run(record.get("of", run.name))

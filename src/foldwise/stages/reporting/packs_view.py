@@ -10,7 +10,7 @@ from markupsafe import Markup
 from foldwise.config.duration import seconds
 from foldwise.home import Home
 from foldwise.json_files import read_json
-from foldwise.stages.pack import PACK_FILE
+from foldwise.stages.packing.making import PACK_FILE
 from foldwise.stages.progress import duration
 from foldwise.stages.reporting.frame import LINE_PX, TOP, WIDTH, Frame, chart, frame
 from foldwise.stages.reporting.svg import isolated, padded, tag

@@ -11,8 +11,8 @@ from foldwise.errors import FoldwiseError, RunError
 from foldwise.home import Home
 from foldwise.json_files import read_json
 from foldwise.stages.display import Display
-from foldwise.stages.pack import PACK_FILE, PACKED_HOME, PACKED_RUNS
 from foldwise.stages.packing.contents import DATA
+from foldwise.stages.packing.making import PACK_FILE, PACKED_HOME, PACKED_RUNS
 from foldwise.stages.sync import sync
 
 #: Kind of pack → what it is for, and how one is made.

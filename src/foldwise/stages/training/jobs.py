@@ -118,11 +118,16 @@ def answer_unit(
             unit = replace(unit, recipe=recipe)
         if trained.is_done() and read_json(unit.folder.record)["test"] == unit.test_print:
             return "already done"
+        choices = replace(reuse(unit, threads), threads=threads)
+        if unit.recipe.is_second_level:
+            from foldwise.stages.training import second_level
+
+            return second_level.answer_test(unit, choices)
         from foldwise.stages.training.work import score_test
 
         return score_test(
             unit,
-            replace(reuse(unit, threads), threads=threads),
+            choices,
             any_backend=True,
             settled=None if settled is None else predictions_file.read(Path(settled)),
         )

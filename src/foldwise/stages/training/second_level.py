@@ -76,14 +76,31 @@ def score_test(unit: Unit, choices: Choices) -> str:
     Raises:
         RunError: the stored file is not the one that was fitted.
     """
+    return _score_test(unit, choices, _features(unit)[1])
+
+
+def _score_test(unit: Unit, choices: Choices, features: np.ndarray) -> str:
     path = checked_weights(unit, "new test rows cannot be scored")
     at_work = _open(unit, choices)
     with threadpool_limits(1):
-        answers = _scored(at_work, model_file.read(path), _features(unit)[1], held_out=False)
+        answers = _scored(at_work, model_file.read(path), features, held_out=False)
     predictions_file.write(unit.folder.test, answers)
     record: dict[str, Any] = read_json(unit.folder.record)
     publish_json(unit.folder.record, {**record, "test": unit.test_print})
     return "; ".join(at_work.notes)
+
+
+def answer_test(unit: Unit, choices: Choices) -> str:
+    """As `score_test`, where no features are written: the sources' networks see the test rows.
+
+    Raises:
+        RunError: a stored file is not the one that was fitted or trained.
+    """
+    from foldwise.stages.featuring.jobs import test_features
+
+    sources = [source for source in unit.sources if source is not None]
+    parts = [test_features(source, choices.threads, unit.folder.timing) for source in sources]
+    return _score_test(unit, choices, np.concatenate(parts, axis=1))
 
 
 def _open(unit: Unit, choices: Choices) -> UnitWork:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import zipfile
 from collections.abc import Iterator
@@ -17,13 +16,11 @@ from typing import Any
 from foldwise.errors import RunError
 from foldwise.home import Home
 from foldwise.json_files import read_json
-from foldwise.platforms.kaggle_datasets import TITLE_LENGTH
-from foldwise.stages.pack import PACK_FILE
+from foldwise.stages.packing.making import PACK_FILE
+from foldwise.stages.packing.paper import METADATA, YOUR_NAME, dataset_title, slug_of_title
 from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS
 from foldwise.stages.scoring.held_out import file_hash
 
-#: Of Kaggle's own client; not part of the content.
-_METADATA = "dataset-metadata.json"
 _TIME = (1980, 1, 1, 0, 0, 0)
 _PLATFORM = "kaggle"
 
@@ -91,26 +88,17 @@ def called(pack: Packed, username: str, competition: str) -> tuple[str, str, str
     Raises:
         RunError: the metadata name none.
     """
-    said = read_json(pack.folder / _METADATA)
+    said = read_json(pack.folder / METADATA)
     if said is not None:
         owner, _, slug = str(said.get("id", "")).partition("/")
         if not owner or not slug or "INSERT" in f"{owner}{slug}{said.get('title')}":
             raise RunError(
-                f"{pack.folder / _METADATA}: found id {said.get('id')!r}, wanted user/name",
+                f"{pack.folder / METADATA}: found id {said.get('id')!r}, wanted user/name",
                 remedy="fill in title and id, or delete it: both are then made of names here",
             )
-        return owner, slug, str(said.get("title") or slug)
-    title = f"{competition} {pack.name}"[: TITLE_LENGTH[1]].strip(" -_.")
+        return username if owner == YOUR_NAME else owner, slug, str(said.get("title") or slug)
+    title = dataset_title(competition, pack.name)
     return username, slug_of_title(title), title
-
-
-def slug_of_title(title: str) -> str:
-    """The name in addresses that Kaggle makes of a title.
-
-    >>> slug_of_title("Retina grades: big+384")
-    'retina-grades-big-384'
-    """
-    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
 
 
 @contextmanager
@@ -160,4 +148,4 @@ def _files(folder: Path) -> list[Path]:
 
 def _counts(path: Path) -> bool:
     """Whether an entry of the pack's folder is part of it."""
-    return path.name != _METADATA and not path.name.startswith(".")
+    return path.name != METADATA and not path.name.startswith(".")
