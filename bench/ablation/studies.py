@@ -17,10 +17,37 @@ from foldwise.publish import publish_text
 
 FOLDER = Path(__file__).resolve().parent
 BASE = "base"
-#: Seeds of the first look, on all folds; it gives a difference and no verdict.
-SCREEN_SEEDS = (0, 1, 2)
-#: Seeds from which `foldwise compare` is asked for a verdict: on two folds, eight paired units.
-VERDICT_SEEDS = (0, 1, 2, 3)
+
+
+@dataclass(frozen=True)
+class Depth:
+    """How far a run is trained.
+
+    Attributes:
+        seeds: of its units.
+        folds: that are held out; None: all there are.
+    """
+
+    seeds: tuple[int, ...]
+    folds: tuple[int, ...] | None = None
+
+    @property
+    def label(self) -> str:
+        """Names the file that says that it is done: `3`, or `3-fold0`."""
+        folds = "" if self.folds is None else "-fold" + "-".join(map(str, self.folds))
+        return f"{len(self.seeds)}{folds}"
+
+    def __str__(self) -> str:
+        where = "" if self.folds is None else f", fold {', '.join(map(str, self.folds))}"
+        return f"{len(self.seeds)} seeds{where}"
+
+
+#: The first look: it gives a difference and no verdict.
+SCREEN = Depth((0, 1, 2))
+#: The first look at what is not to get a verdict soon.
+QUICK_SCREEN = Depth((0, 1, 2), (0,))
+#: From here on `foldwise compare` is asked for a verdict: on two folds, eight paired units.
+VERDICT = Depth((0, 1, 2, 3))
 
 
 @dataclass(frozen=True)

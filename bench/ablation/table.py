@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gallery import RECIPES, Entry, read_entries
-from studies import BASE, FOLDER, SCREEN_SEEDS, VERDICT_SEEDS, Study, Trick, read_studies
+from studies import BASE, FOLDER, QUICK_SCREEN, SCREEN, VERDICT, Depth, Study, Trick, read_studies
 from work import Place, seconds_per_unit
 
 from foldwise.json_files import read_json
@@ -38,9 +38,13 @@ def study_section(place: Place, study: Study) -> str:
         for reference in dict.fromkeys(trick.reference for trick in study.tricks)
         for found in _compared(place, study, reference)
     ]
-    entries = {entry["challenger"]: entry for found in compared for entry in found["against_first"]}
+    entries = {
+        entry["challenger"]: (entry, len(found["folds"]))
+        for found in compared
+        for entry in found["against_first"]
+    }
     rows = [
-        _row(place, study, trick, entries[trick.name])
+        _row(place, study, trick, *entries[trick.name])
         for trick in study.tricks
         if trick.name in entries
     ]
@@ -73,36 +77,38 @@ def _compared(place: Place, study: Study, reference: str) -> list[dict[str, Any]
     """What `foldwise compare` says of the tricks over one reference.
 
     Those with enough seeds for a verdict are compared at once, so that verdicts are corrected for
-    their number; those screened apart from them, since no verdict is read off.
+    their number; those screened apart from them, since no verdict is read off, and by their folds.
     """
     home = place.study(study)
 
-    def has(name: str, seeds: Sequence[int]) -> bool:
-        return place.step(home, name, len(seeds)).exists()
+    def has(name: str, *depths: Depth) -> bool:
+        return any(place.step(home, name, depth.label).exists() for depth in depths)
 
-    own = [trick.name for trick in study.tricks if trick.reference == reference]
-    final = [name for name in own if has(name, VERDICT_SEEDS) and has(reference, VERDICT_SEEDS)]
-    screened = [name for name in own if name not in final and has(name, SCREEN_SEEDS)]
-    if not has(reference, SCREEN_SEEDS):
-        return []
+    left = [trick.name for trick in study.tricks if trick.reference == reference]
+    groups = []
+    # A reference that is trained further has the units of less, too.
+    for enough in ((VERDICT,), (SCREEN, VERDICT), (QUICK_SCREEN, SCREEN, VERDICT)):
+        group = [name for name in left if has(name, *enough)] if has(reference, *enough) else []
+        left = [name for name in left if name not in group]
+        groups.append(group)
     return [
         compare([home.run(name).path for name in (reference, *names)]).facts
-        for names in (final, screened)
+        for names in groups
         if names
     ]
 
 
-def _row(place: Place, study: Study, trick: Trick, entry: dict[str, Any]) -> str:
+def _row(place: Place, study: Study, trick: Trick, entry: dict[str, Any], num_folds: int) -> str:
     name = trick.name if trick.reference == BASE else f"{trick.name} over {trick.reference}"
     num_seeds = len(entry["seeds"])
-    is_final = num_seeds >= len(VERDICT_SEEDS)
+    is_final = num_seeds >= len(VERDICT.seeds)
     verdict = entry["verdict"] if is_final else "screened only"
     ends = "none" if entry["low"] is None else f"{entry['low']:+.4f} to {entry['high']:+.4f}"
     home = place.study(study)
     times = [seconds_per_unit(place, home, run) for run in (trick.name, trick.reference)]
     ratio = "" if None in times else f"{times[0] / times[1]:.2f}×"  # type: ignore[operator]
     return (
-        f"| {name} | {num_seeds} × {study.num_folds} | {entry['difference']:+.4f} "
+        f"| {name} | {num_seeds} × {num_folds} | {entry['difference']:+.4f} "
         f"| {ends} | {verdict} | {ratio} |\n"
     )
 
@@ -123,7 +129,7 @@ def _base_line(compared: Sequence[dict[str, Any]]) -> str:
 def _gallery_row(place: Place, entry: Entry) -> str:
     home = place.gallery(entry)
     scores = read_json(home.run(entry.name).scores)
-    is_done = place.step(home, entry.name, 1).exists()
+    is_done = place.step(home, entry.name, "1").exists()
     words = " ".join([entry.name, *entry.overrides])
     link, command = f"[{entry.name}]({entry.name}.yaml)", f"`foldwise train {words}`"
     if entry.members:
@@ -135,6 +141,6 @@ def _gallery_row(place: Place, entry: Entry) -> str:
     between = "" if ends is None else f" ({ends['low']:.3f} to {ends['high']:.3f})"
     score = f"{scores['metric']['label']} {scores['score']:.3f}{between}"
     got = f"{scores['how']['got']}, {len(scores['present_folds'])} folds, one seed"
-    seconds = read_json(place.step(home, entry.name, 1)).get("cpu_s")
+    seconds = read_json(place.step(home, entry.name, "1")).get("cpu_s")
     time = "" if seconds is None else f"{seconds / 60:.0f} min"
     return f"| {link} | `{entry.pack}` | {entry.shows} | {score} | {got} | {time} | {command} |\n"

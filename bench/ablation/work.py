@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gallery import Entry, copy_recipes, read_entries
-from studies import BASE, SCREEN_SEEDS, VERDICT_SEEDS, Study, in_order, read_studies
+from studies import BASE, QUICK_SCREEN, SCREEN, VERDICT, Depth, Study, in_order, read_studies
 from verbs import VerbError, begin, foldwise, split
 
 from foldwise.errors import FoldwiseError
@@ -37,9 +37,9 @@ class Place:
         """The competition that a recipe of the gallery is trained in."""
         return Home(self.work / f"gallery-{entry.pack}")
 
-    def step(self, home: Home, run: str, num_seeds: int) -> Path:
-        """Says that a run is trained with that many seeds, and what that took."""
-        return self.work / "steps" / home.path.name / f"{run}-{num_seeds}.json"
+    def step(self, home: Home, run: str, depth: str) -> Path:
+        """Says that a run is trained that far, by `Depth.label`, and what that took."""
+        return self.work / "steps" / home.path.name / f"{run}-{depth}.json"
 
 
 def work_off(place: Place) -> int:
@@ -50,32 +50,28 @@ def work_off(place: Place) -> int:
     """
     studies = read_studies()
     first, others = in_order(studies, first=True), in_order(studies, first=False)
-    failed = _screen(place, first)
+    failed = _try_all(place, first, SCREEN)
     failed += sum(not _try_entry(place, entry) for entry in read_entries())
-    failed += _to_verdict(place, first)
-    failed += _screen(place, others)
-    return failed + _to_verdict(place, others)
+    failed += _try_all(place, first, VERDICT)
+    failed += _try_all(place, others, QUICK_SCREEN)
+    return failed + _try_all(place, others, VERDICT)
 
 
-def _screen(place: Place, recipes: Sequence[tuple[Study, str]]) -> int:
-    return sum(not _try(place, study, name, SCREEN_SEEDS) for study, name in recipes)
+def _try_all(place: Place, recipes: Sequence[tuple[Study, str]], depth: Depth) -> int:
+    return sum(not _try(place, study, name, depth) for study, name in recipes)
 
 
-def _to_verdict(place: Place, recipes: Sequence[tuple[Study, str]]) -> int:
-    return sum(not _try(place, study, name, VERDICT_SEEDS) for study, name in recipes)
-
-
-def _try(place: Place, study: Study, name: str, seeds: Sequence[int]) -> bool:
+def _try(place: Place, study: Study, name: str, depth: Depth) -> bool:
     home = place.study(study)
-    label = f"{study.pack} {name}, {len(seeds)} seeds"
-    path = place.step(home, name, len(seeds))
+    label = f"{study.pack} {name}, {depth}"
+    path = place.step(home, name, depth.label)
     if path.exists():
         return True
     try:
         begin(home, place.data / study.pack, study.init)
         study.write_recipes(home.recipes)
         split(home, BASE, study.num_folds)
-        _train(home, name, name, seeds, path)
+        _train(home, name, name, depth, path)
     except (VerbError, FoldwiseError) as error:
         say(f"{label}: FAILED: {error}")
         return False
@@ -85,7 +81,7 @@ def _try(place: Place, study: Study, name: str, seeds: Sequence[int]) -> bool:
 
 def _try_entry(place: Place, entry: Entry) -> bool:
     home = place.gallery(entry)
-    path = place.step(home, entry.name, 1)
+    path = place.step(home, entry.name, "1")
     if path.exists() or not entry.is_measured:
         return True
     try:
@@ -97,7 +93,7 @@ def _try_entry(place: Place, entry: Entry) -> bool:
             foldwise("blend", *words, "-C", str(home.path), "--quiet")
             publish_json(path, {"done": now()})
         else:
-            _train(home, entry.name, entry.name, (0,), path, *entry.overrides)
+            _train(home, entry.name, entry.name, Depth((0,)), path, *entry.overrides)
     except (VerbError, FoldwiseError) as error:
         say(f"gallery {entry.name}: FAILED: {error}")
         return False
@@ -105,9 +101,7 @@ def _try_entry(place: Place, entry: Entry) -> bool:
     return True
 
 
-def _train(
-    home: Home, recipe: str, run: str, seeds: Sequence[int], path: Path, *overrides: str
-) -> None:
+def _train(home: Home, recipe: str, run: str, depth: Depth, path: Path, *overrides: str) -> None:
     """Train a run's units, and store that it is done and what processor time it took.
 
     That time is noted as it goes, so that what a kill broke off is counted, too.
@@ -119,7 +113,8 @@ def _train(
     def note(cpu_s: float) -> None:
         publish_json(tally, {**spent, "cpu_s": round(spent["cpu_s"] + cpu_s, 1)})
 
-    words = [word for seed in seeds for word in ("--seed", str(seed))]
+    words = [word for seed in depth.seeds for word in ("--seed", str(seed))]
+    words += [word for fold in depth.folds or () for word in ("--fold", str(fold))]
     given = [recipe, *overrides, *words, "--as", run, "-C", str(home.path), "--quiet"]
     foldwise("train", *given, tell=note)
     foldwise("evaluate", run, "-C", str(home.path), "--quiet")
@@ -135,9 +130,8 @@ def _num_done(units: Path) -> int:
 
 def seconds_per_unit(place: Place, home: Home, run: str) -> float | None:
     """Processor seconds of a unit, mean over all that are stored; None: none are."""
-    steps = [
-        read_json(place.step(home, run, len(seeds))) for seeds in (SCREEN_SEEDS, VERDICT_SEEDS)
-    ]
+    depths = (QUICK_SCREEN, SCREEN, VERDICT)
+    steps = [read_json(place.step(home, run, depth.label)) for depth in depths]
     timed = [step for step in steps if step is not None and "cpu_s" in step]
     num_units = sum(step["num_units"] for step in timed)
     return sum(step["cpu_s"] for step in timed) / num_units if num_units else None

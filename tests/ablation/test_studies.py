@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from studies import BASE, SCREEN_SEEDS, VERDICT_SEEDS, Study, Trick, in_order, read_studies
+from studies import BASE, SCREEN, VERDICT, Study, Trick, in_order, read_studies
 
 from foldwise.config.loading import load
 from foldwise.config.recipe import Recipe
@@ -47,5 +47,5 @@ def test_the_order_of_all_studies_holds_every_recipe_behind_its_reference() -> N
 
 
 def test_a_verdict_takes_at_least_eight_paired_units_and_keeps_those_of_the_screen() -> None:
-    assert all(len(VERDICT_SEEDS) * study.num_folds >= 8 for study in STUDIES)
-    assert VERDICT_SEEDS[: len(SCREEN_SEEDS)] == SCREEN_SEEDS
+    assert all(len(VERDICT.seeds) * study.num_folds >= 8 for study in STUDIES)
+    assert VERDICT.seeds[: len(SCREEN.seeds)] == SCREEN.seeds

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import table
 from gallery import Entry
-from studies import BASE, SCREEN_SEEDS, VERDICT_SEEDS, Study, Trick
+from studies import BASE, SCREEN, VERDICT, Study, Trick
 from work import Place
 
 from foldwise.json_files import read_json
@@ -40,9 +40,9 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path / "data", tmp_path)
 
 
-def done(place: Place, name: str, *counts: int, **facts: Any) -> None:
+def done(place: Place, name: str, *counts: int | str, **facts: Any) -> None:
     for count in counts:
-        publish_json(place.step(place.study(STUDY), name, count), {"num_units": 1, **facts})
+        publish_json(place.step(place.study(STUDY), name, str(count)), {"num_units": 1, **facts})
 
 
 def rows(text: str) -> dict[str, list[str]]:
@@ -55,7 +55,7 @@ def test_a_study_tells_verdicts_screens_and_what_was_not_run(place: Place) -> No
     noises = {BASE: 1.0, "good": 0.3, "same": 1.0}
     for first, (name, noise) in enumerate(noises.items()):
         seeded_run(problem, name, [noise] * 8, first=first)
-        done(place, name, 3, 8, cpu_s=20.0)
+        done(place, name, 3, 4, cpu_s=20.0)
     for first, name in enumerate(("early", "over_good")):
         seeded_run(problem, name, [0.3] * 3, first=10 + first)
         done(place, name, 3, cpu_s=30.0)
@@ -73,6 +73,18 @@ def test_a_study_tells_verdicts_screens_and_what_was_not_run(place: Place) -> No
     assert "Not run yet: never." in text
 
 
+def test_a_quick_screen_stands_apart_and_says_its_folds(place: Place) -> None:
+    problem = make_problem(place.study(STUDY).path, thumbs=False)
+    for first, name in enumerate((BASE, "good")):
+        seeded_run(problem, name, [1.0] * 3, first=first)
+        done(place, name, 3, cpu_s=20.0)
+    seeded_run(problem, "early", [0.3] * 3, first=2, folds=[0])
+    done(place, "early", "3-fold0", cpu_s=10.0)
+    found = rows(table.study_section(place, STUDY))
+    assert found["good"][0] == "3 × 3"
+    assert (found["early"][0], found["early"][3:]) == ("3 × 1", ["screened only", "0.50×"])
+
+
 def test_a_study_that_was_not_begun_says_so(place: Place) -> None:
     text = table.study_section(place, STUDY)
     assert text == "## pack\n\nNot run yet: good, same, early, over_good, never.\n"
@@ -84,7 +96,7 @@ def test_a_trick_waits_for_the_verdict_until_its_reference_has_the_seeds(place: 
     seeded_run(problem, BASE, [1.0] * 3)
     seeded_run(problem, "good", [0.3] * 8, first=1)
     done(place, BASE, 3)
-    done(place, "good", 3, 8)
+    done(place, "good", 3, 4)
     assert rows(table.study_section(place, STUDY))["good"][3] == "screened only"
 
 
@@ -110,7 +122,7 @@ def test_the_gallery_gives_a_figure_only_of_what_was_run(
     problem = make_problem(place.gallery(ran).path, thumbs=False)
     write_run(problem, "ran")
     evaluate(problem.home, "ran", display=QUIET)
-    publish_json(place.step(problem.home, "ran", 1), {"num_units": 3, "cpu_s": 300.0})
+    publish_json(place.step(problem.home, "ran", "1"), {"num_units": 3, "cpu_s": 300.0})
     found = rows(table.gallery_table(place))
     score = read_json(problem.home.run("ran").scores)["score"]
     assert found["[ran](ran.yaml)"][2].startswith(f"accuracy {score:.3f} (")
@@ -136,4 +148,4 @@ def test_every_page_has_its_marks() -> None:
     for page in (table.ABLATIONS, table.GALLERY):
         text = page.read_text(encoding="utf-8")
         assert text.index("<!-- table: begin -->") < text.index("<!-- table: end -->")
-    assert len(SCREEN_SEEDS) < len(VERDICT_SEEDS)
+    assert len(SCREEN.seeds) < len(VERDICT.seeds)

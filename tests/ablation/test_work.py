@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import work
-from studies import BASE, Study, Trick
+from studies import BASE, Depth, Study, Trick
 from verbs import VerbError, foldwise
 from work import Place, work_off
 
@@ -37,22 +37,22 @@ STUDY = Study(
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr(work, "read_studies", lambda: [STUDY])
     monkeypatch.setattr(work, "read_entries", lambda: [])
-    monkeypatch.setattr(work, "SCREEN_SEEDS", (0,))
-    monkeypatch.setattr(work, "VERDICT_SEEDS", (0, 1))
+    monkeypatch.setattr(work, "SCREEN", Depth((0,)))
+    monkeypatch.setattr(work, "VERDICT", Depth((0, 1)))
     (tmp_path / "data").mkdir()
     return Place(tmp_path / "data", tmp_path / "work")
 
 
 @pytest.mark.slow
 def test_all_steps_are_done_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work, "VERDICT_SEEDS", (0,))  # One look is enough here.
+    monkeypatch.setattr(work, "VERDICT", Depth((0,)))  # One look is enough here.
     fundus_grade(place.data / "fundus-grade")
     assert work_off(place) == 0
     home = place.study(STUDY)
     for name in (BASE, "mixup"):
         units = sorted(path.parent.name for path in home.run(name).path.glob("units/*/unit.json"))
         assert units == ["fold0-seed0", "fold1-seed0"]
-        step = read_json(place.step(home, name, 1))
+        step = read_json(place.step(home, name, "1"))
         assert step["num_units"] == 2
         assert step["cpu_s"] > 0
     assert not list(home.recipes.glob("small*")), "what init proposed is not part of a study"
@@ -101,7 +101,7 @@ def test_processor_time_of_what_was_broken_off_counts(
     with pytest.raises(KeyboardInterrupt):
         work_off(place)
     work_off(place)
-    step = read_json(place.step(home, BASE, 1))
+    step = read_json(place.step(home, BASE, "1"))
     assert (step["cpu_s"], step["num_units"]) == (60.0, 2)
 
 

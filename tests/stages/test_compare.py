@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,18 @@ def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def seeded_run(
-    problem: Problem, name: str, noises: list[float], *, first: int = 0, **recipe: Any
+    problem: Problem,
+    name: str,
+    noises: list[float],
+    *,
+    first: int = 0,
+    folds: Sequence[int] | None = None,
+    **recipe: Any,
 ) -> RunDir:
-    """A run of one seed for each noise, with its units, merged as `predict` does."""
+    """A run of one seed for each noise, with units of all or some folds, merged."""
     run = write_run(problem, name, seed=first, **recipe)
     seeds = range(len(noises))
-    folds = sorted(set(problem.folds.tolist()))
+    folds = sorted(set(problem.folds.tolist())) if folds is None else folds
     rng = np.random.default_rng(first)
     oof = [noisy(problem, problem.one_hot, noise, rng) for noise in noises]
     merged = {}
@@ -52,8 +59,12 @@ def seeded_run(
             predictions_file.write(unit.valid, found)
             merged[unit.name] = {"made": [fold, seed]}
             publish_json(unit.record, merged[unit.name])
+    is_there = np.isin(problem.folds, folds)
     mean = Predictions(
-        problem.train.ids, np.mean(oof, axis=0), problem.columns, folds=problem.folds
+        problem.train.ids[is_there],
+        np.mean(oof, axis=0)[is_there],
+        problem.columns,
+        folds=problem.folds[is_there],
     )
     predictions_file.write(run.oof, mean)
     publish_json(run.path / "merged.json", merged)

@@ -21,6 +21,9 @@ from foldwise.stages.packing.contents import copy_contents, copy_file, wanted_re
 from foldwise.stages.packing.costs import recipes_of
 from foldwise.stages.packing.elsewhere import read_elsewhere
 from foldwise.stages.packing.making import (
+    ANSWER_NOTEBOOK,
+    COLAB_NOTEBOOK,
+    NOTEBOOK,
     PACK_FILE,
     PACKED_HOME,
     PACKED_RUNS,
@@ -39,8 +42,6 @@ from foldwise.stages.progress import duration
 from foldwise.stages.scheduling.deadline_clock import clock_line, deadline_clock, longest_run_s
 from foldwise.tasks.problem import load_competition, open_problem
 
-NOTEBOOK = "train.ipynb"
-ANSWER_NOTEBOOK = "answer.ipynb"
 EVERY = "10m"
 
 
@@ -194,6 +195,9 @@ def pack_answer(
     shutil.copyfile(SCRIPTS / "predict.py", making / "predict.py")
     write_readme(making, read_json(making / PACK_FILE), platform, missing)
     publish_json(making / ANSWER_NOTEBOOK, answer_notebook(as_name, platform, limit=asked))
+    colab = platform_of("colab")
+    if platform is not colab:
+        publish_json(making / COLAB_NOTEBOOK, answer_notebook(as_name, colab, limit=asked))
     folder = published(home, as_name, platform, problem.competition.name)
     units = len(every_unit(found.rounds))
     show.say(f"{folder}: {units} units of {', '.join(recipes)}; {megabytes(folder)}")

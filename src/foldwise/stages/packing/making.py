@@ -25,6 +25,9 @@ PACK_FILE = "pack.json"
 PACKED_HOME = "competition"
 #: The trained units of an answer's pack.
 PACKED_RUNS = "runs"
+NOTEBOOK, ANSWER_NOTEBOOK = "train.ipynb", "answer.ipynb"
+#: For those who answer there with a pack that is made for elsewhere.
+COLAB_NOTEBOOK = "answer-colab.ipynb"
 #: Of files that go into a pack as they are.
 SCRIPTS = Path(foldwise.__file__).parent / "stages" / "packing"
 

@@ -16,7 +16,7 @@ from typing import Any
 from foldwise.errors import RunError
 from foldwise.home import Home
 from foldwise.json_files import read_json
-from foldwise.stages.packing.making import PACK_FILE
+from foldwise.stages.packing.making import ANSWER_NOTEBOOK, NOTEBOOK, PACK_FILE
 from foldwise.stages.packing.paper import METADATA, YOUR_NAME, dataset_title, slug_of_title
 from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS
 from foldwise.stages.scoring.held_out import file_hash
@@ -75,11 +75,10 @@ def read_packed(home: Home, name: str) -> Packed:
             f"{folder}: is a pack for {facts.get('platform')}, and only Kaggle can be pushed to",
             remedy="pack it with --on kaggle",
         )
-    notebooks = sorted(folder.glob("*.ipynb"))
-    if len(notebooks) != 1:
-        found = ", ".join(path.name for path in notebooks) or "none"
-        raise RunError(f"{folder}: wanted one notebook, found {found}", remedy="pack it again")
-    return Packed(folder, facts, notebooks[0], _content_hash(folder))
+    notebook = folder / (NOTEBOOK if facts.get("kind") == "train" else ANSWER_NOTEBOOK)
+    if not notebook.is_file():
+        raise RunError(f"{folder}: there is no {notebook.name}", remedy="pack it again")
+    return Packed(folder, facts, notebook, _content_hash(folder))
 
 
 def called(pack: Packed, username: str, competition: str) -> tuple[str, str, str]:
