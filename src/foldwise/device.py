@@ -30,11 +30,16 @@ def num_cores() -> int:
 
 def num_gpus() -> int:
     """NVIDIA GPUs this process may use, counted without importing torch."""
+    return len(gpus())
+
+
+def gpus() -> list[str]:
+    """What `CUDA_VISIBLE_DEVICES` calls the NVIDIA GPUs that this process may use."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = [part.strip() for part in (visible or "").split(",")]
+    kept = [name for name in names if name not in ("", "-1")]
     found = len(list(Path("/dev").glob("nvidia[0-9]*")))
-    if visible is None:
-        return found
-    return min(found, len([part for part in visible.split(",") if part.strip() not in ("", "-1")]))
+    return [str(place) for place in range(found)] if visible is None else kept[:found]
 
 
 def accelerator() -> str:

@@ -48,6 +48,21 @@ def uniforms(key: int, counters: np.ndarray, num: int) -> np.ndarray:
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
+def again(counters: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Counters for what is drawn for the same ones again: other draws each time.
+
+    Args:
+        counters: (N,) non-negative int.
+        times: (N,) how often each has been drawn for before; where it is 0 the counter stays.
+
+    Returns:
+        (N,) uint64.
+    """
+    with np.errstate(over="ignore"):
+        mixed: np.ndarray = _mix(np.asarray(times, dtype=np.uint64) * _GOLDEN)
+    return np.asarray(counters, dtype=np.uint64) ^ mixed
+
+
 def permutation(key: int, num: int) -> np.ndarray:
     """A random order of range(num), (num,) int64."""
     return np.argsort(uniforms(key, np.arange(num), 1)[:, 0], kind="stable")

@@ -26,6 +26,11 @@ def hang(number: int) -> None:
     time.sleep(60)
 
 
+def sees(number: int) -> str | None:
+    time.sleep(0.3)
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
 def job(function: str, folder: Path, number: int = 1, stop_at: float | None = None) -> Job:
     name = f"{function}{number}"
     return Job(name, f"{__name__}:{function}", (number,), folder / name, 1, stop_at)
@@ -40,6 +45,19 @@ def test_jobs_run_and_one_that_fails_does_not_stop_the_others(tmp_path):
     assert found["wrong3"].error == "no good\ntry another"
     assert "code -6" in str(found["crash3"].error)
     assert found["hang1"].stopped
+
+
+@pytest.mark.parametrize(
+    ("gpus", "seen"), [(["0", "3"], {"0", "3"}), (["0"], {None}), ([], {None})]
+)
+def test_jobs_side_by_side_have_a_gpu_each(tmp_path, monkeypatch, gpus, seen):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr("foldwise.device.gpus", lambda: gpus)
+    jobs = [job("sees", tmp_path, number) for number in range(4)]
+    found = [outcome.value for outcome in run_jobs(jobs, parallel=2)]
+    assert set(found) == seen
+    if len(gpus) > 1:
+        assert found.count("0") == found.count("3") == 2
 
 
 def test_polling_goes_on_while_jobs_run(tmp_path):

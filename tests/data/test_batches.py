@@ -45,6 +45,25 @@ def test_augmentation_of_a_sample_does_not_depend_on_batch_or_workers(batch, wor
     assert by_sample(source, batch=batch, workers=workers) == by_sample(source, batch=5, workers=0)
 
 
+def test_a_row_that_is_drawn_again_is_augmented_anew_and_the_first_time_as_ever():
+    source, order = make_source(), np.array([4, 7, 4, 4, 2, 7])
+    augments = [parts.bind(AUGMENTS, name, what="augmentation") for name in ("crop", "jitter")]
+
+    def images(order: np.ndarray, batch: int, workers: int = 0) -> list[torch.Tensor]:
+        items = train_batches(source, order, batch=batch, augments=augments, key=3, workers=workers)
+        return [image for item in items for image in item.images]
+
+    found = images(order, 6)
+    once = dict(zip([4, 7, 2], images(np.array([4, 7, 2]), 3), strict=True))
+    for place, row in ((0, 4), (1, 7), (4, 2)):
+        assert torch.equal(found[place], once[row])
+    for one, other in ((0, 2), (0, 3), (2, 3), (1, 5)):
+        assert not torch.equal(found[one], found[other])
+    for batch, workers in ((2, 0), (1, 2)):
+        again = images(order, batch, workers)
+        assert all(torch.equal(a, b) for a, b in zip(again, found, strict=True))
+
+
 def test_augmentation_differs_between_epochs_and_samples():
     source = make_source()
     draws = seeding.uniforms(1, source.counters, NUM_DRAWS)

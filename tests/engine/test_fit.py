@@ -1,4 +1,5 @@
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -160,6 +161,24 @@ def test_a_loss_that_is_not_finite_names_its_rows_or_is_skipped(at):
     list(fit(state, make_plan(loss=loss, on_nonfinite="skip")))
     assert state.skipped == order[at].tolist()
     assert all(torch.isfinite(p).all() for p in state.network.parameters())
+
+
+def test_a_skipped_batch_leaves_no_trace_and_counts_for_nothing():
+    def spoiled(epoch: int, first: int) -> Iterator[Batch]:
+        for step, batch in enumerate(make_plan().batches(epoch, first)):
+            yield replace(batch, images=batch.images * float("nan")) if step == 1 else batch
+
+    state = make_state()
+    events = list(fit(state, replace(make_plan(on_nonfinite="skip"), batches=spoiled)))
+    assert len(state.skipped) > 0
+    assert all(torch.isfinite(b.float()).all() for b in state.network.buffers())
+    assert all(torch.isfinite(p).all() for p in state.network.parameters())
+    # The mean is of the batches that were trained on.
+    losses = [e for e in events if isinstance(e, Step) and e.epoch == 0]
+    kept = [(e.loss, e.num_images) for e in losses if not math.isnan(e.loss)]
+    assert len(kept) == len(losses) - 1
+    end = next(e for e in events if isinstance(e, EpochEnd))
+    assert end.loss == pytest.approx(sum(a * b for a, b in kept) / sum(b for _, b in kept))
 
 
 def test_a_frozen_norm_keeps_its_statistics():

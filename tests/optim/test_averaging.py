@@ -72,6 +72,15 @@ def test_the_mean_is_over_the_last_epochs_only() -> None:
     torch.testing.assert_close(mean.weights()["0.weight"], torch.stack(seen[-3:]).mean(dim=0))
 
 
+@pytest.mark.parametrize(("num_epochs", "last"), [(16, 4), (8, 2), (4, 1), (1, 1), (20, 4)])
+def test_of_a_shorter_schedule_the_same_share_is_averaged(num_epochs: int, last: int) -> None:
+    network = _network()
+    mean = WeightMean(network, last=4, of=16)
+    for epoch in range(num_epochs):
+        mean.update(network, epoch, num_epochs)
+    assert mean.count == last
+
+
 def test_the_average_loads_into_the_network() -> None:
     network = _network()
     ema = Ema(network, decay=0.9)

@@ -72,6 +72,8 @@ def run_jobs(
 ) -> Iterator[Outcome]:
     """Run jobs, at most `parallel` at a time, and yield each outcome as it comes.
 
+    Where there are several GPUs each job sees one, that which has the fewest jobs.
+
     A job that fails does not stop the others. If this process dies, its jobs die with it; if it
     is interrupted, so are they, and have a while to save.
 
@@ -84,6 +86,7 @@ def run_jobs(
     context.set_forkserver_preload(_PRELOAD)
     waiting = list(jobs)
     running: dict[BaseProcess, tuple[Job, Connection]] = {}
+    gpus: dict[BaseProcess, str] = {}
     meters: dict[BaseProcess, Meter] = {}
     process: BaseProcess
     try:
@@ -91,8 +94,11 @@ def run_jobs(
             while waiting and len(running) < parallel:
                 job = waiting.pop(0)
                 receiver, sender = context.Pipe(duplex=False)
-                process = context.Process(target=_work, args=(job, sender), name=job.name)
+                gpu = _least_used(device.gpus(), list(gpus.values()))
+                process = context.Process(target=_work, args=(job, sender, gpu), name=job.name)
                 process.start()
+                if gpu is not None:
+                    gpus[process] = gpu
                 sender.close()
                 if job.costs is not None:
                     meters[process] = Meter(job.costs, job.name)
@@ -106,6 +112,7 @@ def run_jobs(
                 outcome = _ended(process, job, receiver)
                 if outcome is not None:
                     del running[process]
+                    gpus.pop(process, None)
                     if process in meters:
                         meters.pop(process).end()
                     receiver.close()
@@ -118,6 +125,11 @@ def run_jobs(
             _stop(process)
         for meter in meters.values():
             meter.end()
+
+
+def _least_used(every: Sequence[str], used: Sequence[str]) -> str | None:
+    """A GPU for the next job; None: there are not several to choose from."""
+    return min(every, key=used.count) if len(every) > 1 else None
 
 
 def _ended(process: BaseProcess, job: Job, receiver: Connection) -> Outcome | None:
@@ -153,8 +165,10 @@ def _interrupt(processes: Sequence[BaseProcess]) -> None:
         process.join(max(0.0, deadline - device.monotonic()))
 
 
-def _work(job: Job, sender: Connection) -> None:
+def _work(job: Job, sender: Connection, gpu: str | None) -> None:
     _die_with_parent()
+    if gpu is not None:  # Nothing has asked for a GPU yet: the server that forks only imports.
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     job.log.parent.mkdir(parents=True, exist_ok=True)
     log = os.open(job.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)

@@ -115,6 +115,20 @@ def epoch_order(num: int, key: int, shares: np.ndarray | None = None) -> np.ndar
     return np.minimum(np.searchsorted(edges, draws, side="right"), num - 1)
 
 
+def occurrences(order: np.ndarray) -> np.ndarray:
+    """(n,) int64: how often each row of an order stood there before.
+
+    >>> occurrences(np.array([3, 1, 3, 3])).tolist()
+    [0, 0, 1, 2]
+    """
+    sorter = np.argsort(order, kind="stable")
+    rows, places = order[sorter], np.arange(len(order))
+    first = np.maximum.accumulate(np.where(np.r_[True, rows[1:] != rows[:-1]], places, 0))
+    found = np.empty(len(order), np.int64)
+    found[sorter] = places - first
+    return found
+
+
 def num_steps(num: int, batch: int) -> int:
     """Steps of an epoch: all rows in near-equal batches of at most `batch`, none of one row."""
     return max(1, -(-num // batch))
@@ -131,7 +145,7 @@ def train_batches(
     first: int = 0,
     resident: Resident | None = None,
 ) -> Iterator[Batch]:
-    """Augmented batches over `order`.
+    """Augmented batches over `order`; a row that stands there again is augmented anew.
 
     Args:
         source: the images.
@@ -143,7 +157,11 @@ def train_batches(
         first: batches that are left out at the start.
         resident: the source's images in the device's memory, if they are there; the same result.
     """
-    groups = np.array_split(order, num_steps(len(order), batch))[first:]
+    counters = seeding.again(source.counters[order], occurrences(order))
+    num_groups = num_steps(len(order), batch)
+    groups = list(
+        zip(np.array_split(order, num_groups), np.array_split(counters, num_groups), strict=True)
+    )
     num_each = len(augments) * NUM_DRAWS
     is_shared = source.draws == "shared"
     num_draws = num_each if is_shared else num_each * source.num_images
@@ -154,8 +172,9 @@ def train_batches(
             start = 0 if is_shared else place * num_each
             yield drawn[start : start + num_each]
 
-    def make(rows: np.ndarray) -> Batch:
-        draws = seeding.uniforms(key, source.counters[rows], num_draws)
+    def make(part: tuple[np.ndarray, np.ndarray]) -> Batch:
+        rows, drawn_for = part
+        draws = seeding.uniforms(key, drawn_for, num_draws)
         if resident is not None:
             images = resident.batch(rows, augments, draws, source.size)
             return Batch(images, rows, _columns(source, rows))
@@ -166,7 +185,7 @@ def train_batches(
         )
         return Batch(_resized(found, len(rows), source), rows, _columns(source, rows))
 
-    return _ahead(make, groups, workers)
+    return _ahead(make, groups[first:], workers)
 
 
 def eval_batches(source: Source, *, batch: int, workers: int) -> Iterator[Batch]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -76,8 +77,9 @@ def fit(state: FitState, plan: FitPlan) -> Iterator[Step | EpochEnd]:
                 if not should_reduce_batch_size(error):
                     raise
                 raise StepMemoryError(str(error).splitlines()[0]) from None
-            sums.loss += loss * len(batch.rows)
-            sums.count += len(batch.rows)
+            if not math.isnan(loss):
+                sums.loss += loss * len(batch.rows)
+                sums.count += len(batch.rows)
             state.step = step + 1
             yield Step(epoch, step, plan.num_steps, loss, lr, len(batch.rows))
         state.epoch, state.step, state.sums = epoch + 1, 0, Sums()

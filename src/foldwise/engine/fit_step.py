@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +33,10 @@ class NonFiniteLossError(FoldwiseError):
 def take_step(
     state: FitState, plan: FitPlan, batch: Batch, epoch: int, step: int, lr: float
 ) -> float:
-    """Make a step; returns its mean loss and adds its terms to the epoch's sums."""
+    """Make a step; returns its mean loss and adds its terms to the epoch's sums.
+
+    A batch that is skipped leaves no trace in the network, and its loss is NaN.
+    """
     for group in state.optimizer.param_groups:
         group["lr"] = lr * group.get("lr_scale", 1.0)
     # What belongs to a step (dropout, drop path, mixing) is keyed by the step, so that a resumed
@@ -47,6 +51,9 @@ def take_step(
         images, target = plan.mix(images, target, np.random.default_rng(key))
     shown = _Shown((images, *others), target, weights, rows)
     state.network.zero_grad(set_to_none=True)
+    skips = plan.on_nonfinite == "skip"
+    # The pass moves statistics of normalisation before the loss is known.
+    before = [buffer.clone() for buffer in state.network.buffers()] if skips else []
     try:
         mean, terms = _backward(state, plan, shown, is_first=True)
         if plan.sharpness is not None:
@@ -54,11 +61,13 @@ def take_step(
                 _seed_torch(key, state.accelerator.device)  # The same units are dropped out.
                 _backward(state, plan, shown, is_first=False)
     except _NotFiniteError:
-        if plan.on_nonfinite == "stop":
+        if not skips:
             raise NonFiniteLossError(epoch, step, batch.rows) from None
         state.skipped.extend(int(row) for row in batch.rows)
         state.network.zero_grad(set_to_none=True)
-        return 0.0
+        for buffer, value in zip(state.network.buffers(), before, strict=True):
+            buffer.copy_(value)
+        return math.nan
     if plan.clip is not None:
         state.accelerator.clip_grad_norm_(state.network.parameters(), plan.clip)
     state.optimizer.step()
@@ -129,3 +138,5 @@ def _seed_torch(key: int, device: torch.device) -> None:
     torch.default_generator.manual_seed(key)
     if device.type == "cuda":
         torch.cuda.manual_seed(key)
+    elif device.type == "mps":
+        torch.mps.manual_seed(key)

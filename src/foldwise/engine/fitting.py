@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from foldwise import seeding
-from foldwise.data.batches import Batch, epoch_order, num_steps, train_batches
+from foldwise.data.batches import Batch, epoch_order, num_steps, occurrences, train_batches
 from foldwise.data.resident import Resident, hold
 from foldwise.data.samplers import BY_LOSS, RowLosses
 from foldwise.device import num_cores
@@ -71,7 +72,9 @@ def fit_state(
         accelerator,
         training_outputs(network, compiled=compiled),
         ema=None if train.ema is None else Ema(module, train.ema),
-        mean=WeightMean(module, train.average_last) if train.average_last else None,
+        mean=WeightMean(module, train.average_last, of=len(assembly.epochs()))
+        if train.average_last
+        else None,
         lookahead=None
         if train.lookahead is None
         else Lookahead(module, k=train.lookahead.k, alpha=train.lookahead.alpha),
@@ -208,11 +211,15 @@ def feature_batches(
 
     def batches(epoch: int, first: int) -> Iterator[Batch]:
         order = epoch_order(len(places), seeding.key("order", seed, fold, epoch), shares(epoch))
-        draws = seeding.uniforms(seeding.key("view", seed, fold, epoch), counters, 1)[:, 0]
+        drawn_for = seeding.again(counters[order], occurrences(order))
+        draws = seeding.uniforms(seeding.key("view", seed, fold, epoch), drawn_for, 1)[:, 0]
         views = (draws * len(features)).astype(int)
-        groups = np.array_split(order, num_steps(len(order), assembly.recipe.train.batch))
-        for part in groups[first:]:
-            yield Batch(torch.from_numpy(features[views[part], places[part]]), part)
+        num_groups = num_steps(len(order), assembly.recipe.train.batch)
+        seen = zip(
+            np.array_split(order, num_groups), np.array_split(views, num_groups), strict=True
+        )
+        for part, view in islice(seen, first, None):
+            yield Batch(torch.from_numpy(features[view, places[part]]), part)
 
     return batches
 

@@ -54,20 +54,22 @@ class WeightMean:
     Args:
         network: gives names, shapes and device.
         last: number of epochs.
+        of: epochs of the schedule that this is said of; of a shorter one it is the same share.
 
     Source: Izmailov et al. (2018), "Averaging weights leads to wider optima and better
     generalization", UAI; here with the schedule's own rates.
     """
 
-    def __init__(self, network: nn.Module, last: int) -> None:
-        self.last = last
+    def __init__(self, network: nn.Module, last: int, *, of: int | None = None) -> None:
+        self.last, self.of = last, of
         self.count = 0
         self._weights = _copy(network.state_dict())
 
     @torch.no_grad()
     def update(self, network: nn.Module, epoch: int, num_epochs: int) -> None:
         """Take in the weights after `epoch` (from 0) if it is one of the last."""
-        if epoch < num_epochs - self.last:
+        share = 1.0 if self.of is None else min(1.0, num_epochs / self.of)
+        if epoch < num_epochs - max(1, round(share * self.last)):
             return
         self.count += 1
         _move(self._weights, network.state_dict(), 1.0 / self.count)

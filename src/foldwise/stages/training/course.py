@@ -35,6 +35,7 @@ from foldwise.stages.training.at_work import EVAL_BATCH, UnitWork
 from foldwise.stages.training.interrupting import interruptible
 from foldwise.stages.training.pace import Pace
 from foldwise.stages.training.saving import Saver
+from foldwise.stages.training.unit import Unit
 from foldwise.tasks.extra_rows import fitted_samples
 from foldwise.views import views_of
 
@@ -67,7 +68,7 @@ def fit_unit(at_work: UnitWork, network: Network) -> History:
         RunError: the loss became infinite or NaN; names the samples.
         KeyboardInterrupt: by SIGINT; the state after the last whole step is saved.
     """
-    rows, chosen_on = _rows(at_work)
+    rows, chosen_on = rows_of(at_work.unit)
     samples = fitted_samples(at_work.unit.problem, rows, at_work.unit.extra)
     module: nn.Module = network.head if at_work.is_frozen else network
     state = fit_state(
@@ -115,9 +116,8 @@ def fit_unit(at_work: UnitWork, network: Network) -> History:
     return course.history
 
 
-def _rows(at_work: UnitWork) -> tuple[np.ndarray, np.ndarray]:
+def rows_of(unit: Unit) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the train rows to fit on, and of those that choose the epoch."""
-    unit = at_work.unit
     if unit.recipe.train.stop != "inner":
         return unit.train_rows, unit.valid_rows
     held = inner_rows(unit.problem, unit.train_rows, unit.seed)

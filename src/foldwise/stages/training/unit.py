@@ -145,6 +145,7 @@ class Unit:
             **({"features": self._fed} if self.recipe.is_second_level else {}),
             **({"extra": self._extra_print} if self.recipe.has_extra_rows else {}),
             **pixels_version(self.problem.home, self.recipe.input),
+            **self._since,
             "version": _VERSION,
             "recipe": recipe_print(self.recipe),
             "task": fingerprint(self._task),
@@ -155,6 +156,18 @@ class Unit:
             "valid": self._rows_hash(self.valid_rows),
             "code": own_code_hash(self.problem.home.code, identity(self.recipe)),
         }
+
+    @property
+    def _since(self) -> dict[str, str]:
+        """What came to mean something else later, named only where it is used."""
+        train, found = self.recipe.train, {}
+        if name_of(self.recipe.imbalance) == "sampler" or train.sampler is not None:
+            found["repeats"] = "augmented anew"
+        if self.epochs is not None and train.average_last:
+            found["average_last"] = "as a share"
+        if train.stop == "inner" and train.head_start:
+            found["head_start"] = "without the inner rows"
+        return found
 
     def image_hashes(self, samples: Samples) -> list[str]:
         """Of all images that its network is fed for these samples."""

@@ -19,7 +19,6 @@ from foldwise.engine.backends import BackendTrial
 from foldwise.engine.compiling import obstacle
 from foldwise.errors import RunError
 from foldwise.json_files import read_json
-from foldwise.models.composed_head import solve
 from foldwise.models.heads import stored_head
 from foldwise.models.network import Network
 from foldwise.predictions import Predictions, concatenate
@@ -30,6 +29,7 @@ from foldwise.stages.training.attention import save_attention
 from foldwise.stages.training.backend_trials import trial_file
 from foldwise.stages.training.choices import Choices, begin
 from foldwise.stages.training.memory import fit_in_memory
+from foldwise.stages.training.start_head import start_head
 from foldwise.stages.training.step_trials import decide_compiled, decide_layout
 from foldwise.stages.training.unit import Unit
 
@@ -67,7 +67,7 @@ def work(unit: Unit, choices: Choices, rates: Rates | None = None) -> str:
         begin(unit, choices)
         at_work.choices = choices
         if assembly.is_solved:
-            _start_head(at_work, network)
+            start_head(at_work, network)
         history = fit_in_memory(at_work, network) if assembly.stages(unit.epochs) else []
         if unit.recipe.train.stop == "cross" and history:
             pending = {"inputs": unit.inputs, "head": at_work.head, "history": history}
@@ -223,52 +223,3 @@ def _finish(at_work: UnitWork, network: Network, num_epochs: int) -> None:
             **({"extra": {part.name: part.facts() for part in unit.taken}} if unit.taken else {}),
         },
     )
-
-
-def _start_head(at_work: UnitWork, network: Network) -> None:
-    """Solve the head on frozen features; its predictions are the run's reference.
-
-    Extra rows come in with the first epoch: the reference is what they are judged against, too.
-    """
-    unit, assembly = at_work.unit, at_work.assembly
-    solver = assembly.formulation.solver
-    assert solver is not None, "the recipe was checked"
-    rows = unit.train_rows
-    num_views = len(at_work.features)
-    target = assembly.formulation.encode(unit.problem.target[rows], unit.problem.num_classes)
-    groups = unit.problem.groups
-    weights = assembly.balancing.class_weights(rows)
-    at_work.report("head", 0, 1)
-    solved = solve(
-        np.concatenate([found[rows] for found in at_work.features.values()]),
-        np.concatenate([target] * num_views),
-        solver,
-        num_outputs=network.head.out_features,
-        # Views of one sample are one group: the inner folds must not see it from another side.
-        groups=np.tile(unit.problem.train.ids[rows] if groups is None else groups[rows], num_views),
-        sample_weight=None if weights is None else np.tile(weights, num_views),
-        seed=unit.seed,
-    )
-    at_work.report("head", 1, 1)
-    at_work.head = solved.note
-    # With this shift added, as the loss adds it, these are the solved logits.
-    shift = assembly.balancing.logit_shift(rows, unit.extra)
-    bias = solved.bias if shift is None else solved.bias - shift
-    tensors = {
-        "weight": torch.from_numpy(solved.weight).float().contiguous(),
-        "bias": torch.from_numpy(bias).float().contiguous(),
-    }
-    head = stored_head(tensors)
-    with torch.no_grad():
-        # What a shallow stream adds has not been trained, and counts for nothing at first.
-        network.head.weight.zero_()
-        network.head.weight[:, : head.in_features] = head.weight
-        network.head.bias.copy_(head.bias)
-    publish(unit.folder.head, lambda part: save_file(tensors, part))
-    if at_work.is_frozen:
-        return
-    if unit.fold is not None:
-        held_out = at_work.score_features(head, held_out=True)
-        predictions_file.write(unit.folder.reference_valid, held_out)
-    test = at_work.score_features(head, held_out=False)
-    predictions_file.write(unit.folder.reference_test, test)
