@@ -54,6 +54,14 @@ def accelerator() -> str:
     return name if num == 1 else f"{num} x {name}"
 
 
+def cpu_name() -> str:
+    """The processor's model, as Linux tells it; elsewhere its family."""
+    about = Path("/proc/cpuinfo")
+    lines = about.read_text("utf-8").splitlines() if about.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
 def free_memory() -> int:
     """Bytes of memory that can be had without swapping."""
     return int(psutil.virtual_memory().available)

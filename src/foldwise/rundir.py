@@ -90,6 +90,11 @@ class RunDir:
         return RunDir(self.path / "reference")
 
     @property
+    def backbone(self) -> Path:
+        """In packs alone: the network whose features frozen heads and references stand on."""
+        return self.path / "backbone.safetensors"
+
+    @property
     def lock(self) -> Path:
         """Guards the merging of the run."""
         return self.path / ".lock"

@@ -59,8 +59,9 @@ def again(counters: np.ndarray, times: np.ndarray) -> np.ndarray:
         (N,) uint64.
     """
     with np.errstate(over="ignore"):
-        mixed: np.ndarray = _mix(np.asarray(times, dtype=np.uint64) * _GOLDEN)
-    return np.asarray(counters, dtype=np.uint64) ^ mixed
+        mixed = _mix(np.asarray(times, dtype=np.uint64) * _GOLDEN)
+    found: np.ndarray = np.asarray(counters, dtype=np.uint64) ^ mixed
+    return found
 
 
 def permutation(key: int, num: int) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Views: a network that sees the same everywhere answers the same in all of them."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -112,19 +111,35 @@ def test_boxes_are_cut_off_at_the_rim():
     torch.testing.assert_close(box, torch.tensor([[0.0, 0.0, 50.0, 30.0]]))
 
 
+class _NoWayBack(Symmetry):
+    def maps(self, maps, size):
+        return maps
+
+
+class _WrongWay(Rotation):
+    def maps(self, maps, size):
+        return Rotation(-self.degrees).maps(maps, size)
+
+
+class _Beside(Crop):
+    def maps(self, maps, size):
+        return torch.roll(super().maps(maps, size), 3, dims=3)
+
+
 @pytest.mark.parametrize(
-    "broken",
+    ("right", "broken", "check"),
     [
-        type("NoWayBack", (Symmetry,), {"maps": lambda self, maps, size: maps})(flips_x=True),
-        type("OtherWay", (Rotation,), {"matrix": lambda self, size: np.eye(3)})(30.0),
-        type("Shifted", (Crop,), {"_window": lambda self, size: (0, 3, *size)})(0.5, 0.5, 0.8),
+        (Symmetry(flips_x=True), _NoWayBack(flips_x=True),
+         test_symmetries_are_exact_for_labels_maps_and_boxes),
+        (Rotation(10.0), _WrongWay(10.0), test_what_others_find_lies_where_it_was),
+        (Crop(0.5, 0.5, 0.8), _Beside(0.5, 0.5, 0.8), test_what_others_find_lies_where_it_was),
     ],
-    ids=lambda step: type(step).__name__,
-)
-def test_a_broken_way_back_is_caught(broken):
-    view = View("broken", (broken,))
+    ids=lambda each: type(each).__name__,
+)  # fmt: skip
+def test_a_broken_way_back_is_caught(right, broken, check):
+    check(View("right", (right,)), (31, 45))
     with pytest.raises((AssertionError, RuntimeError)):
-        test_symmetries_are_exact_for_labels_maps_and_boxes(view, (31, 45))
+        check(View("broken", (broken,)), (31, 45))
 
 
 def test_turns_are_torch_s():

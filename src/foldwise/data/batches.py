@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,8 @@ from foldwise.data.boxes import Cut
 from foldwise.data.draws import NUM_DRAWS
 from foldwise.data.reading import Get, augmented, whole
 from foldwise.data.resident import Resident
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -226,9 +228,7 @@ def _columns(source: Source, rows: np.ndarray) -> torch.Tensor | None:
     return None if source.columns is None else torch.from_numpy(source.columns[rows])
 
 
-def _ahead(
-    make: Callable[[np.ndarray], Batch], groups: Sequence[np.ndarray], workers: int
-) -> Iterator[Batch]:
+def _ahead(make: Callable[[T], Batch], groups: Sequence[T], workers: int) -> Iterator[Batch]:
     if workers == 0:
         yield from map(make, groups)
         return

@@ -55,7 +55,8 @@ def answer(
         limit: how long it may take; None: what the pack was planned for.
         age_s: seconds of that which have passed already.
         work: folder to work in; None: among the system's temporary ones.
-        in_full: answer also the public rows that the pack is to skip.
+        in_full: answer also public rows that the pack is to skip, and every row by every unit,
+            settled or not.
         display: where progress is shown.
 
     Raises:
@@ -68,7 +69,8 @@ def answer(
     facts = read_pack(pack, "answer")
     pacing = Pacing(seconds(limit or facts["limit"]), age_s)
     rounds = [Round.from_json(value) for value in facts["rounds"]]
-    found = HandIn(output, len(rounds), pacing, show)
+    units = frozenset(unit for round_ in rounds for unit in round_.units)
+    found = HandIn(output, len(rounds), units, pacing, show)
     place = work or Path(tempfile.gettempdir()) / "foldwise" / f"{facts['name']}-{facts['id']}"
     place.mkdir(parents=True, exist_ok=True)
     output.mkdir(parents=True, exist_ok=True)
@@ -78,14 +80,15 @@ def answer(
         lay_out_runs(pack, home)
         test = list_test_rows(home)
         problem = open_problem(home)
-        found.constant(problem)
+        if not found.go_on(facts["id"], rows_print(test)):
+            found.constant(problem)
         if facts["public"] == rows_print(test) and not in_full:
             found.skip("these are the rows it was packed with, which it is to skip")
             return found
         decode_test_rows(home, test, _inputs(problem, rounds), show)
         problem = open_problem(home)
         if len(problem.test):
-            work_off(problem, rounds, facts["views"], found)
+            work_off(problem, rounds, facts["views"], found, settles=not in_full)
         else:
             found.say("no test image can be used")
     whole = "all that was planned is in it" if found.is_whole else "not all is in it, see above"

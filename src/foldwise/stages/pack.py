@@ -16,7 +16,7 @@ from foldwise.stages.answering.test_rows import rows_print
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.packing.answer_contents import answer_marks, copy_answer_contents, every_unit
-from foldwise.stages.packing.answering import planned_answer
+from foldwise.stages.packing.choosing import planned_answer
 from foldwise.stages.packing.contents import copy_contents, copy_file, wanted_recipes
 from foldwise.stages.packing.costs import recipes_of
 from foldwise.stages.packing.elsewhere import read_elsewhere
@@ -157,6 +157,7 @@ def pack_answer(
         in_time_s=None if anyway else longest_run_s(problem.competition, datetime.now(UTC)),
         num_images=num_images,
         factor=factor or 1.0,
+        is_here=platform.name == "this",
         elsewhere=None if measured is None else read_elsewhere(measured),
         show=show,
     )
@@ -181,6 +182,7 @@ def pack_answer(
         "run": run_name,
         "limit": asked,
         "seconds": round(planned_s, 1),
+        "seconds_here": round(found.seconds_here, 1),
         "input": platform.input,
         "output": platform.output,
         "public": rows_print(problem.test) if skips_public else None,

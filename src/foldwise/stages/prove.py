@@ -19,6 +19,7 @@ from foldwise.stages.answering.handing_in import LOG, SUBMISSION, parts_of
 from foldwise.stages.answering.rounds import Round
 from foldwise.stages.answering.units import unit_dir
 from foldwise.stages.display import Display
+from foldwise.stages.packing.planning import SLOWER
 from foldwise.stages.progress import duration
 from foldwise.stages.proving.environment import make_environment
 from foldwise.stages.proving.proof import Check, Proof
@@ -39,8 +40,8 @@ from foldwise.stages.submitting.shape import submission_shape
 from foldwise.tables import read_table
 from foldwise.tasks.problem import Problem, open_problem
 
-#: How many times slower a machine a pack must stand, and how late it may be.
-SLOWER, _LATE_SHARE, _LATE_S = 2.5, 0.01, 5.0
+#: How late a pack may be on a slower machine.
+_LATE_SHARE, _LATE_S = 0.01, 5.0
 #: A whole run may take so many times the forecast before it is given up.
 _PATIENCE = 6.0
 _END_S = 15.0
@@ -88,11 +89,12 @@ def prove(home: Home, name: str, *, display: Display | None = None) -> Proof:
         place = _placed(pack, root, problem)
         show.say("running the pack in it, offline")
         before = tree_print(place.data)
-        whole = _run(place, "whole", facts["limit"], _PATIENCE * _planned_s(rounds) + 300)
+        patience = _PATIENCE * float(facts["seconds_here"]) + 300
+        whole = _run(place, "whole", f"{patience:.0f}s", patience + 60)
         checks = [*_of_install(whole), *_of_network(place, whole)]
         checks += _of_machine(place, before)
         checks += _of_answer(problem, facts, rounds, place.root / "whole")
-        if whole.code == 0:
+        if whole.code == 0 and _is_whole(place.root / "whole" / "out"):
             limit = _short_limit(place.root / "whole" / "out", whole)
             show.say(f"running it {SLOWER:g} times slower, with {duration(limit)}")
             slow = _run(place, "slow", f"{limit:.0f}s", 2 * limit + 60, slower=SLOWER)
@@ -150,13 +152,14 @@ def _run(place: _Place, what: str, limit: str, kill_after: float, *, slower: flo
 
 
 def _short_limit(out: Path, whole: Ran) -> float:
-    """Seconds in which a slowed run comes half way."""
-    start = float(read_json(out / LOG)["first_file_after_s"])
-    return _END_S + SLOWER * (start + 0.5 * max(0.0, whole.seconds - start))
+    """Seconds in which a slowed run does its first round, and half of the others."""
+    first = float(read_json(out / LOG)["first_round_after_s"])
+    return _END_S + SLOWER * (first + 0.5 * max(0.0, whole.seconds - first))
 
 
-def _planned_s(rounds: list[Round]) -> float:
-    return sum(round_.seconds for round_ in rounds)
+def _is_whole(out: Path) -> bool:
+    log = read_json(out / LOG) or {}
+    return bool(log.get("rounds")) and log["rounds"] == log["planned"]
 
 
 def _of_install(ran: Ran) -> Iterator[Check]:
@@ -193,6 +196,11 @@ def _of_answer(
     what, path = "its submission is the run's own", folder / "out" / SUBMISSION
     if not path.exists():
         yield Check(what, False, "there is none")
+        return
+    log = read_json(folder / "out" / LOG)
+    if not _is_whole(folder / "out"):
+        told = f"{log['rounds']} of {log['planned']} rounds are in it: {'; '.join(log['notes'])}"
+        yield Check(what, False, told)
         return
     if facts["views"]:
         yield Check(what, None, "it was planned with fewer views than the run has")
@@ -257,9 +265,10 @@ def _of_slow(problem: Problem, ran: Ran, limit: float, out: Path) -> Iterator[Ch
     path = out / SUBMISSION
     log: dict[str, Any] = read_json(out / LOG) or {}
     if not path.exists():
-        yield Check("slowed, it leaves a valid submission", False, "there is none")
+        yield Check("slowed, it leaves a valid submission of networks", False, "there is none")
         return
     shape = submission_shape(problem.home, problem.competition, problem.task)
     wrong = check_file(path, shape, cell_check(problem.competition, problem.task))
     told = f"{log.get('rounds')} of {log.get('planned')} rounds are in it"
-    yield Check("slowed, it leaves a valid submission", not wrong, "; ".join(wrong) or told)
+    holds = not wrong and bool(log.get("rounds"))
+    yield Check("slowed, it leaves a valid submission of networks", holds, "; ".join(wrong) or told)

@@ -176,12 +176,60 @@ def test_started_again_units_are_not_run_again(home, tmp_path, monkeypatch):
     assert handed_in(tmp_path / "there") == before
 
 
+def test_started_again_with_less_time_the_better_file_stays(home, tmp_path):
+    pack(home)
+    answered(home, tmp_path / "there")
+    before = handed_in(tmp_path / "there")
+    shutil.rmtree(tmp_path / "there" / "work")
+    found = answered(home, tmp_path / "there", limit="3s")
+    assert handed_in(tmp_path / "there") == before
+    assert found.rounds == found.num_rounds
+    pack(home, "a")  # Another pack's file does not count.
+    assert answered(home, tmp_path / "there", work=tmp_path / "other").is_whole
+    log = json.loads((tmp_path / "there" / "out" / "answer.json").read_text())
+    assert log["rounds"] == log["planned"] == 3
+
+
+def test_a_member_that_cannot_answer_costs_no_round_of_the_others(home, tmp_path):
+    folder = pack(home)
+    for path in (folder / "runs" / "b").rglob("weights.safetensors"):
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+    found = answered(home, tmp_path / "there")
+    assert not found.is_whole
+    assert found.rounds > 0
+    assert any("by a alone" in note for note in found.notes)
+    frame = pd.read_csv(tmp_path / "there" / "out" / "submission.csv", dtype=str)
+    assert frame["label"].nunique() > 1
+
+
+def test_a_read_only_pack_is_laid_out_to_be_written_to(home, tmp_path):
+    folder = pack(home, "a")
+    for path in folder.rglob("*"):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    answered(home, tmp_path / "there")
+    for path in (tmp_path / "there" / "work" / "competition").rglob("*"):
+        if path.is_dir() and not path.is_symlink():
+            assert path.stat().st_mode & 0o700 == 0o700, path
+    moved = folder.rename(folder.with_name("moved"))
+    found = answer(
+        moved,
+        source=tmp_path / "there" / "input",
+        output=tmp_path / "again",
+        work=tmp_path / "there" / "work",
+        display=QUIET,
+    )
+    assert found.is_whole
+    for path in moved.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
 def test_weights_that_were_changed_are_not_used(home, tmp_path):
     folder = pack(home, "a")
     path = next((folder / "runs").rglob("fold1-seed0/weights.safetensors"))
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     found = answered(home, tmp_path / "there")
     assert any("changed since it was trained" in note for note in found.notes)
+    assert not found.is_whole
     assert check_submission(home, tmp_path / "there" / "out" / "submission.csv") == []
 
 

@@ -168,6 +168,19 @@ def test_rounds_have_one_unit_of_each_member_first_and_every_unit_once(problem):
     assert [each.to_json() for each in again] == [each.to_json() for each in found]
 
 
+def test_the_first_round_is_one_that_a_slow_machine_can_do(problem):
+    option = next(o for o in options(problem) if o.subset.names == ("a", "b", "c") and o.share == 1)
+
+    def first(first_s: float) -> str:
+        some = subsets(problem, ACCURACY)
+        return rounds_of(option, COSTS, some, sign=1.0, first_s=first_s)[0].node.name
+
+    assert first(105) == "c"  # The best alone, after 5 + 100 s.
+    assert first(104) == "a"  # The best of those that are soon enough.
+    assert first(20) == "a"
+    assert first(1) == "a"  # None is: the soonest.
+
+
 def test_a_run_and_its_reference_share_their_units(problem):
     shared = Node(
         "both",

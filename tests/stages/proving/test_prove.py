@@ -33,7 +33,7 @@ def test_a_pack_holds_and_its_report_goes_with_it(home: Home) -> None:
     assert seen[SAME]
     assert seen[OFFLINE]
     assert seen["2.5 times slower, it ends within its limit"]
-    assert seen["slowed, it leaves a valid submission"]
+    assert seen["slowed, it leaves a valid submission of networks"]
     assert json.loads((folder / "proof.json").read_text())["holds"]
     assert "byte for byte" in (folder / "proof.md").read_text()
 

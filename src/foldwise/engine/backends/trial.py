@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -10,6 +9,7 @@ from typing import Any
 
 import torch
 
+from foldwise import device as machine
 from foldwise.config.writing import fingerprint
 from foldwise.engine.backends.exporting import Inputs
 from foldwise.engine.backends.making import BACKENDS
@@ -115,7 +115,7 @@ def trial_key(network: Network, inputs: Inputs, *, half: torch.dtype | None = No
     """
     device = inputs[0].device
     tensors = [[name, list(each.shape)] for name, each in network.state_dict().items()]
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else machine.cpu_name()
     return fingerprint(
         [
             *(repr(network), network.layout, tensors),

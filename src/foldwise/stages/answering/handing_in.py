@@ -13,8 +13,10 @@ from foldwise import predictions as predictions_file
 from foldwise.decide.decision import Decision
 from foldwise.errors import FoldwiseError
 from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.predictions import Predictions
 from foldwise.publish import publish_bytes, publish_json
+from foldwise.stages.answering.fallbacks import attempts
 from foldwise.stages.answering.pacing import Pacing
 from foldwise.stages.answering.rounds import Round
 from foldwise.stages.answering.units import unit_dir
@@ -34,9 +36,12 @@ class HandIn:
     Attributes:
         output: folder of `submission.csv` and `answer.json`.
         num_rounds: that were planned.
+        planned_units: of all rounds.
         pacing: the time there is.
         show: where it is told.
         first_s: when the first file was there, in seconds from the beginning.
+        first_round_s: when the first round was in it; 0: none is.
+        made_for: pack and test rows that the file is of.
         rounds: that are in the file; 0: the same answer for every row.
         units: that have scored the test rows.
         measured: what that took, for later plans; see `packing/elsewhere.py`.
@@ -47,9 +52,12 @@ class HandIn:
 
     output: Path
     num_rounds: int
+    planned_units: frozenset[str]
     pacing: Pacing
     show: Display
     first_s: float = 0.0
+    first_round_s: float = 0.0
+    made_for: dict[str, str] = field(default_factory=dict)
     rounds: int = 0
     units: list[str] = field(default_factory=list)
     measured: dict[str, Any] = field(default_factory=dict)
@@ -60,7 +68,7 @@ class HandIn:
     @property
     def is_whole(self) -> bool:
         """Whether all that was planned is in the file."""
-        return self.rounds == self.num_rounds
+        return self.rounds == self.num_rounds and self.planned_units <= set(self.units)
 
     def constant(self, problem: Problem) -> None:
         """The mean of the train rows for every row: valid, and there at once."""
@@ -71,16 +79,46 @@ class HandIn:
         self._log()
         self.show.say(f"{SUBMISSION}: the same answer for every row, until a network has one")
 
+    def go_on(self, pack: str, rows: str) -> bool:
+        """Whether a file of this pack for these rows is there already; it stays till a better one.
+
+        Args:
+            pack: its id.
+            rows: hash of the test rows.
+        """
+        self.made_for = {"pack": pack, "rows": rows}
+        log = read_json(self.output / LOG)
+        is_same = isinstance(log, dict) and log.get("made_for") == self.made_for
+        if not is_same or not log["rounds"] or not (self.output / SUBMISSION).exists():
+            return False
+        self.rounds = log["rounds"]
+        self.show.say(f"{SUBMISSION}: round {self.rounds} of {self.num_rounds} is in it already")
+        return True
+
     def round(self, problem: Problem, number: int, given: Round) -> None:
-        """What a round gives, by the units that are there; one that lacks a run gives nothing."""
-        try:
-            with self.pacing.handing_in():
-                parts = parts_of(problem, given, self.units, problem.home)
-                self._write(problem, parts, given.node.name)
-        except FoldwiseError as error:
-            self.say(f"round {number} of {self.num_rounds} is not handed in: {error}")
+        """What a round gives by the units that are there, if no later one is handed in already."""
+        if number <= self.rounds:
             return
-        self.rounds = number
+        failed: list[str] = []
+        for each, how in attempts(given, self.units, problem.default_decision()):
+            try:
+                with self.pacing.handing_in():
+                    parts = parts_of(problem, each, self.units, problem.home)
+                    self._write(problem, parts, each.node.name)
+            except FoldwiseError as error:
+                failed.append(str(error))
+                continue
+            if how:
+                self.say(f"round {number}: {how}")
+            self.rounds = number
+            self._tell(number, each)
+            return
+        why = "; ".join(failed) or "none of its networks has answered"
+        self.say(f"round {number} of {self.num_rounds} is not handed in: {why}")
+
+    def _tell(self, number: int, given: Round) -> None:
+        if not self.first_round_s:
+            self.first_round_s = self.pacing.spent_s
         self._log()
         score = "" if given.score is None else f", {given.score:.4f} cross-fitted"
         left = duration(max(0.0, self.pacing.left_s))
@@ -110,12 +148,14 @@ class HandIn:
         publish_json(
             self.output / LOG,
             {
+                "made_for": self.made_for,
                 "rounds": self.rounds,
                 "planned": self.num_rounds,
                 "units": self.units,
                 "settled": self.settled,
                 "notes": self.notes,
                 "first_file_after_s": round(self.first_s, 1),
+                "first_round_after_s": round(self.first_round_s, 1),
                 "seconds": round(self.pacing.spent_s, 1),
                 "times_slower_than_planned": round(self.pacing.pace, 2),
                 "measured": self.measured,

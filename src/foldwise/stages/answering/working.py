@@ -15,6 +15,7 @@ from foldwise.stages.answering.rounds import Round
 from foldwise.stages.answering.settled import settling
 from foldwise.stages.answering.units import unit_of
 from foldwise.stages.scheduling.lanes import side_by_side
+from foldwise.stages.training.jobs import ALREADY
 from foldwise.stages.training.starting import unit_job
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import Problem
@@ -24,7 +25,9 @@ from foldwise.views import num_passes
 Views = Mapping[str, Sequence[Spec]]
 
 
-def work_off(problem: Problem, rounds: Sequence[Round], views: Views, found: HandIn) -> None:
+def work_off(
+    problem: Problem, rounds: Sequence[Round], views: Views, found: HandIn, *, settles: bool = True
+) -> None:
     """Round after round, with as many side by side as there are GPUs.
 
     Args:
@@ -32,16 +35,17 @@ def work_off(problem: Problem, rounds: Sequence[Round], views: Views, found: Han
         rounds: in order.
         views: run → those it answers by, where they are not its recipe's.
         found: is handed every round that is done, and told what is not.
+        settles: whether rows whose answer stands fast are left out for the units to come.
     """
     at_once, threads = side_by_side(machine.num_gpus() or 1)
     found.measured = {
         "machine": f"{machine_name()}: {at_once} x {machine.accelerator()}, {threads} threads each",
         "num_images": len(problem.test),
-        "start_s": round(found.pacing.spent_s, 1),
+        "start_s": round(found.pacing.spent_s - found.pacing.age_s, 1),
         "units": {},
         "num_views": _num_views(problem, rounds, views),
     }
-    last, number = settling(problem, rounds[-1]), 0
+    last, number = settling(problem, rounds[-1]) if settles else None, 0
     while number < len(rounds):
         now = rounds[number : number + at_once]
         # The first one is tried in any case: it is stopped in time, and there is nothing else yet.
@@ -60,7 +64,7 @@ def work_off(problem: Problem, rounds: Sequence[Round], views: Views, found: Han
         ]
         _run(jobs, units, at_once, now, found, is_whole=path is None)
         for place, round_ in enumerate(now, start=number + 1):
-            if set(round_.units) <= set(found.units):
+            if not round_.units or not set(round_.units).isdisjoint(found.units):
                 found.round(problem, place, round_)
         number += len(now)
 
@@ -91,16 +95,19 @@ def _run(
 ) -> None:
     """Run units, and note which have scored the rows and, of whole ones, what they took."""
     names = {unit.name: f"{unit.run.name}/{unit.folder.name}" for unit in units}
-    begun, done = machine.monotonic(), []
+    begun, done, is_fresh = machine.monotonic(), [], True
     for outcome in run_jobs(jobs, parallel=at_once):
         if outcome.error is None:
             done.append(names[outcome.job.name])
+            is_fresh &= outcome.value != ALREADY
         else:
             why = "the time is up" if outcome.stopped else outcome.error
             found.say(f"{outcome.job.name}: {why}")
     took_s = machine.monotonic() - begun
-    found.pacing.took(took_s, _forecast(now))
     found.units += done
+    if not is_fresh:  # Done before a kill: that says nothing of the pace.
+        return
+    found.pacing.took(took_s, _forecast(now))
     # Of a unit that was stopped, or had fewer rows, nobody knows what it would have taken.
     if is_whole and done and len(done) == len(units):
         found.measured["units"] |= dict.fromkeys(done, round(took_s / len(done), 2))

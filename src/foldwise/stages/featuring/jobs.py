@@ -77,10 +77,12 @@ def infer_rate_of(home: str, run: str, fold: int | None, seed: int) -> float:
     """Images per second that a done unit's network reads and passes, by a few batches."""
     from foldwise.engine.assemble import Assembly
     from foldwise.stages.training.trial import infer_rate
+    from foldwise.stages.training.work import laid_out
 
     unit = opened_unit(home, run, fold, seed)
     assembly = Assembly(unit.problem, unit.recipe)
     network = trained_network(unit, assembly, but=_NEEDS)
+    network = laid_out(network, reuse(unit, machine.num_cores()))
     return infer_rate(assembly, network, num_batches=_TRIAL_BATCHES)
 
 
@@ -126,7 +128,14 @@ def _seen(unit: Unit, threads: int, timing: Path, parts: Sequence[Samples]) -> l
             update = {"views": ("identity",), "external": ()}
             recipe = unit.recipe.model_copy(update=update)
             with closing(replace(at_work.assembly, recipe=recipe)) as plain:
-                rows = backbone_features(plain, at_work.device, at_work.report, parts)
+                packed = unit.run.backbone
+                rows = backbone_features(
+                    plain,
+                    at_work.device,
+                    at_work.report,
+                    parts,
+                    stored=packed if packed.exists() else None,
+                )
             return np.split(rows["identity"], ends[:-1])
         return _passed(unit, at_work, parts)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from foldwise.cluster.local import run_jobs
+from foldwise.cluster.local import Job, Outcome, run_jobs
 from foldwise.config.recipe import Recipe
 from foldwise.data.inputs import image_refs
 from foldwise.errors import RunError
@@ -14,9 +14,9 @@ from foldwise.stages.answering.node import Node
 from foldwise.stages.answering.units import unit_of, with_sources
 from foldwise.stages.packing.planning import Costs
 from foldwise.stages.prepare import decode_seconds
-from foldwise.stages.scheduling.forecast import measure
 from foldwise.stages.scheduling.lanes import side_by_side
 from foldwise.stages.training.starting import unit_job
+from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import Problem, data_folder
 from foldwise.views import num_passes
 
@@ -53,6 +53,8 @@ class RunCosts:
         view_s: seconds of all images in one view.
         num_views: that an image is passed in, each by what it takes.
         is_shared: whether images are passed once for all its units, whose backbone is frozen.
+        start_views: views in which all images are passed once more, by the network that the run
+            starts from, for its reference.
         is_head: whether it is a second-level model, which passes images by its sources' networks.
         backend: what passes them soonest; None: PyTorch.
     """
@@ -61,16 +63,17 @@ class RunCosts:
     view_s: float
     num_views: float
     is_shared: bool
+    start_views: float = 0.0
     is_head: bool = False
     backend: BackendFound | None = None
 
     def first(self, num_views: float) -> float:
         """Seconds of the first unit."""
-        return self.unit_s + num_views * self.view_s
+        return self.unit_s + (num_views + self.start_views) * self.view_s
 
     def more(self, num_views: float) -> float:
         """Seconds of each other one."""
-        return self.unit_s if self.is_shared else self.first(num_views)
+        return self.unit_s if self.is_shared else self.unit_s + num_views * self.view_s
 
     def times(self, factor: float) -> RunCosts:
         """On a machine that is so many times slower."""
@@ -106,21 +109,24 @@ class Measured:
         return Measured(factor * self.start_s, self.num_images, runs)
 
 
-def measured_here(problem: Problem, node: Node, *, num_images: int | None = None) -> Measured:
+def measured_here(
+    problem: Problem, node: Node, *, num_images: int | None = None, by_any_backend: bool = False
+) -> Measured:
     """What a node's units take on this machine.
 
     Args:
         problem: with images that are prepared.
         node: all that may be packed.
         num_images: test samples that are announced; None: as many as there are now.
+        by_any_backend: try also what else than PyTorch could pass the images.
 
     Raises:
         RunError: a network cannot be run here.
     """
-    recipes = recipes_of(problem, with_sources(problem, node.every_unit))
-    rates, failed = measure(problem.home, recipes, parallel=1)
-    if failed:
-        raise RunError(*(f"{name}: its trial failed: {why}" for name, why in failed.items()))
+    units = with_sources(problem, node.every_unit)
+    recipes = recipes_of(problem, units)
+    rates = _rates(problem, units)
+    references = {leaf.units[0].split("/")[0] for leaf in node.leaves if leaf.is_reference}
     num_here = len(problem.test)
     num = num_here if num_images is None else num_images
     images = problem.test.every_image()
@@ -128,10 +134,11 @@ def measured_here(problem: Problem, node: Node, *, num_images: int | None = None
     decoding = decode_seconds(image_refs(images, data), times=num / max(num_here, 1))
     runs = {
         name: RunCosts(
-            _UNIT_S + rates[name].start_s,
-            num / rates[name].infer,
+            _UNIT_S,
+            num / rates[name],
             num_passes(recipe.views),
             recipe.freeze == "backbone",
+            start_views=num_passes(recipe.views) if name in references else 0.0,
         )
         for name, recipe in recipes.items()
         if not recipe.is_second_level
@@ -141,7 +148,8 @@ def measured_here(problem: Problem, node: Node, *, num_images: int | None = None
         for name, recipe in recipes.items()
         if recipe.is_second_level
     }
-    for name, found in _backends(problem, node, runs, num).items():
+    tried = _backends(problem, node, runs, num) if by_any_backend else {}
+    for name, found in tried.items():
         run = runs[name]
         runs[name] = replace(
             run,
@@ -150,6 +158,35 @@ def measured_here(problem: Problem, node: Node, *, num_images: int | None = None
             backend=found,
         )
     return Measured(_START_S + decoding, num, runs)
+
+
+def _rates(problem: Problem, units: Iterable[str]) -> dict[str, float]:
+    """Run → images per second and view, by a few batches through the first of its networks."""
+    first: dict[str, Unit] = {}
+    for name in units:
+        unit = unit_of(problem, name)
+        if not unit.recipe.is_second_level:
+            first.setdefault(unit.run.name, unit)
+    home, (_, threads) = str(problem.home.path), side_by_side(1)
+    jobs = [
+        Job(
+            name,
+            "foldwise.stages.featuring.jobs:infer_rate_of",
+            (home, str(unit.run.path), unit.fold, unit.seed),
+            unit.run.path / "rate-log.txt",
+            threads,
+        )
+        for name, unit in first.items()
+    ]
+    return {outcome.job.name: outcome.value for outcome in _done(jobs)}
+
+
+def _done(jobs: Sequence[Job]) -> Iterator[Outcome]:
+    """Of trials one after the other; raises RunError if one fails."""
+    for outcome in run_jobs(jobs, parallel=1):
+        if outcome.error is not None:
+            raise RunError(f"{outcome.job.name}: its trial failed: {outcome.error}")
+        yield outcome
 
 
 def _of_head(sources: Sequence[RunCosts]) -> RunCosts:
@@ -191,9 +228,7 @@ def _backends(
         unit = unit_of(problem, first[name])
         jobs.append(replace(unit_job("try_backends", unit, threads, None, num_passed), name=name))
     found = {}
-    for outcome in run_jobs(jobs, parallel=1):
-        if outcome.error is not None:
-            raise RunError(f"{outcome.job.name}: its trial failed: {outcome.error}")
+    for outcome in _done(jobs):
         if outcome.value["choice"] != "eager":
             trial = Path(outcome.value["trial"])
             found[outcome.job.name] = BackendFound(**{**outcome.value, "trial": trial})

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from foldwise.stages.packing.costs import BackendFound
 from foldwise.stages.packing.elsewhere import Elsewhere
-from foldwise.stages.packing.planning import Option
+from foldwise.stages.packing.planning import SLOWER, Option
 from foldwise.stages.packing.subsets import Subsets
 from foldwise.stages.progress import duration
 
@@ -44,6 +44,17 @@ def assumed(chosen: Option, factor: float, elsewhere: Elsewhere | None) -> list[
     elif factor != 1.0:
         found.append(f"times are those of this machine, times {factor:g} as you said")
     return found
+
+
+def of_first_round(seconds: float, limit_s: float) -> list[str]:
+    """Whether anything but a constant is handed in on a machine that is much slower."""
+    slowest = limit_s / seconds
+    if slowest >= SLOWER:
+        return []
+    return [
+        f"the first round is done after {duration(seconds)}: on a machine {slowest:.1f} times "
+        "slower than planned a constant is all that is handed in; a smaller network would help"
+    ]
 
 
 def of_backends(backends: Mapping[str, BackendFound]) -> list[str]:

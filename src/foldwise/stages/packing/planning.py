@@ -17,6 +17,8 @@ SubsetOf = Callable[[Sequence[str]], Subset]
 #: A subset and one with a member more → how much that is worth.
 Worth = Callable[[Subset, Subset], float]
 
+#: So many times slower than planned a machine may be, and the first round is still done.
+SLOWER = 2.5
 #: So many are all looked at: those of five members.
 _MOST_SUBSETS = 32
 
@@ -222,22 +224,26 @@ def frontier(options: Sequence[Option], sign: float) -> tuple[Option, ...]:
     return tuple(found)
 
 
-def rounds_of(option: Option, costs: Costs, subset_of: SubsetOf, *, sign: float) -> list[Round]:
+def rounds_of(
+    option: Option, costs: Costs, subset_of: SubsetOf, *, sign: float, first_s: float = np.inf
+) -> list[Round]:
     """The option's units in order, so that every round makes what is handed in better.
 
-    First one unit of each run, member by member: the best alone, then what scores best with those
-    before. After these the other units, in turn.
+    First one unit of each run, member by member: the best alone of those that are done soon enough,
+    else the soonest, then what scores best with those before. After these the other units, in turn.
 
     Args:
         option: what is to run in the end.
         costs: of its units.
         subset_of: some of its members → blended.
         sign: -1 where lower scores are better.
+        first_s: seconds in which the first round is to be done, with the start.
     """
     order: list[str] = []
     left = list(option.subset.names)
     while left:
-        order.append(max(left, key=lambda name: _value(subset_of([*order, name]), sign)))
+        able = left if order else _soon(option, left, costs, first_s)
+        order.append(max(able, key=lambda name: _value(subset_of([*order, name]), sign)))
         left.remove(order[-1])
     turns = [_member(option.subset, name).turns(option.share) for name in order]
     steps = [(each[0], subset_of(order[: place + 1])) for place, each in enumerate(turns)]
@@ -250,6 +256,16 @@ def rounds_of(option: Option, costs: Costs, subset_of: SubsetOf, *, sign: float)
         found.append(_round(new, costs.of(new, done), subset))
         done |= dict.fromkeys(new)
     return found
+
+
+def _soon(option: Option, names: Sequence[str], costs: Costs, first_s: float) -> list[str]:
+    """Members of which one unit of each run is done in time; the soonest where none is."""
+    seconds = {
+        name: costs.start + costs.of(_member(option.subset, name).turns(option.share)[0])
+        for name in names
+    }
+    soon = [name for name in names if seconds[name] <= first_s]
+    return soon or [min(names, key=seconds.__getitem__)]
 
 
 def _round(units: tuple[str, ...], seconds: float, subset: Subset) -> Round:

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 from foldwise.config.recipe import Recipe
 from foldwise.json_files import read_json
-from foldwise.parts import Spec
 from foldwise.stages.answering.node import Node
 from foldwise.stages.answering.units import unit_of
 from foldwise.stages.scoring.held_out import HeldOut
 from foldwise.stages.viewing.answers import held_by_view
 from foldwise.stages.viewing.files import read_views
 from foldwise.tasks.problem import Problem
-from foldwise.views import num_passes, views_of
+from foldwise.views import View, num_passes, views_of
 
 
 @dataclass(frozen=True)
@@ -22,12 +21,12 @@ class FirstView:
     """A run by its first view alone.
 
     Attributes:
-        spec: the view.
+        spec: the view's name, by which it is found again.
         passes: of an image by it.
         held: out-of-fold scores, with the fixed decision.
     """
 
-    spec: Spec
+    spec: str
     passes: float
     held: HeldOut
 
@@ -54,22 +53,22 @@ def first_views(
         is_shared = f"{name}/reference" in leaves or leaves.count(name) > 1
         if member.members or member.is_reference or is_shared:
             continue
-        if recipes[name].is_second_level or len(recipes[name].views) < 2:
+        views = views_of(recipes[name].views)
+        if recipes[name].is_second_level or len(views) < 2:
             continue
-        held = _held(problem, name, recipes[name])
+        held = _held(problem, name, views[0])
         if held is None:
             unmeasured.append(name)
         else:
-            spec = recipes[name].views[0]
-            found[name] = FirstView(spec, num_passes([spec]), held)
+            first = views[0].name
+            found[name] = FirstView(first, num_passes([first]), held)
     return found, unmeasured
 
 
-def _held(problem: Problem, name: str, recipe: Recipe) -> HeldOut | None:
+def _held(problem: Problem, name: str, first: View) -> HeldOut | None:
     run = problem.home.run(name)
     merged = [unit for unit in read_json(run.path / "merged.json") if unit.startswith("fold")]
     units = [unit_of(problem, f"{name}/{unit}") for unit in merged]
-    first = views_of(recipe.views[:1])[0]
     if not units or any(first.name not in read_views(unit).seconds for unit in units):
         return None
     return held_by_view(problem, run, units, first)

@@ -145,7 +145,7 @@ def node_of(problem: Problem, name: str) -> Node:
     """What a run's test scores are made of.
 
     Raises:
-        RunError: score files from outside, or features of other runs, which a pack cannot make.
+        RunError: score files from outside, which a pack cannot make.
     """
     home = problem.home
     run = home.run(name)

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from foldwise.stages.answering.rounds import Round
 from foldwise.stages.display import Display
-from foldwise.stages.packing.answering import Answering
+from foldwise.stages.packing.choosing import Answering
 from foldwise.stages.packing.planning import Option
 from foldwise.stages.progress import duration
 

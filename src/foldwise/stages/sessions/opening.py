@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,9 @@ def open_home(pack: Path, data: Path, folder: Path) -> Home:
     What an earlier session has left there stays: runs, cache, records of time.
     """
     shutil.copytree(pack / PACKED_HOME, folder, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    for copied in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        if not copied.is_symlink():  # A mounted pack's folders are read-only, and so is a copy.
+            copied.chmod(copied.stat().st_mode | stat.S_IRWXU)
     link = folder / DATA
     link.unlink(missing_ok=True)
     link.symlink_to(data.resolve())
@@ -69,6 +73,8 @@ def lay_out_runs(pack: Path, home: Home) -> None:
     packed = pack / PACKED_RUNS
     for source in sorted(path for path in packed.rglob("*") if path.is_file()):
         target = home.runs / source.relative_to(packed)
+        if target.is_symlink() and target.resolve() != source.resolve():
+            target.unlink()  # Of a pack that lay elsewhere.
         if target.exists():
             continue
         target.parent.mkdir(parents=True, exist_ok=True)

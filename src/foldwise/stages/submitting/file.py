@@ -56,7 +56,9 @@ def submission_content(
     whole = [_with_damaged(problem, shape, part.test, notes, name) for part in parts]
     ids = whole[0].ids
     scores = [test.align(ids, name=name).scores for test in whole]
-    places, timeline = pd.Index(ids).get_indexer(pd.Index(shape.ids)), test_timeline(problem, ids)
+    places = pd.Index(ids).get_indexer(pd.Index(shape.ids))
+    is_over_time = any(part.decision.is_over_time for part in parts)
+    timeline = test_timeline(problem, ids) if is_over_time else None
     if problem.competition.submission.gives == "scores":
         found = parts[0].decision.scores(scores[0], timeline)
         columns = _score_cells(problem, shape, found[places], notes)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.utils import deterministic
 
@@ -18,6 +19,7 @@ from foldwise.data.batches import Source
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.backends import BackendTrial, opened
 from foldwise.engine.backends.making import Forward
+from foldwise.engine.checkpoint import file_hash
 from foldwise.engine.features import features, features_folder, joined
 from foldwise.engine.infer import apply_head, infer
 from foldwise.engine.precision import autocast_dtype, scoring_dtype
@@ -104,6 +106,8 @@ class UnitWork:
     @property
     def autocast(self) -> torch.dtype | None:
         """Half precision of passes through the whole network."""
+        if self.any_backend:  # Where it answers, it need not be where it was trained.
+            return self._half
         return autocast_dtype(self.unit.recipe.train.precision, self.device)
 
     @property
@@ -125,7 +129,10 @@ class UnitWork:
         those are scored.
         """
         of = [self.unit.problem.test] if self.tests_only else feature_rows(self.assembly)
-        found = backbone_features(self.assembly, self.device, self.report, of)
+        packed = self.unit.run.backbone
+        found = backbone_features(
+            self.assembly, self.device, self.report, of, stored=packed if packed.exists() else None
+        )
         encoder = self.assembly.column_encoder(self.unit.train_rows)
         if encoder is None:
             return found
@@ -268,16 +275,35 @@ def feature_rows(assembly: Assembly) -> list[Samples]:
 
 
 def backbone_features(
-    assembly: Assembly, device: torch.device, report: Reporter, of: Sequence[Samples]
+    assembly: Assembly,
+    device: torch.device,
+    report: Reporter,
+    of: Sequence[Samples],
+    *,
+    stored: Path | None = None,
 ) -> dict[str, np.ndarray]:
     """View → (A, D) float32 of the frozen backbone, of samples such as `feature_rows`, in a row.
 
     A Siamese network sees each image alone, so one is computed once, however many samples it is of.
+
+    Args:
+        assembly: of the recipe.
+        device: where to compute.
+        report: where progress goes.
+        of: the samples.
+        stored: file of a network with that backbone; None: what the recipe starts from.
     """
     problem, siamese = assembly.problem, assembly.siamese()
+    network = assembly.backbone_print() if stored is None else file_hash(stored)
     folder = features_folder(
-        problem.home.cache, network=assembly.backbone_print(), pixels=assembly.feed.pixels_print()
+        problem.home.cache, network=network, pixels=assembly.feed.pixels_print()
     )
+
+    def backbone() -> FeaturesOf:
+        if stored is None:
+            return FeaturesOf(assembly.network(), apart=True)
+        return FeaturesOf(assembly.trained_network(load_file(stored)), apart=True)
+
     # One part after the other: other test rows leave the features of the train rows as they are.
     samples = filter(len, of)
     sources = [replace(assembly.feed.source(part), columns=None) for part in samples]
@@ -286,7 +312,7 @@ def backbone_features(
     for source, seen in zip(sources, images, strict=True):
         found = features(
             folder,
-            lambda: FeaturesOf(assembly.network(), apart=True),
+            backbone,
             seen,
             views=assembly.views,
             batch=EVAL_BATCH,

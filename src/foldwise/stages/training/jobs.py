@@ -15,11 +15,14 @@ from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
 from foldwise.home import Home
 from foldwise.json_files import read_json
-from foldwise.publish import locked
+from foldwise.publish import locked, publish
 from foldwise.stages.scheduling.rates import Rates
 from foldwise.stages.training.choices import choose, reuse
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem
+
+#: What a job says of a unit that needed nothing.
+ALREADY = "already done"
 
 
 def train_unit(
@@ -55,7 +58,7 @@ def train_unit(
         if unit.is_done():
             unit.folder.drop_states()
         if unit.is_done() or unit.is_pending():
-            return "already done"
+            return ALREADY
         if unit.recipe.is_second_level:
             from foldwise.stages.training import second_level
 
@@ -74,7 +77,7 @@ def finish_unit(
     with _held(home, run, fold, seed, epochs) as unit:
         if unit.is_done():
             unit.folder.drop_states()
-            return "already done"
+            return ALREADY
         from foldwise.stages.training.work import finish_pending
 
         return finish_pending(unit, reuse(unit, threads))
@@ -86,7 +89,7 @@ def score_unit(
     """Score the test rows with a done unit's stored weights; arguments as of `train_unit`."""
     with _held(home, run, fold, seed, epochs) as unit:
         if unit.is_scored():
-            return "already done"
+            return ALREADY
         if unit.recipe.is_second_level:
             from foldwise.stages.training import second_level
 
@@ -117,8 +120,8 @@ def answer_unit(
             recipe = unit.recipe.model_copy(update={"views": tuple(json.loads(views))})
             unit = replace(unit, recipe=recipe)
         if trained.is_done() and read_json(unit.folder.record)["test"] == unit.test_print:
-            return "already done"
-        choices = replace(reuse(unit, threads), threads=threads)
+            return ALREADY
+        choices = replace(reuse(unit, threads), threads=threads, device=machine.pick().type)
         if unit.recipe.is_second_level:
             from foldwise.stages.training import second_level
 
@@ -128,7 +131,7 @@ def answer_unit(
         return score_test(
             unit,
             choices,
-            any_backend=True,
+            answers=True,
             settled=None if settled is None else predictions_file.read(Path(settled)),
         )
 
@@ -156,6 +159,23 @@ def try_backends(
             "making_s": chosen.making_s,
             "trial": str(path),
         }
+
+
+def save_start(home: str, run: str, path: str) -> None:
+    """Write the network that a run starts from, whose features its reference stands on.
+
+    Raises:
+        RulesError, OfflineError: its weights cannot be had.
+    """
+    from safetensors.torch import save_file
+
+    from foldwise.engine.assemble import Assembly
+
+    found = Home(Path(home))
+    recipe = from_values(found.run(run).read_record()["recipe"], Recipe, source=f"run {run}")
+    network = Assembly(open_problem(found), recipe).network()
+    tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
+    publish(Path(path), lambda part: save_file(tensors, part))
 
 
 def prepare_features(home: str, run: str, timing: str) -> None:

@@ -96,7 +96,7 @@ def score_test(
     unit: Unit,
     choices: Choices,
     *,
-    any_backend: bool = False,
+    answers: bool = False,
     settled: Predictions | None = None,
 ) -> str:
     """Score the test rows there are now, as the unit's training would have.
@@ -104,7 +104,8 @@ def score_test(
     Args:
         unit: done.
         choices: as recorded.
-        any_backend: by what passes images soonest here, within the tolerance of backends.
+        answers: in a pack: by what passes images soonest here, within the tolerance of backends,
+            and by the reference's head where that was packed.
         settled: scores of some rows, which are taken as they are.
 
     Raises:
@@ -115,7 +116,7 @@ def score_test(
     ids = unit.problem.test.ids
     looking = unit if settled is None else _without(unit, settled.ids)
     with closing(open_work(looking, choices)) as at_work:
-        at_work.tests_only, at_work.any_backend = True, any_backend
+        at_work.tests_only, at_work.any_backend = True, answers
         network = laid_out(at_work.assembly.trained_network(load_file(path)), choices)
         test = at_work.score(network, held_out=False)
         if settled is not None:
@@ -123,7 +124,8 @@ def score_test(
                 test.scores
             )  # Without raw outputs, which the others have not.
             test = concatenate([looked, settled]).align(ids, name=unit.name)
-        if unit.folder.reference_test.exists():
+        is_packed = answers and unit.folder.head.exists() and not at_work.is_frozen
+        if is_packed or unit.folder.reference_test.exists():
             tensors = load_file(unit.folder.head)
             reference = at_work.score_features(stored_head(tensors), held_out=False)
             predictions_file.write(unit.folder.reference_test, reference)

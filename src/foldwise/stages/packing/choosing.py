@@ -15,6 +15,7 @@ from foldwise.stages.packing import notes
 from foldwise.stages.packing.costs import BackendFound, Measured, measured_here, recipes_of
 from foldwise.stages.packing.elsewhere import Elsewhere
 from foldwise.stages.packing.planning import (
+    SLOWER,
     Costs,
     Option,
     Planned,
@@ -41,6 +42,7 @@ class Answering:
         planned: the option and what it was chosen from.
         rounds: its units in order.
         start_s: seconds before the first round.
+        seconds_here: that it would take on this machine.
         views: run → the views it answers by, where these are fewer than its recipe's.
         backends: run → what passes its images soonest, where that is not PyTorch.
         limit_s: seconds it may take.
@@ -50,6 +52,7 @@ class Answering:
     planned: Planned
     rounds: list[Round]
     start_s: float
+    seconds_here: float
     views: Mapping[str, Sequence[Spec]]
     backends: Mapping[str, BackendFound]
     limit_s: float
@@ -79,6 +82,7 @@ def planned_answer(
     num_images: int | None = None,
     factor: float = 1.0,
     elsewhere: Elsewhere | None = None,
+    is_here: bool = False,
     show: Display,
 ) -> Answering:
     """Choose what of a run is packed.
@@ -92,6 +96,7 @@ def planned_answer(
         num_images: test samples that are announced; None: as many as there are.
         factor: how many times longer than here it takes there.
         elsewhere: what was measured there, which takes the factor's place.
+        is_here: whether it is to run on this machine, with all that is installed here.
         show: where it is said what is measured.
 
     Raises:
@@ -100,7 +105,7 @@ def planned_answer(
     """
     show.say(f"measuring what {run.name} takes")
     plain = Subsets(problem, run)
-    here = measured_here(problem, plain.whole.node, num_images=num_images)
+    here = measured_here(problem, plain.whole.node, num_images=num_images, by_any_backend=is_here)
     measured = here.times(factor) if elsewhere is None else elsewhere.brought(here)
     recipes = recipes_of(problem, plain.whole.node.every_unit)
     single, unmeasured = first_views(problem, plain.whole.node, recipes)
@@ -119,16 +124,25 @@ def planned_answer(
     views = {name: [each.spec] for name, each in single.items() if name in packed}
     backends = {name: each.backend for name, each in measured.runs.items() if name in packed}
     used = {name: each for name, each in backends.items() if each is not None}
+    rounds = rounds_of(
+        chosen,
+        variant.costs,
+        variant.subsets.of,
+        sign=1.0 if higher else -1.0,
+        first_s=limit_s / SLOWER,
+    )
     return Answering(
         planned=planned,
-        rounds=rounds_of(chosen, variant.costs, variant.subsets.of, sign=1.0 if higher else -1.0),
+        rounds=rounds,
         start_s=variant.costs.start,
+        seconds_here=here.costs().start + here.costs().of(chosen.subset.node.every_unit),
         views=views if chosen.is_one_view else {},
         backends=used,
         limit_s=limit_s,
         notes=[
             *notes.left_out(plain, chosen, most_s),
             *notes.assumed(chosen, factor, elsewhere),
+            *notes.of_first_round(variant.costs.start + rounds[0].seconds, limit_s),
             *notes.of_backends(used),
             *notes.of_views(chosen, list(views), unmeasured),
         ],
