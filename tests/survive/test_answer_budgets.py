@@ -95,6 +95,7 @@ def started(home: Home, folder: Path, *, slower: float, budget: float, kill: flo
     command = [sys.executable, "-m", "foldwise", "session", str(folder / "answer")]
     command += ["--input", str(mounted(home, folder)), "--output", str(folder / "out")]
     command += ["--work", str(folder / "work"), "--limit", f"{budget:.0f}s"]
+    command += ["--in-full"]  # Else the last members have nothing left to be slow at.
     environment = {**os.environ, "SLOW_S": f"{unit_s:.3f}"}
     with (folder / "said").open("wb") as said:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=said)
