@@ -21,6 +21,8 @@ from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS, NotebookPlatfo
 from foldwise.stages.packing.wheels import requirements, write_wheels
 
 PACK_FILE = "pack.json"
+#: Raised whenever a pack is read otherwise than before.
+FORMAT = 1
 #: The packed competition, in the pack.
 PACKED_HOME = "competition"
 #: The trained units of an answer's pack.
@@ -64,6 +66,7 @@ def complete(
     missing = write_wheels(making / "wheels", packages)
     shutil.copyfile(SCRIPTS / "install.py", making / "install.py")
     known = {
+        "format": FORMAT,
         "name": as_name,
         "foldwise": foldwise.__version__,
         "code": code_print(Path(foldwise.__file__).parent),

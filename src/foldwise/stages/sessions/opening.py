@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from foldwise import __version__
 from foldwise.errors import FoldwiseError, RunError
 from foldwise.home import Home
 from foldwise.json_files import read_json
 from foldwise.stages.display import Display
 from foldwise.stages.packing.contents import DATA
-from foldwise.stages.packing.making import PACK_FILE, PACKED_HOME, PACKED_RUNS
+from foldwise.stages.packing.making import FORMAT, PACK_FILE, PACKED_HOME, PACKED_RUNS
 from foldwise.stages.sync import sync
 
 #: Kind of pack → what it is for, and how one is made.
@@ -47,6 +48,12 @@ def read_pack(pack: Path, kind: str) -> dict[str, Any]:
         what, how = _KINDS[kind]
         raise RunError(f"{pack}: not {what}", remedy=f"make one: {how}")
     facts: dict[str, Any] = read_json(pack / PACK_FILE)
+    if facts.get("format") != FORMAT:
+        raise RunError(
+            f"{pack}: packed by foldwise {facts.get('foldwise')}, and this is {__version__}, which "
+            "reads packs otherwise",
+            remedy="run it with its own foldwise: python install.py wheels; or pack it again",
+        )
     return facts
 
 
