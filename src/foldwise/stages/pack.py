@@ -31,6 +31,7 @@ from foldwise.stages.packing.making import (
     complete,
     making_folder,
     megabytes,
+    one_at_a_time,
     platform_of,
     published,
     units_print,
@@ -45,6 +46,7 @@ from foldwise.tasks.problem import load_competition, open_problem
 EVERY = "10m"
 
 
+@one_at_a_time
 def pack_training(
     home: Home,
     names: Sequence[str] = (),
@@ -71,6 +73,7 @@ def pack_training(
         ConfigError: unknown platform, no duration, or a recipe that cannot be packed.
         DataError: there are no samples or folds yet.
         RunError: there is neither such a recipe nor such a run, or the pack cannot have that name.
+        LockedError: another process packs.
     """
     show = display or Display()
     platform = platform_of(on)
@@ -91,6 +94,7 @@ def pack_training(
     return folder
 
 
+@one_at_a_time
 def pack_answer(
     home: Home,
     run_name: str,
@@ -130,6 +134,7 @@ def pack_answer(
         ConfigError: unknown platform, no limit, or there is no test to answer.
         BudgetError: nothing of the run stays within the limit, or is scored before the deadline.
         RunError: there is no such run, or something of it cannot be packed.
+        LockedError: another process packs.
     """
     show = display or Display()
     platform, problem = platform_of(on), open_problem(home)

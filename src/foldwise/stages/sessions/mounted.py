@@ -48,7 +48,7 @@ def find_data(root: Path, marks: Sequence[str], unpacked: Path) -> Path:
     for folder in itertools.chain(folders_below(unpacked), folders_below(root)):
         if all((folder / mark).exists() for mark in marks):
             return folder
-    refused = []
+    refused: list[str] = []
     for archive in sorted(root.glob("*.zip")) + sorted(root.glob("*/*.zip")):
         try:
             found = _unpacked(archive, marks, unpacked)
