@@ -41,9 +41,8 @@ from foldwise.stages.packing.paper import write_readme
 from foldwise.stages.packing.telling import tell
 from foldwise.stages.progress import duration
 from foldwise.stages.scheduling.deadline_clock import clock_line, deadline_clock, longest_run_s
+from foldwise.stages.session import EVERY
 from foldwise.tasks.problem import load_competition, open_problem
-
-EVERY = "10m"
 
 
 @one_at_a_time
