@@ -55,6 +55,16 @@ def unpack(archive: Path, folder: Path, *, step: Callable[[int], None] = lambda 
     os.replace(making, folder)
 
 
+def names_in(archive: Path) -> set[str]:
+    """The names of a zip file's members.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    with _read(archive) as file:
+        return set(file.namelist())
+
+
 def unpacked_bytes(archive: Path) -> int:
     """What the members of a zip file take, as it announces.
 

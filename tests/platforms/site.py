@@ -156,7 +156,10 @@ class Site:
         if versions is None:
             return failure(404, "Not found")
         metadata = {"id": 1, "currentVersionNumber": len(versions)}
-        return told({"metadata": metadata, "blob": {"source": versions[-1]["text"]}})
+        notebook = json.loads(versions[-1]["text"])
+        notebook["metadata"]["kaggle"] = {"isInternetEnabled": False}  # It puts in its own.
+        source = json.dumps(notebook, indent=1)
+        return told({"metadata": metadata, "blob": {"source": source}})
 
     def _SaveKernel(self, body: Mapping[str, Any]) -> Answer:
         sources = body.get("datasetDataSources", [])

@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -88,13 +89,40 @@ def test_a_pack_is_known_on_the_platform_when_all_is_forgotten_here(
     folder = make_pack(home)
     for change in ("", "more"):
         (folder / "install.py").write_text(change)
-        push(home, "night", display=QUIET)
+        first = push(home, "night", display=QUIET).version
         home.stamp("platform").unlink()
         kaggle.asked.clear()
-        push(home, "night", wait=False, display=QUIET)
-        assert "StartBlobUpload" not in requests_of(kaggle)
+        again = push(home, "night", wait=False, display=QUIET).version
+        assert not {"StartBlobUpload", "SaveKernel"} & {*requests_of(kaggle)}
+        assert first is not None
+        assert again == replace(first, is_new=False)
         home.stamp("platform").unlink()
-    assert len(kaggle.site.datasets[REF]) == 2
+    assert len(kaggle.site.datasets[REF]) == len(kaggle.site.notebooks[REF]) == 2
+
+
+def test_the_next_session_reads_the_last_one_when_all_is_forgotten_here(
+    kaggle: StandIn, home: Home
+) -> None:
+    make_pack(home)
+    push(home, "night", display=QUIET)
+    home.stamp("platform").unlink()
+    push(home, "night", again=True, display=QUIET)
+    assert kaggle.site.notebooks[REF][-1]["kernelDataSources"] == [REF]
+
+
+def test_a_notebook_that_was_changed_on_its_page_is_pushed_again_when_all_is_forgotten(
+    kaggle: StandIn, home: Home
+) -> None:
+    make_pack(home)
+    push(home, "night", display=QUIET)
+    [pushed] = kaggle.site.notebooks[REF]
+    notebook = json.loads(pushed["text"])
+    notebook["cells"][1]["source"] += "\nLIMIT = '1h'"
+    kaggle.site.notebooks[REF].append({**pushed, "text": json.dumps(notebook)})
+    home.stamp("platform").unlink()
+    push(home, "night", display=QUIET)
+    assert len(kaggle.site.notebooks[REF]) == 3
+    assert kaggle.site.notebooks[REF][-1]["text"] == pushed["text"]
 
 
 def test_what_an_interrupted_upload_brought_over_is_not_sent_again(

@@ -7,7 +7,9 @@ import json
 import os
 import shutil
 import signal
+import stat
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -205,12 +207,43 @@ def test_data_are_found_in_folders_and_zip_files(tmp_path):
 def test_a_bad_zip_file_is_passed_over_and_named(tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.zip").write_bytes(b"half a download")
-    with pytest.raises(DataError, match=r"a\.zip: could not be unpacked"):
+    with pytest.raises(DataError, match=r"a\.zip: damaged"):
         find_data(tmp_path / "in", ("train.csv",), tmp_path / "un")
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "train.csv").touch()
     shutil.make_archive(str(tmp_path / "in" / "b"), "zip", tmp_path / "data")
     assert (find_data(tmp_path / "in", ("train.csv",), tmp_path / "un") / "train.csv").exists()
+
+
+HOSTILE = {
+    "a member outside": lambda file: file.writestr("../out.txt", b"x"),
+    "a member twice": lambda file: file.writestr("train.csv", b"other\n"),
+    "a link": lambda file: file.writestr(linked("images/1.png"), b"/etc/passwd"),
+    "more than the disk holds": lambda file: file.writestr("bomb", bytes(50_000_000)),
+}
+
+
+def linked(name):
+    info = zipfile.ZipInfo(name)
+    info.external_attr = (stat.S_IFLNK | 0o777) << 16
+    return info
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_zip_file_that_is_not_to_be_trusted_is_not_unpacked(case, tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    with zipfile.ZipFile(tmp_path / "in" / "data.zip", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("train.csv", b"id,label\n")
+        HOSTILE[case](file)
+    usage = shutil.disk_usage(tmp_path)
+    free = usage._replace(free=210_000_000)
+    monkeypatch.setattr("foldwise.archives.shutil.disk_usage", lambda _: free)
+    with pytest.raises(DataError, match="no folder or zip file") as error:
+        find_data(tmp_path / "in", ("train.csv",), tmp_path / "work" / "unpacked")
+    assert "data.zip" in error.value.problems[-1]
+    assert not list((tmp_path / "work").iterdir())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "work"]
 
 
 def test_stores_are_found_once(tmp_path):

@@ -7,11 +7,9 @@ from typing import Annotated
 
 import typer
 
-from foldwise.cli.options import Directory, Limit, Quiet, shown
+from foldwise.cli.options import Directory, Limit, Quiet, refuse, shown
 from foldwise.errors import ConfigError
 from foldwise.home import find_home
-
-_EVERY = "10m"
 
 
 def pack(
@@ -71,13 +69,25 @@ def pack(
     quiet: Quiet = False,
 ) -> None:
     from foldwise.stages.pack import pack_answer, pack_training
+    from foldwise.stages.packing.rehearsing import rehearse_training
 
     home, wanted = find_home(directory), tuple(dict.fromkeys(names or ()))
     if train:
-        pack_training(
-            home, wanted, on=on, as_name=as_name or "train", limit=limit, display=shown(quiet)
+        refuse(
+            "of packs that answer, and --train makes one that trains",
+            images=images,
+            slower=slower,
+            measured=measured,
+            anyway=anyway,
+            skip_public=skip_public,
+            prove=prove,
         )
+        name = as_name or "train"
+        stage = rehearse_training if dry_run else pack_training
+        stage(home, wanted, on=on, as_name=name, limit=limit, display=shown(quiet))
         return
+    if dry_run:
+        refuse("proves a pack that is written, and --dry-run writes none", prove=prove)
     if len(wanted) != 1:
         raise ConfigError(
             f"a pack answers with one run, found {len(wanted)}",
@@ -98,10 +108,10 @@ def pack(
         is_dry=dry_run,
         display=shown(quiet),
     )
-    if prove and not dry_run:
-        from foldwise.stages.prove import prove as stage
+    if prove:
+        from foldwise.stages.prove import prove as proved
 
-        if not stage(home, name, display=shown(quiet)).holds:
+        if not proved(home, name, display=shown(quiet)).holds:
             raise typer.Exit(1)
 
 
@@ -118,7 +128,9 @@ def session(
         Path, typer.Option("--output", metavar="DIR", help="Folder that outlives the session.")
     ],
     limit: Limit = None,
-    every: Annotated[str, typer.Option(help="How often what is trained is saved.")] = _EVERY,
+    every: Annotated[
+        str | None, typer.Option(help="How often what is trained is saved; none: 10m.")
+    ] = None,
     work: Annotated[
         Path | None, typer.Option(help="Folder to work in; none: a temporary one.")
     ] = None,
@@ -130,10 +142,12 @@ def session(
     from foldwise.config.duration import seconds
     from foldwise.stages.answer import age_s, answer, planned_limit
     from foldwise.stages.answering.last_resort import end_by
+    from foldwise.stages.session import EVERY
     from foldwise.stages.session import session as stage
     from foldwise.stages.sessions.opening import kind_of
 
     if kind_of(pack) == "answer":
+        refuse("of packs that train, and this one answers", every=every)
         passed, allowed = age_s(pack), limit or planned_limit(pack)
         # Where the time is over already there is still a constant to hand in.
         end_by(max(_LEAST_S, seconds(allowed) - passed), output)
@@ -150,12 +164,13 @@ def session(
         if not found.rounds and not found.is_skipped:
             raise typer.Exit(1)
         return
+    refuse("of packs that answer, and this one trains", in_full=in_full)
     end = stage(
         pack,
         source=source,
         output=output,
         limit=limit,
-        every=every,
+        every=every or EVERY,
         work=work,
         display=shown(quiet),
     )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from foldwise.cli.options import Directory, DryRun, Quiet, shown
+from foldwise.cli.options import Directory, DryRun, Quiet, refuse, shown
 from foldwise.errors import ConfigError, DataError
 from foldwise.home import find_home
 
@@ -39,14 +39,15 @@ def submit(
     from foldwise.stages.uploading.submission import upload as hand_in
 
     home, display = find_home(directory), shown(quiet)
-    for flag, is_given in (
-        ("--notebook", notebook is not None),
-        ("--anyway", anyway),
-        ("--no-wait", no_wait),
-        ("--dry-run", dry_run),
-    ):
-        if is_given and not upload:
-            raise ConfigError(f"{flag}: goes with --upload, which is not given")
+    if not upload:
+        refuse(
+            "goes with --upload, which is not given",
+            "say that too, or leave it out",
+            notebook=notebook,
+            anyway=anyway,
+            no_wait=no_wait,
+            dry_run=dry_run,
+        )
     if check is None:
         done = stage(home, run, display=display)
         if upload:
@@ -60,8 +61,9 @@ def submit(
                 display=display,
             )
         return
-    if upload:
-        raise ConfigError("--check: only validates a file; leave --upload out")
+    refuse("--check only validates a file", upload=upload)
+    if run is not None:
+        raise ConfigError(f"{run}: --check validates a file, and no run", remedy="leave one out")
     problems = check_submission(home, check)
     if problems:
         raise DataError(*problems, remedy=f"{check} is not a valid submission: correct the above")

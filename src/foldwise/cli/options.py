@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from foldwise.errors import ConfigError
+
 Directory = Annotated[
     Path, typer.Option("-C", metavar="DIR", help="The competition's folder, or one inside it.")
 ]
@@ -20,6 +22,26 @@ Until = Annotated[str | None, typer.Option(help="Be done by this hour, such as 0
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say every call to the platform, and make none.")
 ]
+
+
+def refuse(why: str, remedy: str = "leave it out", **given: object) -> None:
+    """Refuse options that would do nothing.
+
+    Args:
+        why: what is wrong with them.
+        remedy: what would do.
+        given: option, with `_` for `-` → its value; None and False: it was not given.
+
+    Raises:
+        ConfigError: there is one; all are named.
+    """
+    flags = [
+        "--" + name.replace("_", "-")
+        for name, value in given.items()
+        if value is not None and value is not False
+    ]
+    if flags:
+        raise ConfigError(*(f"{flag}: {why}" for flag in flags), remedy=remedy)
 
 
 def shown(quiet: bool) -> Any:

@@ -48,6 +48,26 @@ class Notebook:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """A version of a notebook on Kaggle.
+
+    Attributes:
+        number: of the version.
+        text: in nbformat, as Kaggle gives it.
+    """
+
+    number: int
+    text: str
+
+    def says(self, text: str) -> bool:
+        """Whether its cells are those of a notebook; Kaggle puts in what else it likes."""
+        try:
+            return _cells(self.text) == _cells(text)
+        except (ValueError, KeyError, TypeError):
+            return False
+
+
+@dataclass(frozen=True)
 class Running:
     """How a version of a notebook stands.
 
@@ -83,13 +103,22 @@ class OutputFile:
     url: str
 
 
-def pushed_version(line: AnyLine, notebook: Notebook) -> tuple[int, str] | None:
-    """The newest version of a notebook on Kaggle and its text; None if there is none."""
+def newest_version(
+    line: AnyLine, owner: str, slug: str, *, supposed: Saved | None = None
+) -> Saved | None:
+    """The newest version of a notebook on Kaggle; None if there is none.
+
+    Args:
+        line: to Kaggle.
+        owner: user.
+        slug: its name in addresses.
+        supposed: what a rehearsal takes to be there.
+    """
     from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelRequest
     from requests import HTTPError
 
     request = ApiGetKernelRequest()
-    request.user_name, request.kernel_slug = notebook.owner, notebook.slug
+    request.user_name, request.kernel_slug = owner, slug
     try:
         found = line.ask("kernels", "get_kernel", request)
     except HTTPError as error:
@@ -97,8 +126,8 @@ def pushed_version(line: AnyLine, notebook: Notebook) -> tuple[int, str] | None:
             return None
         raise
     if line.is_rehearsal:
-        return None
-    return int(found.metadata.current_version_number or 0), str(found.blob.source or "")
+        return supposed
+    return Saved(int(found.metadata.current_version_number or 0), str(found.blob.source or ""))
 
 
 def push_notebook(line: AnyLine, notebook: Notebook) -> int:
@@ -147,6 +176,12 @@ def sent_text(text: str) -> str:
         if cell["cell_type"] == "code":
             cell["outputs"] = []
     return json.dumps(notebook)
+
+
+def _cells(text: str) -> list[tuple[str, str]]:
+    """Kind and source of each cell."""
+    cells = json.loads(text)["cells"]
+    return [(cell["cell_type"], "".join(cell["source"]).strip()) for cell in cells]
 
 
 def state_of(line: AnyLine, owner: str, slug: str, version: int) -> Running:

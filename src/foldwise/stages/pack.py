@@ -31,6 +31,7 @@ from foldwise.stages.packing.making import (
     complete,
     making_folder,
     megabytes,
+    one_at_a_time,
     platform_of,
     published,
     units_print,
@@ -40,11 +41,11 @@ from foldwise.stages.packing.paper import write_readme
 from foldwise.stages.packing.telling import tell
 from foldwise.stages.progress import duration
 from foldwise.stages.scheduling.deadline_clock import clock_line, deadline_clock, longest_run_s
+from foldwise.stages.session import EVERY
 from foldwise.tasks.problem import load_competition, open_problem
 
-EVERY = "10m"
 
-
+@one_at_a_time
 def pack_training(
     home: Home,
     names: Sequence[str] = (),
@@ -71,6 +72,7 @@ def pack_training(
         ConfigError: unknown platform, no duration, or a recipe that cannot be packed.
         DataError: there are no samples or folds yet.
         RunError: there is neither such a recipe nor such a run, or the pack cannot have that name.
+        LockedError: another process packs.
     """
     show = display or Display()
     platform = platform_of(on)
@@ -91,6 +93,7 @@ def pack_training(
     return folder
 
 
+@one_at_a_time
 def pack_answer(
     home: Home,
     run_name: str,
@@ -130,6 +133,7 @@ def pack_answer(
         ConfigError: unknown platform, no limit, or there is no test to answer.
         BudgetError: nothing of the run stays within the limit, or is scored before the deadline.
         RunError: there is no such run, or something of it cannot be packed.
+        LockedError: another process packs.
     """
     show = display or Display()
     platform, problem = platform_of(on), open_problem(home)

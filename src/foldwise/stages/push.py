@@ -7,7 +7,7 @@ from pathlib import Path
 
 from foldwise.home import Home
 from foldwise.platforms.kaggle_line import AnyLine
-from foldwise.platforms.kaggle_notebooks import Notebook
+from foldwise.publish import locked
 from foldwise.stages.display import Display
 from foldwise.stages.session import STORE
 from foldwise.stages.sync import sync
@@ -16,8 +16,8 @@ from foldwise.stages.uploading.memory import Memory
 from foldwise.stages.uploading.notebook import (
     Version,
     fetch_output,
+    notebook_of,
     push_once,
-    pushed_once,
     wait_for_run,
 )
 from foldwise.stages.uploading.packed import Packed, called, read_packed
@@ -63,7 +63,7 @@ def push(
         ConfigError: competition.yaml names no platform.
         RunError: there is no such pack for Kaggle.
         PlatformError: Kaggle refuses something, or cannot be asked.
-        LockedError: another process uploads for this competition.
+        LockedError: another process pushes for this competition, or fetches the same.
     """
     said = display or Display()
     show = said.silent() if dry_run else said  # Of what is not done, no success is told.
@@ -71,44 +71,31 @@ def push(
     packed = read_packed(home, pack)
     memory = Memory(home, is_written=not dry_run)
     with memory.line(said.say) as line:
-        where = called(packed, memory.username(line), competition)
-        dataset_version = upload_pack(line, memory, packed, where, show)
-        notebook = _notebook(memory, packed, where, competition)
-        content = f"{packed.sha256} in version {dataset_version}"
-        version = push_once(line, memory, notebook, content, again=again)
+        with memory.alone("push"):
+            where = called(packed, memory.username(line), competition)
+            dataset_version = upload_pack(line, memory, packed, where, show)
+            notebook = notebook_of(packed, where, competition, dataset_version)
+            version = push_once(line, memory, notebook, again=again, goes_on=packed.trains)
         show.say(
             f"notebook {version.ref}: {'pushed' if version.is_new else 'was pushed already'}"
             f"; --again runs it once more"
         )
         if not wait:
             return Pushed(version, None)
+        wait_for_run(line, version, show)
         output = _fetched(line, version, packed, show)
     if packed.trains and (output / STORE).is_dir():
         sync(output / STORE, home.path, display=show)
     return Pushed(version, output)
 
 
-def _notebook(
-    memory: Memory, pack: Packed, where: tuple[str, str, str], competition: str
-) -> Notebook:
-    owner, slug, title = where
-    # From the second session on, a training notebook reads what the one before has saved.
-    has_output = pack.trains and pushed_once(memory, owner, slug) is not None
-    return Notebook(
-        owner=owner,
-        slug=slug,
-        title=title,
-        text=pack.notebook.read_text("utf-8"),
-        has_gpu=pack.has_gpu,
-        datasets=(f"{owner}/{slug}",),
-        competitions=(competition,),
-        notebooks=(f"{owner}/{slug}",) if has_output else (),
-    )
-
-
 def _fetched(line: AnyLine, version: Version, pack: Packed, show: Display) -> Path:
-    wait_for_run(line, version, show)
-    folder = pack.folder.parent / f"{pack.folder.name}-output" / f"v{version.number}"
-    fetched = fetch_output(line, version, folder, show)
+    outputs = pack.folder.parent / f"{pack.folder.name}-output"
+    folder = outputs / f"v{version.number}"
+    if line.is_rehearsal:
+        fetch_output(line, version, folder, show)
+        return folder
+    with locked(outputs / ".lock", doing=f"fetching what {version.ref} wrote"):
+        fetched = fetch_output(line, version, folder, show)
     show.say(f"{version.ref} has run; {len(fetched)} files of it are in {folder}")
     return folder

@@ -26,6 +26,8 @@ from foldwise.stages.sessions.processes import Saving, Training
 from foldwise.time_records import Meter, machine_name
 
 STORE = "store"
+#: How often what is trained is saved, where nobody says.
+EVERY = "10m"
 _POLL_S = 0.5
 
 
@@ -50,7 +52,7 @@ def session(
     source: Path,
     output: Path,
     limit: str | None = None,
-    every: str = "10m",
+    every: str = EVERY,
     work: Path | None = None,
     display: Display | None = None,
 ) -> SessionEnd:

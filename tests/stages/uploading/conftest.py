@@ -75,7 +75,8 @@ def make_pack(home: Home, name: str = "night", **facts: Any) -> Path:
     known = {"kind": "train", "name": name, "foldwise": "0.1.0", "platform": "kaggle", **facts}
     publish_json(folder / "pack.json", known)
     notebook = training_notebook(name, NOTEBOOK_PLATFORMS["kaggle"], limit="9h", every="10m")
-    publish_text(folder / "train.ipynb", json.dumps(notebook))
+    file = "train.ipynb" if known["kind"] == "train" else "answer.ipynb"
+    publish_text(folder / file, json.dumps(notebook))
     publish_text(folder / "install.py", "print(1)\n")
     publish_text(folder / "competition" / "plan.yaml", "recipes: {a: {}}\n")
     publish_text(folder / "wheels" / "foldwise-0.1.0-py3-none-any.whl", "wheel" * 500)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import foldwise
 from foldwise.errors import BudgetError, ConfigError, RunError
 from foldwise.home import Home
-from foldwise.publish import publish_json
+from foldwise.publish import locked, publish_json
 from foldwise.rundir import NAME_RULE, is_name
 from foldwise.stages.packing.install import code_print
 from foldwise.stages.packing.paper import METADATA, write_metadata
@@ -32,6 +33,29 @@ NOTEBOOK, ANSWER_NOTEBOOK = "train.ipynb", "answer.ipynb"
 COLAB_NOTEBOOK = "answer-colab.ipynb"
 #: Of files that go into a pack as they are.
 SCRIPTS = Path(foldwise.__file__).parent / "stages" / "packing"
+#: Endings of what is on its way to be a pack, and of the pack that it takes the place of.
+_MAKING, _BEFORE = ".making", ".before"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def one_at_a_time(pack: Callable[Concatenate[Home, P], T]) -> Callable[Concatenate[Home, P], T]:
+    """A function that packs, done by one process of a competition at once.
+
+    Two would take each other's folders, and measure each other's load.
+    """
+
+    @functools.wraps(pack)
+    def alone(home: Home, /, *args: P.args, **options: P.kwargs) -> T:
+        with locked(home.stamp("pack").with_suffix(".lock"), doing="packing"):
+            _sweep(home.packs)  # What a killed one left.
+            try:
+                return pack(home, *args, **options)
+            finally:
+                _sweep(home.packs)
+
+    return alone
 
 
 def platform_of(on: str) -> NotebookPlatform:
@@ -50,9 +74,7 @@ def making_folder(home: Home, as_name: str) -> Path:
     """An empty folder beside the pack's, which it becomes when it is whole."""
     if not is_name(as_name):
         raise RunError(f"a pack cannot be called {as_name!r}", remedy=NAME_RULE)
-    making = home.packs / f".{as_name}.making"
-    shutil.rmtree(making, ignore_errors=True)
-    return making
+    return home.packs / f".{as_name}{_MAKING}"
 
 
 def complete(
@@ -79,10 +101,12 @@ def complete(
 def published(home: Home, as_name: str, platform: NotebookPlatform, competition: str) -> Path:
     """Put the pack in place of one that is there; what was written into that for uploads stays.
 
+    The one that was there is gone only once this one has its name: see `_sweep`.
+
     Raises:
         BudgetError: the platform takes no pack that large.
     """
-    folder, making = home.packs / as_name, home.packs / f".{as_name}.making"
+    folder, making = home.packs / as_name, home.packs / f".{as_name}{_MAKING}"
     most = platform.max_pack_bytes
     if most is not None and _num_bytes(making) > most:
         raise BudgetError(
@@ -93,7 +117,9 @@ def published(home: Home, as_name: str, platform: NotebookPlatform, competition:
         shutil.copyfile(folder / METADATA, making / METADATA)
     elif platform.name == "kaggle":
         write_metadata(making, competition, as_name)
-    shutil.rmtree(folder, ignore_errors=True)
+    before = home.packs / f".{as_name}{_BEFORE}"
+    if folder.exists():
+        os.replace(folder, before)
     os.replace(making, folder)
     return folder
 
@@ -114,6 +140,18 @@ def units_print(runs: Path, asked: Any) -> str:
 def megabytes(folder: Path) -> str:
     """What a folder's files take, for people."""
     return f"{_num_bytes(folder) / 1e6:.1f} MB"
+
+
+def _sweep(packs: Path) -> None:
+    """Remove what is no pack any more or never became one; one that nothing replaced comes back."""
+    for before in packs.glob(f".*{_BEFORE}"):
+        folder = packs / before.name[1 : -len(_BEFORE)]
+        if folder.exists():
+            shutil.rmtree(before)
+        else:
+            os.replace(before, folder)
+    for making in packs.glob(f".*{_MAKING}"):
+        shutil.rmtree(making)
 
 
 def _num_bytes(folder: Path) -> int:

@@ -12,8 +12,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+
+def name_in(path):
+    try:
+        return json.loads(path.read_text("utf-8")).get("name")
+    except (OSError, ValueError, AttributeError):  # Another dataset's, in whatever form.
+        return None
+
+
 packs = (path for depth in range(1, 6) for path in Path(INPUT).glob("*/" * depth + "pack.json"))
-PACK = next((path.parent for path in packs if json.loads(path.read_text())["name"] == NAME), None)
+PACK = next((path.parent for path in packs if name_in(path) == NAME), None)
 assert PACK is not None, f"no pack {NAME} below {INPUT}: add it to the notebook's input"
 how = "index" if INTERNET else "wheels"
 subprocess.run([sys.executable, str(PACK / "install.py"), how], check=True)"""

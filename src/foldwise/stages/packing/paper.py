@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,8 +20,20 @@ YOUR_NAME = "YOUR_KAGGLE_NAME"
 
 
 def dataset_title(competition: str, pack: str) -> str:
-    """Title of the dataset that is made of a pack."""
-    return f"{competition} {pack}"[: TITLE_LENGTH[1]].strip(" -_.")
+    """Title of the dataset that is made of a pack; no other pack's is the same.
+
+    What is too long keeps the pack's name and a hash of both, and less of the competition's name.
+
+    >>> dataset_title("Retina grades", "night")
+    'Retina grades night'
+    >>> dataset_title("RSNA Screening Mammography Breast Cancer Detection", "night")
+    'RSNA Screening Mammography Breast Can df860c night'
+    """
+    title, longest = f"{competition} {pack}", TITLE_LENGTH[1]
+    if len(title) > longest:
+        end = f"{hashlib.sha256(title.encode()).hexdigest()[:6]} {pack}"[:longest]
+        title = f"{competition[: max(0, longest - len(end) - 1)].rstrip()} {end}"
+    return title.strip(" -_.")
 
 
 def slug_of_title(title: str) -> str:

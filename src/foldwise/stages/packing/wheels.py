@@ -46,9 +46,9 @@ def write_wheels(folder: Path, more: Sequence[str] = ()) -> list[str]:
     waiting, seen, missing = [OWN, *more], set(), []
     while waiting:
         name = waiting.pop()
-        if _plain(name) in seen:
+        if plain_name(name) in seen:
             continue
-        seen.add(_plain(name))
+        seen.add(plain_name(name))
         try:
             found = metadata.distribution(name)
         except metadata.PackageNotFoundError:
@@ -61,6 +61,15 @@ def write_wheels(folder: Path, more: Sequence[str] = ()) -> list[str]:
     return sorted(missing)
 
 
+def plain_name(name: str) -> str:
+    """A distribution's name as registries compare it.
+
+    >>> plain_name("Foo_Bar.baz")
+    'foo-bar-baz'
+    """
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
 def _is_plain_python(found: metadata.Distribution) -> bool:
     lines = (found.read_text("WHEEL") or "").splitlines()
     tags = [line.partition(":")[2].strip() for line in lines if line.startswith("Tag:")]
@@ -68,7 +77,7 @@ def _is_plain_python(found: metadata.Distribution) -> bool:
 
 
 def _write_wheel(folder: Path, found: metadata.Distribution) -> None:
-    name = _plain(found.metadata["Name"]).replace("-", "_")
+    name = plain_name(found.metadata["Name"]).replace("-", "_")
     info = f"{name}-{found.version}.dist-info"
     entries = dict(_entries(found, info))
     lines = [f"{path},{_digest(data)},{len(data)}" for path, data in entries.items()]
@@ -85,7 +94,7 @@ def _write_wheel(folder: Path, found: metadata.Distribution) -> None:
 def _entries(found: metadata.Distribution, info: str) -> Iterator[tuple[str, bytes]]:
     """Path inside the wheel → content."""
     files = {str(path): Path(str(path.locate())) for path in found.files or []}
-    if _plain(found.metadata["Name"]) == OWN:  # It may be installed from where it is edited.
+    if plain_name(found.metadata["Name"]) == OWN:  # It may be installed from where it is edited.
         package = Path(foldwise.__file__).parent
         files = {path: place for path, place in files.items() if ".dist-info/" in path}
         files |= {f"{OWN}/{path.relative_to(package)}": path for path in package.rglob("*")}
@@ -100,8 +109,3 @@ def _entries(found: metadata.Distribution, info: str) -> Iterator[tuple[str, byt
 def _digest(data: bytes) -> str:
     digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
     return f"sha256={digest}"
-
-
-def _plain(name: str) -> str:
-    """A distribution's name as registries compare it."""
-    return re.sub(r"[-_.]+", "-", name).lower()

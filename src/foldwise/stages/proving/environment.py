@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from foldwise.errors import RunError
+from foldwise.stages.packing.wheels import plain_name
 
 #: In the new environment, read at every start: nothing is sent to another machine, and who tried.
 _DENY = '''\
@@ -79,10 +80,10 @@ def make_environment(folder: Path, wheels: Path) -> Path:
     image = folder / "image"
     image.mkdir()
     brought = {
-        _plain(match[1]) for path in wheels.glob("*.whl") if (match := _WHEEL.match(path.name))
+        plain_name(match[1]) for path in wheels.glob("*.whl") if (match := _WHEEL.match(path.name))
     }
     for found in metadata.distributions():
-        if _plain(found.metadata["Name"]) not in brought:
+        if plain_name(found.metadata["Name"]) not in brought:
             _link(found, image)
     (site / "image.pth").write_text(f"{image}\n", encoding="utf-8")
     (site / "sitecustomize.py").write_text(_DENY, encoding="utf-8")
@@ -102,7 +103,3 @@ def _link(found: metadata.Distribution, image: Path) -> None:
         target = image / top
         if (root / top).exists() and not target.is_symlink() and not top.endswith(".pth"):
             target.symlink_to(root / top)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -5,11 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from foldwise.archives import names_in, unpack
 from foldwise.errors import DataError
 from foldwise.stages.syncing.store import is_store
 
@@ -49,18 +48,21 @@ def find_data(root: Path, marks: Sequence[str], unpacked: Path) -> Path:
     for folder in itertools.chain(folders_below(unpacked), folders_below(root)):
         if all((folder / mark).exists() for mark in marks):
             return folder
-    damaged = []
+    refused: list[str] = []
     for archive in sorted(root.glob("*.zip")) + sorted(root.glob("*/*.zip")):
         try:
             found = _unpacked(archive, marks, unpacked)
-        except (zipfile.BadZipFile, OSError, EOFError, zlib.error) as error:
-            damaged.append(f"{archive}: could not be unpacked: {error}")
+        except DataError as error:
+            refused += error.problems
+            continue
+        except OSError as error:
+            refused.append(f"{archive}: could not be unpacked: {error}")
             continue
         if found is not None:
             return found
     raise DataError(
         f"{root}: no folder or zip file in it holds {', '.join(marks)}",
-        *damaged,
+        *refused,
         remedy="add the competition's data to the notebook's input, as they were where the pack "
         "was made",
     )
@@ -68,17 +70,13 @@ def find_data(root: Path, marks: Sequence[str], unpacked: Path) -> Path:
 
 def _unpacked(archive: Path, marks: Sequence[str], target: Path) -> Path | None:
     """The data in a zip file, if they are there."""
-    with zipfile.ZipFile(archive) as file:
-        names = set(file.namelist())
-        tops = {name.removesuffix(marks[0]) for name in names if name.endswith(marks[0])}
-        top = next((top for top in tops if all(top + mark in names for mark in marks)), None)
-        if top is None:
-            return None
-        making = target.with_name(f".{target.name}.making")
-        shutil.rmtree(making, ignore_errors=True)
-        file.extractall(making)
-    shutil.rmtree(target, ignore_errors=True)
-    os.replace(making, target)
+    names = names_in(archive)
+    tops = {name.removesuffix(marks[0]) for name in names if name.endswith(marks[0])}
+    top = next((top for top in tops if all(top + mark in names for mark in marks)), None)
+    if top is None:
+        return None
+    shutil.rmtree(target, ignore_errors=True)  # Of another zip file: these data are not in it.
+    unpack(archive, target)
     return target / top
 
 

@@ -61,10 +61,23 @@ def upload_pack(
     return version
 
 
-def is_uploaded(memory: Memory, key: str, pack: Packed) -> bool:
-    """Whether the last version that was uploaded from here is this pack, as far as is known."""
-    known = memory.read(_KIND, key)
-    return "version" in known and known.get("sha256") == pack.sha256
+def version_of(
+    line: AnyLine, memory: Memory, pack: Packed, where: tuple[str, str, str]
+) -> int | None:
+    """The version that holds a pack, if it is remembered or the newest; None: it is not there.
+
+    Args:
+        line: to Kaggle.
+        memory: of what is there.
+        pack: the pack.
+        where: see `upload_pack`.
+    """
+    owner, slug, _ = where
+    known = memory.read(_KIND, f"{owner}/{slug}")
+    if "version" in known and known.get("sha256") == pack.sha256:
+        return int(known["version"])
+    there = kaggle.find_dataset(line, owner, slug, supposed=None)
+    return there.version if there is not None and _holds(there, known, pack) else None
 
 
 def _holds(there: kaggle.Dataset, known: dict[str, Any], pack: Packed) -> bool:

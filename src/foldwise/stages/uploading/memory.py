@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from foldwise.home import Home
@@ -15,6 +16,7 @@ from foldwise.publish import locked, publish_json
 
 _STAMP = "platform"
 _ACCOUNT, _PLATFORM = "account", "kaggle"
+_WAIT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -31,24 +33,35 @@ class Memory:
 
     @contextmanager
     def line(self, say: Say) -> Iterator[AnyLine]:
-        """A line to the platform, which nobody else of this competition holds meanwhile.
-
-        Where nothing is written, it is a rehearsal.
+        """A line to the platform; where nothing is written, it is a rehearsal.
 
         Args:
             say: shows a line.
 
         Raises:
-            LockedError: another process uploads for this competition.
             PlatformError: see `kaggle_line.opened`.
         """
-        lock = self.home.stamp(_STAMP).with_suffix(".lock")
         known = self.read(_ACCOUNT, _PLATFORM).get("username")
-        with (
-            locked(lock, doing="uploading"),
-            opened(say, dry_run=not self.is_written, username=known) as line,
-        ):
+        with opened(say, dry_run=not self.is_written, username=known) as line:
             yield line
+
+    @contextmanager
+    def alone(self, work: str) -> Iterator[None]:
+        """Nobody else of this competition does that work meanwhile, so none is done twice.
+
+        It is held as briefly as that needs: what only waits must not keep others from the platform.
+
+        Args:
+            work: `push` or `submit`; the one does not wait for the other.
+
+        Raises:
+            LockedError: another process does.
+        """
+        if not self.is_written:
+            yield
+            return
+        with locked(self._lock(f"{_STAMP}-{work}"), doing=f"foldwise {work}"):
+            yield
 
     def username(self, line: AnyLine) -> str:
         """Whose credentials they are; remembered for rehearsals."""
@@ -69,6 +82,10 @@ class Memory:
         """Put facts in the place of those before."""
         if not self.is_written:
             return
-        every = read_json(self.home.stamp(_STAMP)) or {}
-        every.setdefault(kind, {})[key] = facts
-        publish_json(self.home.stamp(_STAMP), every)
+        with locked(self._lock(_STAMP), doing="remembering uploads", wait_s=_WAIT_S):
+            every = read_json(self.home.stamp(_STAMP)) or {}
+            every.setdefault(kind, {})[key] = facts
+            publish_json(self.home.stamp(_STAMP), every)
+
+    def _lock(self, name: str) -> Path:
+        return self.home.stamp(name).with_suffix(".lock")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from foldwise.errors import PlatformError
@@ -13,6 +13,7 @@ from foldwise.platforms.kaggle_line import AnyLine
 from foldwise.stages.display import Display
 from foldwise.stages.uploading.memory import Memory
 from foldwise.stages.uploading.moving import moving, wait_for
+from foldwise.stages.uploading.packed import Packed
 
 _KIND = "notebook"
 
@@ -39,36 +40,82 @@ class Version:
         return f"{self.owner}/{self.slug} version {self.number}"
 
 
+def notebook_of(
+    pack: Packed, where: tuple[str, str, str], competition: str, dataset_version: int
+) -> kaggle.Notebook:
+    """The notebook of a pack; its last cell tells by a hash what it runs.
+
+    Args:
+        pack: the pack.
+        where: owner, name in addresses and title, of the notebook as of the dataset.
+        competition: whose data it mounts.
+        dataset_version: that holds the pack.
+    """
+    owner, slug, title = where
+    notebook = kaggle.Notebook(
+        owner=owner,
+        slug=slug,
+        title=title,
+        text=pack.notebook.read_text("utf-8"),
+        has_gpu=pack.has_gpu,
+        datasets=(f"{owner}/{slug}",),
+        competitions=(competition,),
+        notebooks=(),
+    )
+    mark = _hash(notebook, f"{pack.sha256} in version {dataset_version}")
+    return replace(notebook, text=_marked(notebook.text, mark))
+
+
 def push_once(
-    line: AnyLine, memory: Memory, notebook: kaggle.Notebook, content: str, *, again: bool
+    line: AnyLine, memory: Memory, notebook: kaggle.Notebook, *, again: bool, goes_on: bool
 ) -> Version:
     """Push a notebook, unless its newest version is of the same content.
 
     Args:
         line: to Kaggle.
-        memory: of what is there.
-        notebook: what is pushed.
-        content: hash of what it mounts of ours.
+        memory: of what is there; without it, the newest version's text tells.
+        notebook: what is pushed; see `notebook_of`.
         again: push it although nothing changed.
+        goes_on: whether it reads what the version before has written.
 
     Raises:
         PlatformError: Kaggle refuses it, or cannot be asked.
     """
-    key = f"{notebook.owner}/{notebook.slug}"
-    known = memory.read(_KIND, key)
-    sha256 = _hash(notebook, content)
+    owner, slug, key = notebook.owner, notebook.slug, notebook.ref
+    known, sha256 = memory.read(_KIND, key), _hash(notebook)
     is_same = known.get("sha256") == sha256
     if is_same and "version" in known and not again:
-        return Version(notebook.owner, notebook.slug, known["version"], is_new=False)
-    there = kaggle.pushed_version(line, notebook)
-    newest = 0 if there is None else there[0]
-    if is_same and "version" not in known and newest > known["after"]:
-        number = newest  # It was pushed, and whoever did it was killed before it was noted.
-    else:
-        memory.write(_KIND, key, {"sha256": sha256, "after": newest})
-        number = kaggle.push_notebook(line, notebook)
+        return Version(owner, slug, known["version"], is_new=False)
+    supposed = pushed_once(memory, owner, slug)
+    there = kaggle.newest_version(
+        line, owner, slug, supposed=None if supposed is None else kaggle.Saved(supposed, "")
+    )
+    newest = 0 if there is None else there.number
+    # It was pushed, and whoever did it was killed before it was noted.
+    was_cut_off = is_same and "version" not in known and newest > known["after"]
+    if there is not None and there.says(notebook.text) and (was_cut_off or not again):
+        memory.write(_KIND, key, {"sha256": sha256, "version": newest})
+        return Version(owner, slug, newest, is_new=False)
+    memory.write(_KIND, key, {"sha256": sha256, "after": newest})
+    mounted = (key,) if goes_on and there is not None else ()
+    number = kaggle.push_notebook(line, replace(notebook, notebooks=mounted))
     memory.write(_KIND, key, {"sha256": sha256, "version": number})
-    return Version(notebook.owner, notebook.slug, number, is_new=True)
+    return Version(owner, slug, number, is_new=True)
+
+
+def version_of(line: AnyLine, memory: Memory, notebook: kaggle.Notebook) -> int | None:
+    """The version that has this content, if it is remembered or the newest; None: it has not run.
+
+    Args:
+        line: to Kaggle.
+        memory: of what is there.
+        notebook: see `notebook_of`.
+    """
+    known = memory.read(_KIND, notebook.ref)
+    if "version" in known and known.get("sha256") == _hash(notebook):
+        return int(known["version"])
+    there = kaggle.newest_version(line, notebook.owner, notebook.slug)
+    return there.number if there is not None and there.says(notebook.text) else None
 
 
 def pushed_once(memory: Memory, owner: str, slug: str) -> int | None:
@@ -122,7 +169,15 @@ def fetch_output(line: AnyLine, version: Version, folder: Path, show: Display) -
     return fetched
 
 
-def _hash(notebook: kaggle.Notebook, content: str) -> str:
+def _hash(notebook: kaggle.Notebook, content: str = "") -> str:
     mounted = [notebook.datasets, notebook.competitions, notebook.has_gpu]
     text = json.dumps([notebook.text, mounted, content])
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _marked(text: str, mark: str) -> str:
+    """The notebook with a last cell that says of which content it is."""
+    notebook = json.loads(text)
+    words = f"Pushed by foldwise: content sha256 {mark[:16]}"
+    cell = {"cell_type": "markdown", "id": "content", "metadata": {}, "source": [words]}
+    return json.dumps({**notebook, "cells": [*notebook["cells"], cell]})

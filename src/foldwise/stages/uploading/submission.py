@@ -29,10 +29,10 @@ from foldwise.stages.ledgering.rows import read_rows, save_rows
 from foldwise.stages.progress import duration
 from foldwise.stages.scheduling.deadline_clock import check_in_time, deadline_clock
 from foldwise.stages.submitting.ledger import Entry
-from foldwise.stages.uploading.dataset import is_uploaded
+from foldwise.stages.uploading import dataset as datasets
+from foldwise.stages.uploading import notebook as notebooks
 from foldwise.stages.uploading.memory import Memory
 from foldwise.stages.uploading.moving import moving, wait_for
-from foldwise.stages.uploading.notebook import pushed_once
 from foldwise.stages.uploading.packed import called, read_packed
 from foldwise.stages.uploading.place import slug_on_platform
 
@@ -89,7 +89,7 @@ def upload(
         BudgetError: it cannot be scored in time, or no upload is left for the day.
         RulesError: no upload is left for good, or the competition is closed.
         PlatformError: Kaggle refuses it or could not score it, or cannot be asked.
-        LockedError: another process uploads for this competition.
+        LockedError: another process hands in for this competition.
     """
     said = display or Display()
     show = said.silent() if dry_run else said
@@ -98,22 +98,23 @@ def upload(
     _check_kind(home, competition, pack)
     memory = Memory(home, is_written=not dry_run)
     with memory.line(said.say) as line:
-        enter = entrance(line, slug)
-        _check_open(slug, enter)
-        content = _content(home, line, memory, entry, pack, slug)
-        found = _found(line, memory, slug, content.mark, show)
-        if found is None:
-            _check_time(home, competition, enter, pack, anyway=anyway, show=show)
-            _check_left(home, competition, allowed(line, slug), enter)
-            ref = _hand_in(line, memory, slug, entry, content, show)
-            row = _noted(home, entry, dry_run, uploaded=now(), status="pending")
-            show.say(f"handed in {entry.path.name} to {slug}: Kaggle's number {ref}")
-        else:
-            ref = found.ref
-            # Another run may give the same file; an upload counts once, for whose it was.
-            is_own = found.description.startswith(entry.path.name)
-            row = _noted(home, entry, dry_run, uploaded=found.time if is_own else None)
-            show.say(f"{entry.path.name} was handed in before: Kaggle's number {ref}")
+        with memory.alone("submit"):
+            enter = entrance(line, slug)
+            _check_open(slug, enter)
+            content = _content(home, line, memory, entry, pack, slug)
+            found = _found(line, memory, slug, content.mark, show)
+            if found is None:
+                _check_time(home, competition, enter, pack, anyway=anyway, show=show)
+                _check_left(home, competition, allowed(line, slug), enter)
+                ref = _hand_in(line, memory, slug, entry, content, show)
+                row = _noted(home, entry, dry_run, uploaded=now(), status="pending")
+                show.say(f"handed in {entry.path.name} to {slug}: Kaggle's number {ref}")
+            else:
+                ref = found.ref
+                # Another run may give the same file; an upload counts once, for whose it was.
+                is_own = found.description.startswith(entry.path.name)
+                row = _noted(home, entry, dry_run, uploaded=found.time if is_own else None)
+                show.say(f"{entry.path.name} was handed in before: Kaggle's number {ref}")
         if wait:
             row = _scored(home, line, entry, ref, dry_run, show)
     return row
@@ -141,9 +142,12 @@ def _content(
     if pack is None:
         return _Content(f"sha256 {entry.sha256[:16]}", None)
     packed = read_packed(home, pack)
-    owner, name, _ = called(packed, memory.username(line), slug)
-    version = pushed_once(memory, owner, name)
-    if version is None or not is_uploaded(memory, f"{owner}/{name}", packed):
+    where = owner, name, _ = called(packed, memory.username(line), slug)
+    version, uploaded = None, datasets.version_of(line, memory, packed, where)
+    if uploaded is not None:
+        notebook = notebooks.notebook_of(packed, where, slug, uploaded)
+        version = notebooks.version_of(line, memory, notebook)
+    if version is None:
         raise RunError(
             f"the notebook of {pack}, as it is now, has not run on Kaggle yet",
             remedy=f"foldwise push {pack}",
