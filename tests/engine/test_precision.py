@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from foldwise.engine.precision import autocast_dtype, scoring_dtype
+from foldwise.engine.precision import autocast_dtype, precisions_of, scoring_dtype
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -44,3 +44,12 @@ def test_a_gpu_that_emulates_bfloat16_trains_and_scores_in_full(able):
     assert scoring_dtype("fp16", GPU) is torch.float16
     able(gpu=(8, 0))
     assert scoring_dtype("auto", GPU) is torch.bfloat16
+
+
+def test_a_device_has_the_precisions_that_it_does_not_emulate(able):
+    able(cpu=("avx2",), gpu=(7, 5))
+    assert precisions_of(CPU) == ["fp32"]
+    assert precisions_of(GPU) == ["fp32", "fp16"]
+    able(cpu=("amx_bf16",), gpu=(8, 0))
+    assert precisions_of(CPU) == ["fp32", "bf16"]
+    assert precisions_of(GPU) == ["fp32", "bf16", "fp16"]

@@ -9,7 +9,9 @@ from foldwise.errors import ConfigError
 from foldwise.json_files import read_json
 from foldwise.stages.doctor import doctor
 from foldwise.stages.featuring.files import features_path
+from foldwise.stages.prepare import prepare
 from foldwise.stages.run import run
+from foldwise.stages.split import split
 from foldwise.stages.train import train
 from tests.builders import make_home
 from tests.stages.second_level_homes import ONE_EPOCH, units
@@ -48,6 +50,13 @@ def test_wrong_second_level_recipes_are_named_before_any_work(tmp_path):
     assert not home.run("b").record.exists()
 
 
+@pytest.mark.plants(
+    "second-level-head",
+    "second-level-fit",
+    "second-level-sources",
+    "second-level-columns",
+    "unknown-fold",
+)
 def test_the_doctor_knows_second_level_recipes(tmp_path):
     home = home_of(tmp_path, a=ONE_EPOCH, b={"features": "a", "head": "svc", "columns": ["path"]})
     assert [f for f in doctor(home, trial=False, display=QUIET) if f.recipe == "b"] == []
@@ -66,3 +75,17 @@ def test_the_doctor_knows_second_level_recipes(tmp_path):
     )
     found = {f.rule: str(f) for f in doctor(home, trial=False, display=QUIET) if f.recipe == "b"}
     assert "did you mean 'gamma'" in found["second-level-head"]
+
+
+@pytest.mark.plants("second-level-peeked")
+@pytest.mark.parametrize(("stop", "named"), [("fixed", set()), ("validation", {"b"})])
+def test_the_doctor_warns_of_features_whose_epoch_was_chosen_on_the_held_out_fold(
+    tmp_path, stop, named
+):
+    watched = {**ONE_EPOCH, "train": {**ONE_EPOCH["train"], "stop": stop}}
+    home = home_of(tmp_path, a=watched, b={"features": "a", "head": "svc"})
+    prepare(home, display=QUIET)
+    split(home, display=QUIET)
+    units(home, "a")
+    found = doctor(home, trial=False, display=QUIET)
+    assert {f.recipe for f in found if f.rule == "second-level-peeked"} == named

@@ -78,7 +78,8 @@ def doctor(
     recipe: Annotated[str | None, typer.Argument(help="Recipe; none: all of the plan.")] = None,
     overrides: Overrides = None,
     costs: Annotated[
-        bool, typer.Option("--costs", help="Also measure memory and time by batch and size.")
+        bool,
+        typer.Option("--costs", help="Also measure memory and time by precision, batch and size."),
     ] = False,
     lr_range: Annotated[
         bool, typer.Option("--lr-range", help="Also train some steps at a rising rate.")

@@ -98,6 +98,10 @@ def compile_trial(
         device: where to compute.
         autocast: half precision to compute in, or None.
         worth: told the seconds of a plain step, whether to compile one at all.
+
+    Raises:
+        StepMemoryError: memory ran out in a plain step. Where it does in compiled ones alone, that
+            is a reason against them.
     """
     network = copy.deepcopy(network).to(device).train()
     set_trainable(network, trainable)
@@ -115,9 +119,9 @@ def compile_trial(
     compiled = training_outputs(network, compiled=True)
     try:
         first = seconds(compiled)
+        rounds = [(seconds(plain), seconds(compiled)) for _ in range(_ROUNDS)]
     except Exception as error:  # Whatever the compiler or the network's own code may raise.
         return CompileTrial(least, None, reason=first_line(error))
-    rounds = [(seconds(plain), seconds(compiled)) for _ in range(_ROUNDS)]
     torch.compiler.reset()
     plain_s, compiled_s = (min(each) for each in zip(*rounds, strict=True))
     return CompileTrial(plain_s, compiled_s, max(first - compiled_s, 0.0))

@@ -6,18 +6,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from accelerate.utils.memory import should_reduce_batch_size
-
 from foldwise.engine.fit_plan import FitPlan
 from foldwise.engine.fit_state import FitState, Sums
 from foldwise.engine.fit_step import take_step
+from foldwise.engine.memory import step_memory
 from foldwise.models.freezing import set_trainable, train_mode
 from foldwise.models.network import Network
 from foldwise.optim.schedule import Stage, rates
-
-
-class StepMemoryError(Exception):
-    """The memory of the device ran out within a step; smaller parts of the batch may do."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +66,8 @@ def fit(state: FitState, plan: FitPlan) -> Iterator[Step | EpochEnd]:
         sums, first = state.sums, state.step
         for step, batch in enumerate(plan.batches(epoch, first), start=first):
             lr = float(schedule[epoch * plan.num_steps + step])
-            try:
+            with step_memory():
                 loss = take_step(state, staged, batch, epoch, step, lr)
-            except RuntimeError as error:
-                if not should_reduce_batch_size(error):
-                    raise
-                raise StepMemoryError(str(error).splitlines()[0]) from None
             if not math.isnan(loss):
                 sums.loss += loss * len(batch.rows)
                 sums.count += len(batch.rows)

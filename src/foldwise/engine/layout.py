@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import torch
 
+from foldwise.engine.memory import step_memory
 from foldwise.models.freezing import Trainable, set_trainable
 from foldwise.models.network import Layout, Network
 
@@ -34,6 +35,9 @@ def layout_seconds(
         trainable: what trains.
         device: where to compute.
         autocast: half precision to compute in, or None.
+
+    Raises:
+        StepMemoryError: memory ran out.
     """
     networks = {
         layout: _laid_out(network, layout, trainable, device) for layout in get_args(Layout)
@@ -81,14 +85,18 @@ def step_seconds(
         images: (B, C, S, S) uint8, on the device.
         device: where to compute.
         autocast: half precision to compute in, or None.
+
+    Raises:
+        StepMemoryError: memory ran out.
     """
     wait(device)
     started = time.perf_counter()
-    with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
-        logits, others = outputs(images, *network.unknown_columns(len(images)))
-    loss: Any = sum(each.float().square().mean() for each in (logits, *others))
-    loss.backward()
-    wait(device)
+    with step_memory():
+        with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):
+            logits, others = outputs(images, *network.unknown_columns(len(images)))
+        loss: Any = sum(each.float().square().mean() for each in (logits, *others))
+        loss.backward()
+        wait(device)
     network.zero_grad(set_to_none=True)
     return time.perf_counter() - started
 

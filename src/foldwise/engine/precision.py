@@ -39,6 +39,14 @@ def scoring_dtype(precision: str, device: torch.device) -> torch.dtype | None:
     return half if half is None or _computes(half, device) else None
 
 
+def precisions_of(device: torch.device) -> list[str]:
+    """Of `train.precision`, what a device has in hardware: fp32, bf16, and fp16 on a GPU."""
+    halves = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    if device.type == "cpu":
+        halves.pop("fp16")
+    return ["fp32", *(name for name, half in halves.items() if _computes(half, device))]
+
+
 def _computes(half: torch.dtype, device: torch.device) -> bool:
     """Whether a device has instructions for it."""
     if device.type == "cuda":

@@ -9,6 +9,7 @@ import pytest
 from foldwise.stages.examining.lr_range import FEWEST_STEPS, read_range, rising_rates
 from foldwise.stages.examining.lr_trial import HIGHEST, LOWEST, STEPS, range_test
 from foldwise.stages.recipes import load_recipe
+from tests.stages.hungry import hungry
 from tests.stages.small_units import ready, with_train
 
 RATES = rising_rates(1e-6, 1.0, 121)
@@ -47,3 +48,9 @@ def test_steps_of_a_real_recipe_are_read(tmp_path):
     assert found.steepest is not None
     assert 1e-4 < found.steepest <= found.highest <= 1
     assert range_test(str(home.path), recipe) == found
+
+
+def test_steps_are_cut_where_memory_runs_out(tmp_path):
+    unit = hungry(tmp_path, most=3, optimizer="sgd", lr=0.01)
+    recipe = json.dumps(unit.recipe.model_dump(mode="json"))
+    assert len(range_test(str(unit.problem.home.path), recipe).rates) >= FEWEST_STEPS

@@ -24,6 +24,7 @@ def test_sound_steps_over_time_are_left_alone(tmp_path: Path) -> None:
     assert list(unproved_over_time(case)) == []
 
 
+@pytest.mark.plants("over-time")
 def test_a_competition_without_sequences_is_told_what_it_lacks(tmp_path: Path) -> None:
     steps = {"over_time": {"steps": ["median"]}}
     problem = make_problem(tmp_path, thumbs=False, submission=steps)
@@ -34,12 +35,14 @@ def test_a_competition_without_sequences_is_told_what_it_lacks(tmp_path: Path) -
     assert "no columns.order" in fault.message
 
 
+@pytest.mark.plants("over-time")
 def test_steps_that_do_not_suit_the_task_are_told(tmp_path: Path) -> None:
     (fault,) = over_time(ground(tmp_path, task="regression", steps=["peaks"]))
     assert "labels that come and go" in fault.message
 
 
 @pytest.mark.parametrize("decision", ["auto", "fitted"])
+@pytest.mark.plants("unproved-over-time")
 def test_too_few_groups_to_prove_a_gain_are_told(tmp_path: Path, decision: str) -> None:
     case = ground(tmp_path, submission={"decision": decision})
     assert case.train is not None

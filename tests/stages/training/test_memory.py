@@ -1,57 +1,21 @@
 """Memory that runs out is healed by cutting batches into more parts; the unit says so."""
 
+import json
+from itertools import count
+
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from foldwise import predictions
+from foldwise.engine import compiling
+from foldwise.engine.assemble import Assembly
 from foldwise.errors import RunError
 from foldwise.json_files import read_json
-from foldwise.stages.training.unit import Unit
-from tests.builders import SMALL
-from tests.stages.small_units import ready, units, work
-
-FULL = "CUDA out of memory. Tried to allocate 2 GiB"
-HUNGRY = """
-import torch
-from torch import nn
-
-class Hungry(nn.Module):
-    def __init__(self, num_outputs, channels, most, after, message, most_scored):
-        super().__init__()
-        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(channels * 256, num_outputs))
-        self.most, self.after, self.steps = most, after, 0
-        self.message, self.most_scored = message, most_scored
-
-    def forward(self, images):
-        self.steps += self.training
-        if not self.training and len(images) > self.most_scored:
-            raise torch.OutOfMemoryError(self.message)
-        if self.training and self.steps > self.after and len(images) > self.most:
-            raise torch.OutOfMemoryError(self.message)
-        return self.layers(images)
-
-def network(*, num_outputs, channels, most, after, message, most_scored):
-    return Hungry(num_outputs, channels, most, after, message, most_scored)
-"""
-
-
-def hungry(
-    folder,
-    most: int,
-    after: int = 0,
-    message: str = FULL,
-    loss: str | None = None,
-    most_scored: int = 64,
-    **train,
-) -> Unit:
-    options = {"most": most, "after": after, "message": message, "most_scored": most_scored}
-    model = {"name": "hungry:network", "options": options}
-    recipe = {**SMALL, "model": model, "loss": loss, "train": {**SMALL["train"], **train}}
-    task = "multiclass" if loss is None else "ordinal"
-    home = ready(folder, recipe, task=task)
-    home.code.mkdir(exist_ok=True)
-    (home.code / "hungry.py").write_text(HUNGRY)
-    return units(home)[0]
+from foldwise.stages.scheduling import forecast
+from foldwise.stages.training import step_trials
+from tests.stages.hungry import FULL, hungry
+from tests.stages.small_units import work
 
 
 def test_batches_are_cut_until_they_fit_and_the_unit_says_so(tmp_path):
@@ -121,3 +85,69 @@ def test_both_kinds_of_smaller_batches_are_recorded(tmp_path):
     work(unit)
     choices = read_json(unit.folder.choices)
     assert (choices["eval_batch"], choices["parts"]) == (32, 4)
+
+
+@pytest.fixture
+def with_trials(monkeypatch):
+    """Short trainings are worth a trial, too."""
+    monkeypatch.setattr(step_trials, "_FEWEST_STEPS", 1)
+    monkeypatch.setattr(step_trials, "_LEAST_TRAINING_S", 0)
+    monkeypatch.setattr(step_trials, "obstacle", lambda device: "")
+    monkeypatch.setattr(compiling, "compile_function", lambda function, **_: function)
+
+
+def test_trials_of_steps_are_cut_as_training_is(tmp_path, with_trials):
+    unit = hungry(tmp_path, most=3)
+    assert "batches of 8 are cut into 4 parts" in work(unit)
+    assert read_json(unit.folder.choices)["parts"] == 4
+    trials = unit.problem.home.cache / "trials"
+    assert [len(list(trials.glob(f"{of}-*.json"))) for of in ("layout", "compile")] == [1, 1]
+
+
+def test_a_trial_of_one_image_that_is_too_much_says_what_would_help(tmp_path, with_trials):
+    unit = hungry(tmp_path, most=0)
+    with pytest.raises(RunError, match="one image at a time") as caught:
+        work(unit)
+    assert "input.size" in caught.value.remedy
+
+
+def test_other_errors_pass_through_a_trial(tmp_path, with_trials):
+    with pytest.raises(RuntimeError, match="misaligned"):
+        work(hungry(tmp_path, most=3, message="CUDA error: misaligned address"))
+
+
+def test_the_trials_of_a_forecast_are_cut_as_training_is(tmp_path, with_trials):
+    unit = hungry(tmp_path, most=3, most_scored=5)
+    recipe = json.dumps(unit.recipe.model_dump(mode="json"))
+    found = forecast.trial(str(unit.problem.home.path), recipe, 1, 0.1)
+    assert found["infer"] > 0
+    assert all(rate > 0 for rate in found["train"].values())
+
+
+def test_the_trial_of_a_loss_of_whole_batches_is_not_cut(tmp_path):
+    unit = hungry(tmp_path, most=3, loss="soft_kappa")
+    recipe = json.dumps(unit.recipe.model_dump(mode="json"))
+    with pytest.raises(RunError, match="statistic of the whole batch"):
+        forecast.trial(str(unit.problem.home.path), recipe, 1, 0.1)
+
+
+def test_steps_that_only_run_out_of_memory_when_compiled_stay_plain(tmp_path, monkeypatch):
+    unit = hungry(tmp_path, most=64)
+    network = Assembly(unit.problem, unit.recipe).network()
+    images = torch.zeros(4, 3, 16, 16, dtype=torch.uint8)
+
+    def compiled(function, **_):
+        calls = count()
+
+        def run(*inputs):
+            if next(calls):
+                raise torch.OutOfMemoryError(FULL)
+            return function(*inputs)
+
+        return run
+
+    monkeypatch.setattr(compiling, "obstacle", lambda device: "")
+    monkeypatch.setattr(compiling, "compile_function", compiled)
+    found = compiling.compile_trial(network, images, device=torch.device("cpu"))
+    assert "Tried to allocate" in found.reason
+    assert not found.pays(num_steps=10**6, num_graphs=1)

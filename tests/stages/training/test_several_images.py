@@ -392,6 +392,7 @@ def test_the_doctor_tries_and_times_several_images(
     assert fed.pictures[0].width >= 2 * fed.pictures[0].height
 
 
+@pytest.mark.plants("independent-draws")
 def test_the_doctor_warns_of_stacked_images_that_do_not_agree(framed: Unit) -> None:
     home = framed.problem.home
     assert doctor(home, "a", trial=False, display=QUIET) == []

@@ -2,7 +2,7 @@
 
 from foldwise.engine.assemble import Assembly
 from foldwise.stages.training import trial
-from foldwise.stages.training.trial import train_rates
+from foldwise.stages.training.trial import train_trial
 from tests.stages.small_units import ready, units, with_train
 
 
@@ -11,5 +11,6 @@ def test_epochs_of_one_step_are_timed_one_after_the_other(tmp_path, monkeypatch)
     assembly = Assembly(unit.problem, unit.recipe)
     now = iter(range(1000))
     monkeypatch.setattr(trial.time, "monotonic", lambda: float(next(now)))
-    (rate,) = train_rates(assembly, assembly.network(), seconds=3.0, max_steps=5).values()
+    found = train_trial(assembly, assembly.network(), seconds=3.0, max_steps=5)
+    (rate,) = found.rates.values()
     assert rate == len(unit.problem.train)  # A step of all rows takes a second of this clock.

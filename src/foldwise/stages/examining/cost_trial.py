@@ -29,7 +29,7 @@ _MOST_STEPS, _ENOUGH_STEPS, _ENOUGH_S, _SECONDS = 40, 5, 1.5, 6.0
 
 
 def cost_of_step(home: str, recipe: str, batch: int, size: int) -> Cost:
-    """What an optimiser step costs; noise stands for images, so reading them is not in it.
+    """What a step of an uncut batch costs; noise stands for images, so reading is not in it.
 
     Args:
         home: the competition's folder.
@@ -104,7 +104,7 @@ def _resized(assembly: Assembly, batch: int, size: int) -> Assembly:
     recipe = assembly.recipe
     changed = {
         "input": recipe.input.model_copy(update={"size": size}),
-        "train": recipe.train.model_copy(update={"batch": batch}),
+        "train": recipe.train.model_copy(update={"batch": batch, "accumulate": 1}),
     }
     return Assembly(assembly.problem, recipe.model_copy(update=changed))
 

@@ -66,11 +66,20 @@ class CostModel:
             batch, size, float(terms @ self.memory), float(terms @ self.seconds), self.device
         )
 
-    def largest_batch(self, size: int, memory: float) -> int:
-        """Most images of this size whose step fits into so many bytes; 0: none does."""
+    def largest_batch(self, size: int, memory: float, *, most: int) -> int:
+        """Most images of this size whose step fits into so many bytes; 0: none does.
+
+        Args:
+            size: of their sides, pixels.
+            memory: bytes.
+            most: images after which it is not looked further: memory may not grow with them.
+        """
+        if self.at(most, size).memory <= memory:
+            return most
+        if self.at(1, size).memory > memory:
+            return 0
         fixed, per_image, per_pixel = self.memory
-        each = per_image + per_pixel * size * size
-        return max(0, int((memory - fixed) / each)) if each > 0 else 0
+        return int((memory - fixed) / (per_image + per_pixel * size * size))
 
 
 def _terms(batch: int, size: int) -> tuple[float, float, float]:

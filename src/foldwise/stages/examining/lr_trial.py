@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from foldwise.engine.assemble import Assembly
 from foldwise.engine.fit import Step, fit
 from foldwise.engine.fit_step import NonFiniteLossError
 from foldwise.engine.fitting import fit_plan, fit_state, image_batches
+from foldwise.engine.memory import in_parts
 from foldwise.home import Home
 from foldwise.optim.schedule import Stage
 from foldwise.stages.examining.lr_range import (
@@ -28,6 +30,7 @@ from foldwise.stages.examining.lr_range import (
     read_range,
     rising_rates,
 )
+from foldwise.stages.training.memory import check_cut
 from foldwise.tasks.problem import open_problem
 
 LOWEST, HIGHEST, STEPS = 1e-7, 1.0, 100
@@ -42,6 +45,7 @@ def range_test(home: str, recipe: str) -> LrRange:
 
     Raises:
         NonFiniteLossError: the loss is not finite at the lowest rates already.
+        RunError: one image at a time is too much, or the loss takes whole batches.
     """
     problem = open_problem(Home(Path(home)))
     resolved = from_values(json.loads(recipe), Recipe, source="recipe")
@@ -49,12 +53,23 @@ def range_test(home: str, recipe: str) -> LrRange:
     averages = {"lookahead": None, "ema": None, "average_last": 0}
     train = resolved.train.model_copy(update=averages)
     assembly = Assembly(problem, resolved.model_copy(update={"train": train}))
+    rates = rising_rates(LOWEST, HIGHEST, STEPS)
+    losses = in_parts(
+        lambda parts: _losses(assembly, rates, parts),
+        batch=min(train.batch, len(problem.train)),
+        parts=train.accumulate,
+        cut=partial(check_cut, assembly),
+    )
+    return read_range(rates[: len(losses)], losses)
+
+
+def _losses(assembly: Assembly, rates: Sequence[float], parts: int) -> list[float]:
+    """Of a step at each rate, as far as it does not fly off."""
     device = machine.pick()
     torch.manual_seed(seeding.key("weights", 0, -1))
     network = assembly.network()
     longest = max(assembly.stages(), key=lambda stage: (stage.trainable != "head", stage.epochs))
-    rows = np.arange(len(problem.train))
-    rates = rising_rates(LOWEST, HIGHEST, STEPS)
+    rows = np.arange(len(assembly.problem.train))
     batches = _endless(assembly, rows)
     plan = fit_plan(
         assembly,
@@ -65,7 +80,7 @@ def range_test(home: str, recipe: str) -> LrRange:
         seed=0,
         fold=-1,
     )
-    plan = replace(plan, num_steps=1, on_nonfinite="stop")
+    plan = replace(plan, num_steps=1, on_nonfinite="stop", accumulate=parts)
     losses: list[float] = []
     try:
         for event in fit(fit_state(assembly, network, device), plan):
@@ -76,7 +91,7 @@ def range_test(home: str, recipe: str) -> LrRange:
     except NonFiniteLossError:
         if len(losses) < FEWEST_STEPS:
             raise
-    return read_range(rates[: len(losses)], losses)
+    return losses
 
 
 def _endless(assembly: Assembly, rows: np.ndarray) -> Iterator[Batch]:

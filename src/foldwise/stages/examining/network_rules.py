@@ -33,7 +33,7 @@ def head_size(case: RecipeCase) -> Iterator[Fault]:
 
 
 def random_features(case: RecipeCase) -> Iterator[Fault]:
-    """A backbone is kept as it is that has never seen an image."""
+    """A backbone, or its normalisation, is kept as it is that has never seen an image."""
     yield from starmap(error, frozen.random_features(case.recipe))
     if case.is_pretrained or case.is_frozen:
         return
@@ -49,6 +49,13 @@ def random_features(case: RecipeCase) -> Iterator[Fault]:
             key,
             "holds back a backbone without pretrained weights: its features are random",
             "train all of it from the start",
+        )
+    if train.norm == "frozen":
+        yield warning(
+            "train.norm",
+            "frozen: without pretrained weights batch norm keeps mean 0 and variance 1, which are "
+            "no image's",
+            "use norm: train, or set model.pretrained",
         )
 
 

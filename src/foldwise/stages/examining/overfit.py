@@ -33,6 +33,7 @@ def learn_by_heart(
     trainable: Trainable,
     lr: float,
     device: torch.device,
+    parts: int = 1,
 ) -> Overfit:
     """Train on one batch until it is learned, the steps are done or the time is up.
 
@@ -45,6 +46,10 @@ def learn_by_heart(
         trainable: what trains.
         lr: constant rate.
         device: where to compute.
+        parts: that the batch is cut into.
+
+    Raises:
+        StepMemoryError: memory ran out.
     """
     plain = Assembly(assembly.problem, _plain(assembly.recipe))
     torch.manual_seed(seeding.key("weights", 0, -1))
@@ -62,7 +67,8 @@ def learn_by_heart(
         seed=0,
         fold=-1,
     )
-    plan = replace(plan, sides=())  # What is left of them, a penalty, has no rows to learn.
+    # What is left of the sides, a penalty, has no rows to learn.
+    plan = replace(plan, sides=(), accumulate=parts)
     num_outputs = plain.formulation.num_outputs(plain.problem.num_classes)
     blind = blind_loss(plan.loss, plan.target, num_outputs)
     losses: list[float] = []
@@ -122,6 +128,7 @@ def _plain(recipe: Recipe) -> Recipe:
         "sharpness": None,
         "lookahead": None,
         "sampler": None,
+        "on_nonfinite": "stop",  # A step that is skipped counts with a loss of 0.
     }
     train = recipe.train.model_copy(update=plain)
     return recipe.model_copy(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +20,18 @@ from foldwise.config.recipe import Recipe
 from foldwise.data.batches import eval_batches
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.fit_step import NonFiniteLossError
+from foldwise.engine.memory import in_parts, step_memory
 from foldwise.home import Home
 from foldwise.models.network import Network
-from foldwise.optim.schedule import Stage
+from foldwise.optim.schedule import Stage, Trainable
 from foldwise.parts import name_of
 from foldwise.stages.examining.binding import bind_parts
 from foldwise.stages.examining.overfit import learn_by_heart
 from foldwise.stages.examining.picture import write_picture
 from foldwise.stages.examining.trial_facts import Overfit, TrialFacts, Tried
 from foldwise.stages.scheduling.rates import Rates
-from foldwise.stages.training.trial import infer_rate, train_rates
+from foldwise.stages.training.memory import check_cut
+from foldwise.stages.training.trial import TrainTrial, infer_rate, train_trial
 from foldwise.tasks.problem import Problem, open_problem
 
 _FEW, _MANY = 16, 32
@@ -82,13 +86,12 @@ def _measure(assembly: Assembly) -> TrialFacts:
     network.to(device).eval()
     with torch.inference_mode():
         pixels = network.normalize(images.to(device))
-        inputs = batch.inputs(device)
-        features = network.features(*inputs) if network.has_features else None
-        outputs = network(*inputs) if features is None else network.head(features)
+    features, outputs = in_parts(partial(_passed, network, batch.inputs(device)), batch=len(images))
     attempts: tuple[Overfit, ...] = ()
     if trains := assembly.recipe.freeze == "none" and bool(assembly.stages()):
         attempts = _attempts(assembly, images, rows, device)
     infer = infer_rate(assembly, network, num_batches=_INFER_BATCHES)
+    train = _train_trial(assembly, network)
     return TrialFacts(
         num_images=len(rows),
         chance=_chance(assembly) if trains else None,
@@ -98,11 +101,28 @@ def _measure(assembly: Assembly) -> TrialFacts:
         pixel_mean=tuple(pixels.mean(dim=(0, 2, 3)).tolist()),
         pixel_std=tuple(pixels.std(dim=(0, 2, 3)).tolist()),
         normalises=_normalising_layer(assembly, network),
-        rates=Rates(start_s, infer, _train_rates(assembly, network)),
+        rates=Rates(start_s, infer, train.rates),
         num_test=len(assembly.problem.test),
         memory=_memory(device),
+        capacity=_capacity(device),
+        parts=train.parts if train.parts > assembly.recipe.train.accumulate else None,
         device=device.type,
     )
+
+
+def _passed(
+    network: Network, inputs: tuple[torch.Tensor, ...], parts: int
+) -> tuple[torch.Tensor | None, torch.Tensor]:
+    """Features, where the network has them, and outputs of images."""
+    features, outputs = [], []
+    with torch.inference_mode(), step_memory():
+        for part in zip(*(each.chunk(parts) for each in inputs), strict=True):
+            if network.has_features:
+                features.append(network.features(*part))
+                outputs.append(network.head(features[-1]))
+            else:
+                outputs.append(network(*part))
+    return torch.cat(features) if features else None, torch.cat(outputs)
 
 
 def _attempts(
@@ -112,14 +132,27 @@ def _attempts(
     stage = _main_stage(assembly)
     attempts: list[Overfit] = []
     for rate in dict.fromkeys((stage.peak_lr, _USUAL_LR)):
-        attempts.append(
-            learn_by_heart(
-                assembly, images, rows, trainable=stage.trainable, lr=rate, device=device
-            )
-        )
+        attempts.append(_attempt(assembly, images, rows, stage.trainable, rate, device))
         if attempts[-1].is_learned or attempts[-1].is_open:
             break
     return tuple(attempts)
+
+
+def _attempt(
+    assembly: Assembly,
+    images: torch.Tensor,
+    rows: np.ndarray,
+    trainable: Trainable,
+    lr: float,
+    device: torch.device,
+) -> Overfit:
+    return in_parts(
+        lambda parts: learn_by_heart(
+            assembly, images, rows, trainable=trainable, lr=lr, device=device, parts=parts
+        ),
+        batch=len(rows),
+        cut=partial(check_cut, assembly),
+    )
 
 
 def _main_stage(assembly: Assembly) -> Stage:
@@ -135,18 +168,28 @@ def _chance(assembly: Assembly) -> float | None:
     return math.log(assembly.problem.num_classes)
 
 
-def _train_rates(assembly: Assembly, network: Network) -> dict[str, float]:
-    """Of steps as in training; none where the loss is not finite."""
+def _train_trial(assembly: Assembly, network: Network) -> TrainTrial:
+    """Of steps as in training, the peak of memory beginning with them; none if not finite."""
+    if torch.cuda.is_available():
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
     try:
-        return train_rates(assembly, network, seconds=_SECONDS_TIMED, max_steps=_STEPS_TIMED)
+        return train_trial(assembly, network, seconds=_SECONDS_TIMED, max_steps=_STEPS_TIMED)
     except NonFiniteLossError:
-        return {}  # Learning by heart has told why.
+        return TrainTrial({}, assembly.recipe.train.accumulate)  # Learning by heart has told why.
 
 
 def _memory(device: torch.device) -> int:
     if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
+        return int(torch.cuda.max_memory_reserved(device))
     return int(psutil.Process().memory_info().rss)
+
+
+def _capacity(device: torch.device) -> int:
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    return int(psutil.virtual_memory().total)
 
 
 def _normalising_layer(assembly: Assembly, network: Network) -> str:

@@ -78,7 +78,9 @@ class TrialFacts:
         normalises: the layer by which an own network seems to normalise once more, else "".
         rates: in training by kind of epoch, and in inference.
         num_test: test rows.
-        memory: most bytes in use, of the GPU or of the process.
+        memory: bytes in use: the most that steps reserved on the GPU, or the process's.
+        capacity: bytes that there are, of the GPU or of the machine.
+        parts: that batches of training had to be cut into since memory ran out; None: it did not.
         device: where.
     """
 
@@ -93,6 +95,8 @@ class TrialFacts:
     rates: Rates
     num_test: int
     memory: int
+    capacity: int
+    parts: int | None
     device: str
 
 

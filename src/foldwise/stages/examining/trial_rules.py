@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import psutil
 
 from foldwise.stages.examining.finding import Fault, error, warning
 from foldwise.stages.examining.trial_facts import LEARNED_SHARE, BlockFlow, TrialFacts
@@ -17,6 +16,8 @@ _MAX_NAMED = 4
 _FAINT, _STRONG = 1e-3, 1e3
 #: How far the normalised images may lie from mean 0 and spread 1: dark or flat images do, a bit.
 _MEAN, _STD = 3.0, (0.1, 5.0)
+#: Of the memory there is, what units may take.
+_USABLE = 0.9
 
 
 @dataclass(frozen=True)
@@ -164,16 +165,24 @@ def pixel_range(case: TrialCase) -> Iterator[Fault]:
 
 
 def memory(case: TrialCase) -> Iterator[Fault]:
-    """Units side by side would need more memory than there is."""
-    if case.facts.device != "cpu":
-        return
-    needed, there = case.facts.memory * case.side_by_side, psutil.virtual_memory().total
-    if needed > 0.9 * there:
+    """Units need more memory than the GPU, or the machine for all side by side, has."""
+    facts = case.facts
+    on_gpu = facts.device == "cuda"  # Each unit has its own.
+    units = 1 if on_gpu else case.side_by_side
+    needed = facts.memory * units
+    if facts.parts is not None:
         yield warning(
             "train.batch",
-            f"{case.side_by_side} units side by side need about {needed / 2**30:.1f} GiB, there "
-            f"are {there / 2**30:.1f}",
-            "use a smaller batch, accumulate, or parallel: 1 in plan.yaml",
+            f"memory ran out in a step: batches are cut into {facts.parts} parts to fit",
+            f"set train.accumulate: {facts.parts}, or use a smaller input.size or network",
+        )
+    elif needed > _USABLE * facts.capacity:
+        yield warning(
+            "train.batch",
+            f"{units} unit{'s side by side need' if units > 1 else ' needs'} about "
+            f"{needed / 2**30:.1f} GiB, there are {facts.capacity / 2**30:.1f}",
+            "use a smaller batch or accumulate"
+            + ("" if on_gpu else ", or parallel: 1 in plan.yaml"),
         )
 
 

@@ -143,7 +143,7 @@ def trial(home: str, recipe: str, threads: int, seconds: float) -> dict[str, Any
     """At most `seconds` of training and a few inference batches; the job behind `measure`."""
     from foldwise.engine.assemble import Assembly
     from foldwise.stages.training.step_trials import decide_layout
-    from foldwise.stages.training.trial import infer_rate, train_rates
+    from foldwise.stages.training.trial import infer_rate, train_trial
 
     machine.keep_freed_memory()  # As the units do.
     problem = open_problem(Home(Path(home)))
@@ -154,8 +154,8 @@ def trial(home: str, recipe: str, threads: int, seconds: float) -> dict[str, Any
     start_s = time.monotonic() - started
     network.set_layout(decide_layout(assembly, network, machine.pick()))
     infer = infer_rate(assembly, network, num_batches=_INFER_BATCHES)
-    train = train_rates(assembly, network, seconds=seconds, max_steps=_MAX_STEPS)
-    return asdict(Rates(start_s, infer, train))
+    train = train_trial(assembly, network, seconds=seconds, max_steps=_MAX_STEPS)
+    return asdict(Rates(start_s, infer, train.rates))
 
 
 def run_seconds(

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-
-from accelerate.utils.memory import clear_device_cache
-
 from foldwise.engine.assemble import Assembly
-from foldwise.engine.fit import StepMemoryError
+from foldwise.engine.memory import in_parts
 from foldwise.errors import ConfigError, RunError
 from foldwise.models.network import Network
 from foldwise.stages.training.at_work import UnitWork
 from foldwise.stages.training.course import History, fit_unit
-from foldwise.stages.training.unit import Unit
 
 
 def fit_in_memory(at_work: UnitWork, network: Network) -> History:
@@ -30,35 +25,34 @@ def fit_in_memory(at_work: UnitWork, network: Network) -> History:
         RunError: one image at a time is too much, or the loss takes whole batches.
     """
     unit = at_work.unit
+    batch = min(unit.recipe.train.batch, unit.num_fitted)
     start = {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
-    while True:
-        try:
-            return fit_unit(at_work, network)
-        except StepMemoryError as error:
-            problem = str(error)
-        # Out of the handler, whose traceback holds the tensors of the step.
-        batch = min(unit.recipe.train.batch, unit.num_fitted)
-        if at_work.parts >= batch:
-            raise RunError(
-                f"memory ran out with one image at a time: {problem}",
-                remedy="use a smaller input.size or network, precision bf16, or fewer units side "
-                "by side (parallel in plan.yaml)",
-            )
-        parts = min(2 * at_work.parts, batch)
-        _check_cut(unit, parts, problem)
+
+    def cut(parts: int, problem: str) -> None:
+        check_cut(at_work.assembly, parts, problem)
         note = f"memory ran out ({problem}): batches of {batch} are cut into {parts} parts"
         at_work.amend(note, parts=parts)
         network.zero_grad(set_to_none=True)
         network.load_state_dict(start)
-        gc.collect()
-        clear_device_cache()
+
+    return in_parts(lambda _: fit_unit(at_work, network), batch=batch, parts=at_work.parts, cut=cut)
 
 
-def _check_cut(unit: Unit, parts: int, problem: str) -> None:
-    recipe = unit.recipe
+def check_cut(assembly: Assembly, parts: int, problem: str) -> None:
+    """Check that batches may be cut into so many parts.
+
+    Args:
+        assembly: of the recipe.
+        parts: more than it asks for.
+        problem: how memory ran out, for the message.
+
+    Raises:
+        RunError: the loss takes whole batches.
+    """
+    recipe = assembly.recipe
     train = recipe.train.model_copy(update={"accumulate": parts})
     try:
-        Assembly(unit.problem, recipe.model_copy(update={"train": train})).loss()
+        Assembly(assembly.problem, recipe.model_copy(update={"train": train})).loss()
     except ConfigError as refusal:
         raise RunError(
             f"memory ran out: {problem}", *refusal.problems, remedy=refusal.remedy

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from dataclasses import asdict
+from typing import TypeVar
 
 import torch
 
@@ -13,6 +15,7 @@ from foldwise.data.batches import num_steps
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.compiling import CompileTrial, compile_trial, obstacle
 from foldwise.engine.layout import faster_layout, layout_seconds
+from foldwise.engine.memory import in_parts
 from foldwise.engine.precision import autocast_dtype
 from foldwise.errors import ConfigError
 from foldwise.json_files import read_json
@@ -20,6 +23,8 @@ from foldwise.models.freezing import Trainable
 from foldwise.models.network import Layout, Network
 from foldwise.publish import locked, publish_json
 from foldwise.stages.scheduling.phases import phases
+
+T = TypeVar("T")
 
 #: A trial takes as long as 8 steps at least; with fewer steps to come it is not worth its time.
 _FEWEST_STEPS = 320
@@ -40,6 +45,9 @@ def decide_layout(
         network: with its starting weights; left as it is.
         device: where it will train.
         epochs: of the shortened schedule, or None.
+
+    Raises:
+        RunError: memory runs out with one image at a time.
     """
     recipe = assembly.recipe
     if recipe.train.layout != "auto":
@@ -50,12 +58,16 @@ def decide_layout(
     with locked(path.with_suffix(".lock"), doing="timing two layouts", wait_s=600):
         stored = read_json(path)
         if stored is None:
-            seconds = layout_seconds(
+            seconds = _tried(
+                assembly,
                 network,
-                _images(assembly, network),
-                trainable=_trainable(assembly),
-                device=device,
-                autocast=autocast_dtype(recipe.train.precision, device),
+                lambda images: layout_seconds(
+                    network,
+                    images,
+                    trainable=_trainable(assembly),
+                    device=device,
+                    autocast=autocast_dtype(recipe.train.precision, device),
+                ),
             )
             stored = {"layout": faster_layout(seconds), "seconds": seconds}
             publish_json(path, stored)
@@ -76,6 +88,7 @@ def decide_compiled(
 
     Raises:
         ConfigError: the recipe wants it, and this machine has no compiler.
+        RunError: memory runs out with one image at a time.
     """
     recipe, wanted = assembly.recipe, assembly.recipe.train.compile
     if wanted != "auto":
@@ -97,13 +110,17 @@ def decide_compiled(
         stored = read_json(path)
         trial = None if stored is None else CompileTrial(**stored)
         if trial is None or (trial.is_too_short and is_worth_it(trial.plain)):
-            trial = compile_trial(
+            trial = _tried(
+                assembly,
                 network,
-                _images(assembly, network),
-                trainable=_trainable(assembly),
-                device=device,
-                autocast=autocast_dtype(recipe.train.precision, device),
-                worth=is_worth_it,
+                lambda images: compile_trial(
+                    network,
+                    images,
+                    trainable=_trainable(assembly),
+                    device=device,
+                    autocast=autocast_dtype(recipe.train.precision, device),
+                    worth=is_worth_it,
+                ),
             )
             publish_json(path, asdict(trial))
     return trial.pays(num_steps=steps, num_graphs=_num_graphs(assembly, epochs))
@@ -125,13 +142,16 @@ def _num_graphs(assembly: Assembly, epochs: int | None) -> int:
     return 2 * len({phase.kind.key for phase in phases(assembly.recipe, epochs)})
 
 
-def _images(assembly: Assembly, network: Network) -> torch.Tensor:
-    """(B, C, S, S) uint8 noise, as many as a part of a batch."""
+def _tried(assembly: Assembly, network: Network, trial: Callable[[torch.Tensor], T]) -> T:
+    """A trial of images that are noise, as many as a part of a batch that fits into memory."""
     train, size = assembly.recipe.train, assembly.recipe.input.size
-    part = -(-train.batch // train.accumulate)
-    generator = torch.Generator().manual_seed(0)
-    images = torch.randint(0, 256, (part, size, size, network.num_channels), generator=generator)
-    return images.to(torch.uint8).permute(0, 3, 1, 2)
+
+    def attempt(parts: int) -> T:
+        shape = (-(-train.batch // parts), size, size, network.num_channels)
+        images = torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(0))
+        return trial(images.to(torch.uint8).permute(0, 3, 1, 2))
+
+    return in_parts(attempt, batch=train.batch, parts=train.accumulate)
 
 
 def _trainable(assembly: Assembly) -> Trainable:

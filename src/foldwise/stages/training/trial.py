@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -14,34 +15,61 @@ from foldwise.data.batches import eval_batches, num_steps
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.fit import Step, fit
 from foldwise.engine.fitting import fit_plan, fit_state, image_batches
+from foldwise.engine.memory import in_parts, step_memory
 from foldwise.models.network import Network
 from foldwise.optim.epochs import Epoch
 from foldwise.stages.scheduling.phases import Phase, phases
+from foldwise.stages.training.memory import check_cut
 
 _BATCH = 32
 #: One step says little; so many are timed, unless they take this many times as long as given.
 _LEAST_STEPS, _LONGEST = 3, 3.0
 
 
+@dataclass(frozen=True)
+class TrainTrial:
+    """What steps of training took.
+
+    Attributes:
+        rates: key of each kind of epoch → images per second; nothing where no whole network trains.
+        parts: that batches were cut into to fit into memory, as training would cut them.
+    """
+
+    rates: dict[str, float]
+    parts: int
+
+
 def infer_rate(assembly: Assembly, network: Network, *, num_batches: int) -> float:
-    """Images per second of reading and the plain forward pass, after one batch to warm up."""
+    """Images per second of reading and the plain forward pass, after one batch to warm up.
+
+    Raises:
+        RunError: memory runs out with one image at a time.
+    """
+    return in_parts(
+        lambda parts: _infer_rate(assembly, network, -(-_BATCH // parts), num_batches), batch=_BATCH
+    )
+
+
+def _infer_rate(assembly: Assembly, network: Network, batch: int, num_batches: int) -> float:
     device = machine.pick()
     network.to(device).eval()
-    items = eval_batches(assembly.feed.source(assembly.problem.train), batch=_BATCH, workers=0)
+    items = eval_batches(assembly.feed.source(assembly.problem.train), batch=batch, workers=0)
     marks = []
-    with torch.inference_mode():
+    with torch.inference_mode(), step_memory():
         for item in islice(items, num_batches + 1):
             network(*item.inputs(device)).cpu()
             marks.append(time.monotonic())
     if len(marks) < 2:
-        return float(_BATCH)
-    return _BATCH * (len(marks) - 1) / max(marks[-1] - marks[0], 1e-6)
+        return float(batch)
+    return batch * (len(marks) - 1) / max(marks[-1] - marks[0], 1e-6)
 
 
-def train_rates(
+def train_trial(
     assembly: Assembly, network: Network, *, seconds: float, max_steps: int
-) -> dict[str, float]:
-    """Images per second of training, of each kind of epoch, after one step to warm up.
+) -> TrainTrial:
+    """Time steps of training, of each kind of epoch, after one step to warm up.
+
+    Where memory runs out, batches are cut into more parts, as in training.
 
     Args:
         assembly: of the recipe.
@@ -49,20 +77,32 @@ def train_rates(
         seconds: that all kinds may take; thrice that where it is too short for three steps each.
         max_steps: of each kind.
 
-    Returns:
-        Key of the kind → rate; nothing where no whole network trains.
+    Raises:
+        RunError: one image at a time is too much, or the loss takes whole batches.
     """
+    train = assembly.recipe.train
     if assembly.recipe.freeze != "none":
-        return {}
+        return TrainTrial({}, train.accumulate)
     found = {phase.kind.key: phase for phase in phases(assembly.recipe)}
-    return {
-        key: _train_rate(assembly, network, phase, seconds / len(found), max_steps)
-        for key, phase in found.items()
-    }
+
+    def attempt(parts: int) -> TrainTrial:
+        each_s = seconds / len(found)
+        rates = {
+            key: _train_rate(assembly, network, phase, each_s, max_steps, parts)
+            for key, phase in found.items()
+        }
+        return TrainTrial(rates, parts)
+
+    return in_parts(
+        attempt,
+        batch=min(train.batch, len(assembly.problem.train)),
+        parts=train.accumulate,
+        cut=partial(check_cut, assembly),
+    )
 
 
 def _train_rate(
-    assembly: Assembly, network: Network, phase: Phase, seconds: float, max_steps: int
+    assembly: Assembly, network: Network, phase: Phase, seconds: float, max_steps: int, parts: int
 ) -> float:
     device, stage = machine.pick(), phase.stage
     rows = np.arange(len(assembly.problem.train))
@@ -87,7 +127,7 @@ def _train_rate(
     )
     marks: list[float] = []
     images = 0
-    for event in fit(state, plan):
+    for event in fit(state, replace(plan, accumulate=parts)):
         if not isinstance(event, Step):
             continue
         marks.append(time.monotonic())
