@@ -48,7 +48,7 @@ RECIPE_MISTAKES = [
     ("schedule-length", "error", ["train.schedule={preset: staged, warmup: 3, hold: 2}"]),
     ("schedule-length", "warning", ["train.schedule={preset: staged, warmup: 2, hold: 2}"]),
     ("unused-key", "error", ["train.schedule.hold=2"]),
-    ("unused-key", "warning", ["train.schedule.stages=[{epochs: 2, start_lr: 1e-3, end_lr: 0}]"]),
+    ("unused-key", "error", ["train.schedule.stages=[{epochs: 2, start_lr: 1e-3, end_lr: 0}]"]),
     ("lr-high", "warning", ["train.lr=0.5"]),
     ("schedule-length", "error", ["train.schedule={preset: polynomial, warmup: 4}"]),
     ("config", "error", ["train.schedule={preset: one_cycle, hold: 1}"]),
@@ -272,7 +272,7 @@ def test_an_unknown_recipe_is_the_commands_mistake(home: Home) -> None:
 
 def test_without_a_trial_torch_is_not_needed(home: Home) -> None:
     code = (
-        "import sys; from pathlib import Path; from foldwise.rundir import Home;"
+        "import sys; from pathlib import Path; from foldwise.home import Home;"
         "from foldwise.stages.doctor import doctor; doctor(Home(Path(sys.argv[1])), trial=False);"
         "assert 'torch' not in sys.modules"
     )

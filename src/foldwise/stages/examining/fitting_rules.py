@@ -9,6 +9,7 @@ from foldwise.config.weighted import weighted_parts
 from foldwise.engine.frozen import unmixed_keys
 from foldwise.errors import ConfigError
 from foldwise.parts import name_of
+from foldwise.stages.examining import unhonoured
 from foldwise.stages.examining.cases import RecipeCase
 from foldwise.stages.examining.finding import Fault, error, warning
 from foldwise.tasks import TASKS
@@ -90,12 +91,8 @@ def batch_size(case: RecipeCase) -> Iterator[Fault]:
 def tiny_parts(case: RecipeCase) -> Iterator[Fault]:
     """A batch is cut into more parts than it has images, or into parts too small to normalise."""
     train = case.recipe.train
-    if train.accumulate > train.batch:
-        yield error(
-            "train.accumulate",
-            f"a batch of {train.batch} cannot be cut into {train.accumulate} parts",
-            f"use at most {train.batch}",
-        )
+    if too_many := list(unhonoured.too_many_parts(case.recipe)):
+        yield from too_many
         return
     each = train.batch // train.accumulate
     if each < _FEWEST_FOR_NORM and train.norm == "train" and not case.is_frozen:
