@@ -203,12 +203,13 @@ def test_forbidden_weights_and_frozen_augmentation_are_named_together(tmp_path: 
     settings = [f"model.pretrained={weights}", "freeze=backbone", "mix=mixup"]
     assert rules(examine(home, *settings)) == {"frozen-augment", "normalisation"}
     asked = ["train.norm_update=true", "train.compile=true"]
-    asked += ["train.optimizer={name: adamw, layer_decay: 0.7}"]
+    asked += ["train.optimizer={name: adamw, layer_decay: 0.7}", "train.trainable={last: 2}"]
     told = [f.message for f in examine(home, *settings, *asked) if f.rule == "frozen-training"]
-    assert len(told) == 3
+    assert len(told) == 4
     assert told[0].startswith("train.optimizer: layer_decay cannot be honoured")
-    assert told[1].startswith("train.compile: true cannot be honoured")
-    assert told[2].startswith("train.norm_update: true cannot be honoured")
+    assert told[1].startswith("train.trainable: last: 2 cannot be honoured")
+    assert told[2].startswith("train.compile: true cannot be honoured")
+    assert told[3].startswith("train.norm_update: true cannot be honoured")
     home.competition.write_text(home.competition.read_text() + "rules: {pretrained: forbidden}\n")
     found = examine(home, *settings)
     assert rules(found) == {"frozen-augment", "normalisation", "rules-pretrained"}
