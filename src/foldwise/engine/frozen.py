@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from foldwise.config.recipe import Recipe
+from foldwise.config.training import LastBlocks
 from foldwise.parts import name_of, options_of
 
 
@@ -93,7 +94,7 @@ def unused_training(recipe: Recipe) -> Iterator[Problem]:
 
 def _trained(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """Keys that ask for the training of certain layers, and which."""
-    asked = {"train.trainable": recipe.train.trainable}
+    asked: dict[str, str | LastBlocks] = {"train.trainable": recipe.train.trainable}
     stages = recipe.train.schedule.stages
     asked |= {f"train.schedule.stages.{i}.trainable": s.trainable for i, s in enumerate(stages)}
     for key, what in asked.items():

@@ -107,14 +107,20 @@ def bind_second_level(problem: Problem, recipe: Recipe) -> list[Failure]:
     """Each part of a second-level recipe that cannot be bound."""
     failures = _Failures()
     failures.attempt("head", "head", lambda: bound_head(recipe))
+    chosen = None
     if not failures.found:
         key = "head" if recipe.formulation is None else "formulation"
-        failures.attempt("formulation", key, lambda: chosen_formulation(problem.task, recipe))
+        chosen = failures.attempt(
+            "formulation", key, lambda: chosen_formulation(problem.task, recipe)
+        )
+    if chosen is not None:
+        recipe = recipe.model_copy(update={"formulation": chosen[0]})
     assembly = Assembly(problem, recipe)
     failures.attempt("columns", "columns", partial(_read_columns, assembly))
-    failures.attempt(
-        "imbalance", "imbalance", lambda: assembly.balancing.class_weights(np.arange(1))
-    )
+    if chosen is not None:
+        failures.attempt(
+            "imbalance", "imbalance", lambda: assembly.balancing.class_weights(np.arange(1))
+        )
     return failures.found
 
 
