@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +26,8 @@ from foldwise.stages.examining import (
     schedule_rules,
     trial_rules,
 )
-from foldwise.stages.examining.cases import RecipeCase
-from foldwise.stages.examining.finding import Finding
-from foldwise.stages.examining.ground import open_ground
 from foldwise.stages.examining.overfit import blind_loss
 from foldwise.stages.examining.trial_facts import BlockFlow, Overfit, TrialFacts
-from foldwise.stages.recipes import Places, load_recipe
 from foldwise.stages.scheduling.rates import Rates
 
 from .examining.clinic import QUIET, RECIPE, edit, examine, make_clinic, rules, spoken
@@ -433,16 +428,19 @@ def test_units_that_do_not_fit_into_memory_side_by_side_are_named() -> None:
     assert _named_in(_facts(memory=2**60)) == {"memory"}
 
 
-def test_a_mix_that_the_formulation_cannot_take_is_named(home: Home) -> None:
-    found: list[Finding] = []
-    ground = open_ground(home, None, found)
-    assert ground is not None
-    assert not found
-    task = ground.task
-    fixed = {name: replace(f, mixable=False) for name, f in task.formulations.items()}
-    ground = replace(ground, task=replace(task, formulations=fixed))
-    case = RecipeCase(ground, "a", load_recipe(home, "a", overrides=["mix=mixup"]), Places("", {}))
-    assert [fault.key for fault in fitting_rules.mix_fit(case)] == ["mix"]
+def test_a_mix_that_the_formulation_cannot_take_is_named(tmp_path: Path) -> None:
+    home = make_clinic(tmp_path / "c", ready=False)
+    edit(home.competition, "target: [label]", "target: [grade]")
+    edit(home.competition, "task: multiclass", "task: ordinal")
+    edit(home.competition, "[ape, bear, cow]", "['0', '1', '2']")
+    edit(home.competition, "metric: log_loss", "metric: qwk")
+    edit(home.competition, "{gives: scores}", "{gives: answers}")
+    edit(home.competition, ", sample_submission: sample.csv", "")
+    assert examine(home, "formulation=borders", "mix=mixup") == []
+    (found,) = examine(home, "formulation=coral", "mix=mixup")
+    assert (found.rule, found.level, found.where) == ("mix-fit", "error", "override mix")
+    assert "half of one grade and half of another" in found.message
+    assert "use formulation: expectation, borders" in found.remedy
 
 
 _OTHER_TESTS = {

@@ -127,12 +127,6 @@ def untrained_parts(recipe: Recipe) -> Iterator[Problem]:
         )
 
 
-def unmixed_keys(recipe: Recipe) -> list[str]:
-    """Keys of what belongs to single images and cannot be mixed with them."""
-    asked = {"model.columns": recipe.model.columns, "auxiliary": recipe.auxiliary}
-    return [key for key, given in asked.items() if given]
-
-
 #: Rule of the doctor → what finds it.
 FROZEN_RULES = {
     "random-features": random_features,
