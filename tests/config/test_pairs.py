@@ -42,6 +42,16 @@ def recipe(folder: Path, train: str) -> Recipe:
         ("schedule: {preset: polynomial, head: 2}", "no head or hold", "use preset: staged"),
         ("schedule: {preset: {name: one_cycle, rise: 0.2}, hold: 1}", "no head or hold", "staged"),
         ("schedule: {preset: {name: staged, head: 2}}", "keys of their own", "schedule.head"),
+        (
+            "schedule: {preset: staged, stages: [{epochs: 1, start_lr: 1, end_lr: 0}]}",
+            "staged and stages are two schedules", "take one of them out",
+        ),
+        ("trainable: {last: 0}", "train.trainable.last: found 0", "wanted an integer >= 1"),
+        ("trainable: {}", "found no keys ({})", "keys (last)"),
+        (
+            "schedule: {stages: [{epochs: 1, start_lr: 1, end_lr: 0, trainable: {last: -1}}]}",
+            "train.schedule.stages.0.trainable.last: found -1", "wanted an integer >= 1",
+        ),
     ],
 )  # fmt: skip
 def test_a_pair_that_cannot_be_is_refused(

@@ -56,3 +56,9 @@ def test_a_network_is_none_of_them_and_hashed_as_before():
 def test_keys_of_two_kinds_are_not_mixed(values, message):
     with pytest.raises(ConfigError, match=message):
         recipe(**values)
+
+
+@pytest.mark.parametrize("name", ["none", "weights"])
+def test_a_balance_written_as_a_mapping_is_taken_as_its_name_is(name):
+    found = recipe(features="a", head="svr", imbalance={"name": name})
+    assert found.imbalance == {"name": name}

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -6,6 +7,8 @@ from foldwise.errors import ConfigError
 from foldwise.losses import LOSSES
 from foldwise.losses.terms import total
 from foldwise.stages.recipes import load_recipe
+from foldwise.tasks import TASKS
+from foldwise.tasks.task import Formulation
 from tests.stages.small_competition import make_problem
 
 
@@ -36,13 +39,13 @@ def test_a_list_of_losses_is_their_weighted_sum(problems):
 @pytest.mark.parametrize(
     ("task", "overrides", "words"),
     [
-        ("multiclass", ["loss=[cross_entropy, bce]"], "loss bce does not fit formulation softmax"),
+        ("multiclass", ["loss=[cross_entropy, bce]"], "bce does not fit formulation softmax"),
         ("multiclass", ["loss=[{name: focal, gama: 1}]"], "did you mean 'gamma'"),
         ("multiclass", ["loss={name: focal, gamma: -1}"], "greater than or equal to 0"),
         ("multiclass", ["loss={name: focal, weight: 2}"], "unknown option 'weight'"),
         ("multiclass", ["loss=[cross_entropy, focall]"], "did you mean 'focal'"),
         ("multiclass", ["formulation=sigmoid", "loss=focal"], "losses for it: bce, binary_focal"),
-        ("ordinal", ["formulation=corn", "loss=bce"], "loss bce does not fit formulation corn"),
+        ("ordinal", ["formulation=corn", "loss=bce"], "bce does not fit formulation corn"),
         (
             "ordinal",
             ["loss=[cross_entropy, soft_kappa]", "train.accumulate=2"],
@@ -90,3 +93,43 @@ def test_every_loss_takes_mixed_targets(problems, task):
             losses = total(mixed.loss()(logits, target))
             assert losses.shape == (6,), (name, loss)
             assert losses.isfinite().all(), (name, loss)
+
+
+def _best_outputs(found: Formulation, target: torch.Tensor, num_classes: int) -> torch.Tensor:
+    """Logits of the lowest loss that the formulation's head can give one image."""
+    shape = (1, found.num_outputs(num_classes))
+    own = torch.zeros(1, 1) if found.shares_weights else torch.zeros(shape)
+    own = own.double().requires_grad_()
+    # A head that shares its weights gives one number, and borders that are those of all images.
+    borders = torch.linspace(3.0, -3.0, shape[1]) if found.shares_weights else torch.zeros(shape)
+    optimizer = torch.optim.LBFGS([own], max_iter=500, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = total(LOSSES[found.loss](own + borders, target)).sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return (own + borders).detach()
+
+
+@pytest.mark.parametrize("name", TASKS["ordinal"].formulations)
+def test_targets_of_grades_mix_just_where_an_image_can_be_both_halves(problems, name):
+    problem, found = problems["ordinal"], TASKS["ordinal"].formulations[name]
+    num_classes = problem.num_classes
+    made = assembly(problem, f"formulation={name}", "mix=mixup")
+    ends = torch.tensor([int(np.flatnonzero(problem.target == c)[0]) for c in (0, num_classes - 1)])
+    both = made.encoded(ends.numpy()).double()
+    raw = found.activate(_best_outputs(found, both.mean(0, keepdim=True), num_classes).numpy())
+    halves = {
+        "expectation": [0.5, 0, 0, 0, 0.5], "classes": [0.5, 0, 0, 0, 0.5],
+        "two_step": [0.5, 0, 0, 0, 1], "regression": [2],
+    }  # fmt: skip
+    wanted = np.array(halves.get(name, [0.5, 0.5, 0.5, 0.5]))
+    assert np.allclose(raw[0], wanted, atol=1e-2) == (found.unmixable is None)
+    if found.unmixable is None:
+        assert made.mix() is not None
+    else:
+        with pytest.raises(ConfigError, match="half of one grade and half of another"):
+            made.mix()

@@ -6,7 +6,6 @@ import importlib
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,9 @@ from foldwise.errors import FoldwiseError
 from foldwise.home import Home
 from foldwise.publish import publish_json
 from foldwise.stages.doctor import RULES, doctor
-from foldwise.stages.examining import fitting_rules, trial_rules
-from foldwise.stages.examining.cases import RecipeCase
-from foldwise.stages.examining.finding import Finding
-from foldwise.stages.examining.ground import open_ground
+from foldwise.stages.examining import trial_rules
 from foldwise.stages.examining.overfit import blind_loss
 from foldwise.stages.examining.trial_facts import BlockFlow, Overfit, TrialFacts
-from foldwise.stages.recipes import Places, load_recipe
 from foldwise.stages.scheduling.rates import Rates
 
 from .examining.clinic import QUIET, RECIPE, edit, examine, make_clinic, rules, spoken
@@ -41,7 +36,7 @@ RECIPE_MISTAKES = [
     ("schedule-length", "error", ["train.schedule={preset: staged, warmup: 3, hold: 2}"]),
     ("schedule-length", "warning", ["train.schedule={preset: staged, warmup: 2, hold: 2}"]),
     ("unused-key", "error", ["train.schedule.hold=2"]),
-    ("unused-key", "warning", ["train.schedule.stages=[{epochs: 2, start_lr: 1e-3, end_lr: 0}]"]),
+    ("unused-key", "error", ["train.schedule.stages=[{epochs: 2, start_lr: 1e-3, end_lr: 0}]"]),
     ("lr-high", "warning", ["train.lr=0.5"]),
     ("schedule-length", "error", ["train.schedule={preset: polynomial, warmup: 4}"]),
     ("config", "error", ["train.schedule={preset: one_cycle, hold: 1}"]),
@@ -199,12 +194,13 @@ def test_forbidden_weights_and_frozen_augmentation_are_named_together(tmp_path: 
     settings = [f"model.pretrained={weights}", "freeze=backbone", "mix=mixup"]
     assert rules(examine(home, *settings)) == {"frozen-augment", "normalisation"}
     asked = ["train.norm_update=true", "train.compile=true"]
-    asked += ["train.optimizer={name: adamw, layer_decay: 0.7}"]
+    asked += ["train.optimizer={name: adamw, layer_decay: 0.7}", "train.trainable={last: 2}"]
     told = [f.message for f in examine(home, *settings, *asked) if f.rule == "frozen-training"]
-    assert len(told) == 3
+    assert len(told) == 4
     assert told[0].startswith("train.optimizer: layer_decay cannot be honoured")
-    assert told[1].startswith("train.compile: true cannot be honoured")
-    assert told[2].startswith("train.norm_update: true cannot be honoured")
+    assert told[1].startswith("train.trainable: last: 2 cannot be honoured")
+    assert told[2].startswith("train.compile: true cannot be honoured")
+    assert told[3].startswith("train.norm_update: true cannot be honoured")
     home.competition.write_text(home.competition.read_text() + "rules: {pretrained: forbidden}\n")
     found = examine(home, *settings)
     assert rules(found) == {"frozen-augment", "normalisation", "rules-pretrained"}
@@ -438,16 +434,19 @@ def test_a_unit_that_hardly_fits_on_its_gpu_is_named() -> None:
 
 
 @pytest.mark.plants("mix-fit")
-def test_a_mix_that_the_formulation_cannot_take_is_named(home: Home) -> None:
-    found: list[Finding] = []
-    ground = open_ground(home, None, found)
-    assert ground is not None
-    assert not found
-    task = ground.task
-    fixed = {name: replace(f, mixable=False) for name, f in task.formulations.items()}
-    ground = replace(ground, task=replace(task, formulations=fixed))
-    case = RecipeCase(ground, "a", load_recipe(home, "a", overrides=["mix=mixup"]), Places("", {}))
-    assert [fault.key for fault in fitting_rules.mix_fit(case)] == ["mix"]
+def test_a_mix_that_the_formulation_cannot_take_is_named(tmp_path: Path) -> None:
+    home = make_clinic(tmp_path / "c", ready=False)
+    edit(home.competition, "target: [label]", "target: [grade]")
+    edit(home.competition, "task: multiclass", "task: ordinal")
+    edit(home.competition, "[ape, bear, cow]", "['0', '1', '2']")
+    edit(home.competition, "metric: log_loss", "metric: qwk")
+    edit(home.competition, "{gives: scores}", "{gives: answers}")
+    edit(home.competition, ", sample_submission: sample.csv", "")
+    assert examine(home, "formulation=borders", "mix=mixup") == []
+    (found,) = examine(home, "formulation=coral", "mix=mixup")
+    assert (found.rule, found.level, found.where) == ("mix-fit", "error", "override mix")
+    assert "half of one grade and half of another" in found.message
+    assert "use formulation: expectation, borders" in found.remedy
 
 
 def _marked() -> set[str]:

@@ -57,7 +57,7 @@ def words(annotation: Any, constraints: Iterable[Any] = ()) -> str:
         return f"a list, each {words(arguments[0])}{_bounds(constraints)}"
     if origin is dict:
         names = f" ({', '.join(get_args(arguments[0]))})" if choices_of((arguments[0], ())) else ""
-        return f"keys{names}, each with {words(arguments[1])}{_bounds(constraints)}"
+        return f"keys{names}{_bounds(constraints)}, each with {words(arguments[1])}"
     if is_section(annotation):
         return f"keys ({', '.join(annotation.model_fields)})"
     return _PLAIN.get(annotation, getattr(annotation, "__name__", str(annotation))) + _bounds(

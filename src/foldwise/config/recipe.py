@@ -124,10 +124,10 @@ class Recipe(Section):
         sampler = self.train.sampler
         if sampler is None:
             return self
-        if self.imbalance != "none":
+        if name_of(self.imbalance) != "none":
             raise ValueError(
-                f"imbalance: {self.imbalance} and train.sampler are two ways to balance, of which "
-                "only one can be corrected; choose one"
+                f"imbalance: {name_of(self.imbalance)} and train.sampler are two ways to balance, "
+                "of which only one can be corrected; choose one"
             )
         if name_of(sampler) == "hard" and self.mix is not None:
             raise ValueError(
@@ -221,7 +221,7 @@ class Recipe(Section):
             raise ValueError(
                 "head: missing; a second-level recipe (features: ...) needs one, such as logistic"
             )
-        if self.imbalance not in ("none", "weights"):
+        if name_of(self.imbalance) not in ("none", "weights"):
             raise ValueError(
                 f"imbalance: {name_of(self.imbalance)} goes with batches and logits, which a "
                 "second-level recipe has not; use weights"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from annotated_types import Ge, MinLen
 from pydantic import Field, model_validator
 
 from foldwise.config.duration import Duration
 from foldwise.config.section import Part, Section
 from foldwise.parts import name_of, options_of
+
+#: `{last: 2}`: the last two blocks and the head.
+LastBlocks = Annotated[dict[Literal["last"], Annotated[int, Ge(1)]], MinLen(1)]
 
 
 class StageConfig(Section):
@@ -16,7 +20,7 @@ class StageConfig(Section):
 
     epochs: Annotated[int, Field(ge=1, description="Epochs of this stage.")]
     trainable: Annotated[
-        Literal["head", "head_norms", "all"] | dict[Literal["last"], int],
+        Literal["head", "head_norms", "all"] | LastBlocks,
         Field(description="head, head_norms (and norm layers), all, or {last: n} blocks and head."),
     ] = "all"
     start_lr: Annotated[float, Field(ge=0, description="Rate at the first step.")]
@@ -53,7 +57,7 @@ class ScheduleConfig(Section):
     @model_validator(mode="after")
     def _consistent(self) -> ScheduleConfig:
         name = name_of(self.preset)
-        if self.stages and name not in ("cosine", "staged"):
+        if self.stages and name != "cosine":
             raise ValueError(f"preset {name} and stages are two schedules; take one of them out")
         if (self.head or self.hold) and name not in ("cosine", "staged"):
             raise ValueError(
@@ -118,7 +122,7 @@ class TrainConfig(Section):
         ),
     ] = None
     trainable: Annotated[
-        Literal["head", "all"] | dict[Literal["last"], int],
+        Literal["head", "all"] | LastBlocks,
         Field(description="What trains outside head stages: head, all, or {last: n} blocks."),
     ] = "all"
     norm: Annotated[
@@ -190,6 +194,12 @@ class TrainConfig(Section):
     limit: Annotated[
         Duration | None, Field(description="Longest training time of the run, such as `40m`.")
     ] = None
+
+    @property
+    def num_epochs(self) -> int:
+        """Epochs of the whole schedule."""
+        stages = self.schedule.stages
+        return sum(stage.epochs for stage in stages) if stages else self.epochs
 
     @model_validator(mode="after")
     def _consistent(self) -> TrainConfig:

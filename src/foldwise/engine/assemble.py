@@ -19,11 +19,12 @@ from foldwise.data.mix import MIXES
 from foldwise.engine.balancing import Balancing
 from foldwise.engine.feeding import Feed
 from foldwise.engine.fit_plan import Mix
-from foldwise.engine.frozen import frozen_problems, unmixed_keys
+from foldwise.engine.frozen import frozen_problems
 from foldwise.engine.norms import followed_norms
 from foldwise.engine.objective import bound_loss
 from foldwise.engine.prototypes import prototype_problems
 from foldwise.engine.schedules import stages_of
+from foldwise.engine.unfit import loss_problems, mix_problems, refuse
 from foldwise.errors import ConfigError
 from foldwise.losses.terms import Loss
 from foldwise.models.additions import Additions
@@ -276,18 +277,7 @@ class Assembly:
         """
         if self.recipe.mix is None:
             return None
-        if unmixed := unmixed_keys(self.recipe):
-            raise ConfigError(
-                f"mix: {name_of(self.recipe.mix)} mixes images and their labels, but not "
-                f"{' and '.join(unmixed)}",
-                remedy=f"take out mix, or {' and '.join(unmixed)}",
-            )
-        if not self.formulation.mixable:
-            raise ConfigError(
-                f"mix: {name_of(self.recipe.mix)} cannot mix the targets of "
-                f"{self.formulation_name}",
-                remedy="take mix out, or choose another formulation",
-            )
+        refuse(mix_problems(self.recipe, self.problem.task, self.formulation_name))
         return parts.bind(MIXES, self.recipe.mix, what="mix")
 
     def loss(self) -> Loss:
@@ -297,7 +287,8 @@ class Assembly:
             ConfigError: a loss reads the network's outputs otherwise than the formulation, or
                 cannot be had from parts of a batch.
         """
-        return bound_loss(self.recipe, self.formulation_name, self.formulation, self.code)
+        refuse(loss_problems(self.recipe, self.problem.task, self.formulation_name))
+        return bound_loss(self.recipe, self.formulation.loss, self.code)
 
     def encoded(
         self, rows: np.ndarray | slice = slice(None), extra: ExtraRows | None = None

@@ -11,7 +11,8 @@ from foldwise.config.recipe import Recipe
 from foldwise.data.balance import Balance
 from foldwise.data.samplers import Sampler
 from foldwise.engine.drawing import bound_sampler, offset_of_shares, standing
-from foldwise.tasks.balancing import bound_balance
+from foldwise.parts import name_of
+from foldwise.tasks.balancing import bound_balance, check_corrected
 from foldwise.tasks.extra_rows import ExtraRows, fitted_target
 from foldwise.tasks.problem import Problem
 from foldwise.tasks.task import Formulation
@@ -38,18 +39,23 @@ class Balancing:
         """How rows are drawn, or None: each once an epoch, or as `imbalance` says.
 
         Raises:
-            ConfigError: the sampler is unknown or does not fit task or metric.
+            ConfigError: the sampler is unknown or does not fit task, formulation or metric.
         """
-        return bound_sampler(self.recipe, self.problem)
+        return bound_sampler(self.recipe, self.problem, self.formulation_name)
 
     @cached_property
     def balance(self) -> Balance:
         """How classes are balanced.
 
         Raises:
-            ConfigError: it is unknown, or the task or formulation has no classes to balance.
+            ConfigError: it is unknown, the task or formulation has no classes to balance, or the
+                metric reads scores that could not be put right again.
         """
-        return bound_balance(self.recipe.imbalance, self.problem.task, self.formulation_name)
+        spec = self.recipe.imbalance
+        found = bound_balance(spec, self.problem.task, self.formulation_name)
+        if found.acts_on != "nothing":
+            check_corrected(name_of(spec), self.problem, self.formulation_name)
+        return found
 
     def class_weights(self, rows: np.ndarray, extra: ExtraRows | None = None) -> np.ndarray | None:
         """(n,) chance or weight of each row when training begins; mean 1; None: all alike.

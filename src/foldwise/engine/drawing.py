@@ -8,12 +8,18 @@ from foldwise import parts
 from foldwise.config.recipe import Recipe
 from foldwise.data.samplers import BY_CLASS, SAMPLERS, STEADY, Sampler, Standing
 from foldwise.errors import ConfigError
+from foldwise.tasks.balancing import check_corrected
 from foldwise.tasks.extra_rows import ExtraRows, fitted_target
 from foldwise.tasks.problem import Problem
 
 
-def bound_sampler(recipe: Recipe, problem: Problem) -> Sampler | None:
+def bound_sampler(recipe: Recipe, problem: Problem, formulation: str) -> Sampler | None:
     """The recipe's sampler with its options, or None.
+
+    Args:
+        recipe: resolved.
+        problem: competition with task and metric.
+        formulation: of the task, by name.
 
     Raises:
         ConfigError: there are no classes to draw by, or the metric reads probabilities that could
@@ -23,11 +29,11 @@ def bound_sampler(recipe: Recipe, problem: Problem) -> Sampler | None:
     if spec is None:
         return None
     bound: Sampler = parts.bind(SAMPLERS, spec, what="sampler")
-    _check_fit(parts.name_of(spec), problem)
+    _check_fit(parts.name_of(spec), problem, formulation)
     return bound
 
 
-def _check_fit(name: str, problem: Problem) -> None:
+def _check_fit(name: str, problem: Problem, formulation: str) -> None:
     # What is drawn by loss is not a matter of classes alone, and what drifts from epoch to epoch
     # leaves a network somewhere between its first and its last shares: neither can be taken out
     # of the logits again.
@@ -39,12 +45,14 @@ def _check_fit(name: str, problem: Problem) -> None:
             remedy="use hard, or take it out",
         )
     if name not in STEADY and problem.metric.takes == "scores":
-        other = "use balanced or square_root, which are corrected, or " if has_one else ""
+        corrects = problem.task.formulations[formulation].prior
+        other = "use balanced or square_root, which are corrected, or " if corrects else ""
         raise ConfigError(
             f"sampler {name} shifts the scores that {problem.metric_name} reads, and by how much "
             "cannot be known",
             remedy=f"{other}take it out",
         )
+    check_corrected(name, problem, formulation)
 
 
 def standing(

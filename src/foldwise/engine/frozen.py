@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from foldwise.config.recipe import Recipe
+from foldwise.config.training import LastBlocks
 from foldwise.parts import name_of, options_of
 
 
@@ -71,6 +72,12 @@ def unused_training(recipe: Recipe) -> Iterator[Problem]:
             "layer_decay cannot be honoured: freeze: backbone trains the head alone",
             "take layer_decay out, or use freeze: none",
         )
+    for key, what in _trained(recipe):
+        yield Problem(
+            key,
+            f"{what} cannot be honoured: freeze: backbone trains the head alone",
+            "use head or take it out, or use freeze: none",
+        )
     if recipe.train.compile is True:
         yield Problem(
             "train.compile",
@@ -83,6 +90,17 @@ def unused_training(recipe: Recipe) -> Iterator[Problem]:
             "true cannot be honoured: freeze: backbone passes no images through its norms",
             "take it out, or use freeze: none",
         )
+
+
+def _trained(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """Keys that ask for the training of certain layers, and which."""
+    asked: dict[str, str | LastBlocks] = {"train.trainable": recipe.train.trainable}
+    stages = recipe.train.schedule.stages
+    asked |= {f"train.schedule.stages.{i}.trainable": s.trainable for i, s in enumerate(stages)}
+    for key, what in asked.items():
+        # `all` is the default, and all there is to train is the head.
+        if what not in ("head", "all"):
+            yield key, what if isinstance(what, str) else f"last: {what['last']}"
 
 
 def untrained_parts(recipe: Recipe) -> Iterator[Problem]:
@@ -107,12 +125,6 @@ def untrained_parts(recipe: Recipe) -> Iterator[Problem]:
             f"{what}it would stay as it starts: {why}",
             "take it out, or use freeze: none and epochs",
         )
-
-
-def unmixed_keys(recipe: Recipe) -> list[str]:
-    """Keys of what belongs to single images and cannot be mixed with them."""
-    asked = {"model.columns": recipe.model.columns, "auxiliary": recipe.auxiliary}
-    return [key for key, given in asked.items() if given]
 
 
 #: Rule of the doctor → what finds it.

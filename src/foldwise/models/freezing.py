@@ -87,7 +87,7 @@ def _last_blocks(network: Network, num: int) -> list[str]:
     found = blocks(network)
     if not 0 < num <= len(found):
         raise ConfigError(
-            f"trainable: last: {num}: {type(network.backbone).__name__} has {len(found)} blocks",
+            f"last: {num}: {type(network.backbone).__name__} has {len(found)} blocks",
             remedy=f"give a number from 1 to {len(found)}, or head or all",
         )
     return [name for block in found[-num:] for name in block]
@@ -98,7 +98,7 @@ def _norms(network: Network) -> list[nn.Parameter]:
     parameters = [p for layer in layers for p in layer.parameters(recurse=False)]
     if not parameters:
         raise ConfigError(
-            f"trainable: head_norms: {type(network.backbone).__name__} has no normalisation layers "
+            f"head_norms: {type(network.backbone).__name__} has no normalisation layers "
             "with weights",
             remedy="use head, {last: n} or all",
         )

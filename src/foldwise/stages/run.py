@@ -15,6 +15,7 @@ from foldwise.publish import locked
 from foldwise.stages.audit import audit
 from foldwise.stages.display import Display
 from foldwise.stages.examining.bound import check_blends, check_metrics, check_steps, unbound
+from foldwise.stages.examining.unhonoured import check_keys
 from foldwise.stages.features import feed
 from foldwise.stages.prepare import prepare
 from foldwise.stages.progress import duration
@@ -72,7 +73,7 @@ def run(
     started = machine.monotonic()
     plan = load_plan(home, overrides)
     recipes, places = planned_recipes(home, overrides), planned_places(home, overrides)
-    _check_steps(recipes, places)
+    _check_keys(recipes, places)
     _check_sources(home, plan, recipes, places)
     check_blends(home, plan, plan_places(home, overrides))
     with locked(home.stamp("run").with_suffix(".lock"), doing="foldwise run"):
@@ -109,14 +110,15 @@ def run(
     return done
 
 
-def _check_steps(recipes: Mapping[str, Recipe], places: Mapping[str, Places]) -> None:
-    """Check what the images are prepared by, of all recipes at once."""
+def _check_keys(recipes: Mapping[str, Recipe], places: Mapping[str, Places]) -> None:
+    """Check what can be before images are prepared, and how they are, of all recipes at once."""
     problems = []
     for name, recipe in recipes.items():
-        try:
-            check_steps(recipe, places[name])
-        except ConfigError as problem:
-            problems.append(problem)
+        for check in (check_keys, check_steps):
+            try:
+                check(recipe, places[name])
+            except ConfigError as problem:
+                problems.append(problem)
     if problems:
         raise joined(problems)
 

@@ -23,6 +23,7 @@ from foldwise.rundir import RunDir
 from foldwise.stages.commit import commit_of
 from foldwise.stages.display import Display
 from foldwise.stages.examining.bound import check_metrics, check_steps, unbound
+from foldwise.stages.examining.unhonoured import check_keys
 from foldwise.stages.features import feed
 from foldwise.stages.prepare import prepare
 from foldwise.stages.progress import TimeLeft
@@ -89,6 +90,7 @@ def train(
     resolved = load_recipe(home, recipe, overrides=overrides)
     places = recipe_places(home, recipe, overrides=overrides)
     run = home.new_run(as_name or recipe_path(home, recipe).stem)
+    check_keys(resolved, places)
     check_steps(resolved, places)
     # A forecast of the time would take the first epoch, which decodes, for any other.
     is_timed = stop_at is not None or resolved.train.limit is not None

@@ -1,10 +1,11 @@
-"""Whether classes can be balanced as a recipe asks, given its task and formulation."""
+"""Whether classes can be balanced as a recipe asks, given its task, formulation and metric."""
 
 from __future__ import annotations
 
 from foldwise.data.balance import Balance, bind_balance
 from foldwise.errors import ConfigError
 from foldwise.parts import Spec, name_of
+from foldwise.tasks.problem import Problem
 from foldwise.tasks.task import Task
 
 
@@ -35,3 +36,27 @@ def bound_balance(spec: Spec, task: Task, formulation: str) -> Balance:
             "or sampler",
         )
     return balance
+
+
+def check_corrected(name: str, problem: Problem, formulation: str) -> None:
+    """Refuse a balance that stays in the probabilities which the metric reads.
+
+    Args:
+        name: of what shifts the shares of classes.
+        problem: competition with task and metric.
+        formulation: of the task, by name.
+
+    Raises:
+        ConfigError: the metric reads scores, and the shares cannot be taken out of the
+            formulation's logits again.
+    """
+    formulations = problem.task.formulations
+    if problem.metric.takes != "scores" or formulations[formulation].prior:
+        return
+    corrected = [other for other, found in formulations.items() if found.prior]
+    instead = f"use formulation: {' or '.join(corrected)}, or " if corrected else ""
+    raise ConfigError(
+        f"{name} shifts the scores that {problem.metric_name} reads, and out of those of "
+        f"formulation {formulation} that cannot be taken again",
+        remedy=f"{instead}take it out",
+    )

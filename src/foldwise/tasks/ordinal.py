@@ -168,6 +168,8 @@ TASK = Task(
             _BORDERS,
             to_common=_from_chances,
             solver="shared",
+            unmixable="one number an image and borders that all images share, at which none can "
+            "be half of one grade and half of another",
             shares_weights=True,
             is_proposed=False,
         ),

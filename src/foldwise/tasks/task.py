@@ -31,7 +31,8 @@ class Formulation:
         prior: whether a sampler's or weights' class shares can be taken out of the logits.
         soften: (n, C) scores on the common scale, number of classes → what the loss takes, (n, O)
             float32; None: scores do not say what each output should be.
-        mixable: whether targets of two samples may be mixed.
+        unmixable: what it has that the mixture of two samples' targets means nothing to; None:
+            their mixture is what the outputs of a mixed image should be.
         shares_weights: whether one weight per feature serves all outputs, each with a bias.
         has_prototypes: whether its outputs are log-similarities to prototypes of the classes.
         is_proposed: whether `init` writes it into a recipe.
@@ -47,7 +48,7 @@ class Formulation:
     solver: Literal["softmax", "sigmoid", "linear", "shared", "conditional", "two_step"] | None
     prior: bool = False
     soften: Callable[[np.ndarray, int], np.ndarray] | None = None
-    mixable: bool = True
+    unmixable: str | None = None
     shares_weights: bool = False
     has_prototypes: bool = False
     is_proposed: bool = True

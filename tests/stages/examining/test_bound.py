@@ -33,8 +33,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
         ("augment=[crop, hflp]", "augment.1: augmentation 'hflp' is unknown; did you mean 'hflip"),
         ("augment=[{name: crop, scal: 1}]", "augment.0: augmentation crop: unknown option 'scal'"),
         ("loss=cros_entropy", "loss 'cros_entropy' is unknown; did you mean 'cross_entropy'?"),
-        ("loss=mse", "loss mse does not fit formulation"),
-        ("loss=[cross_entropy, {name: bce, weight: 2}]", "loss bce does not fit formulation"),
+        ("loss=mse", "mse does not fit formulation"),
+        ("loss=[cross_entropy, {name: bce, weight: 2}]", "bce does not fit formulation"),
         ("imbalance=smapler", "imbalance 'smapler' is unknown; did you mean 'sampler'?"),
         ("imbalance={name: effective_number, beta: 1}", "beta: Input should be less than 1"),
         ("mix=mixupp", "mix 'mixupp' is unknown; did you mean 'mixup'?"),
@@ -112,3 +112,27 @@ def test_a_wrong_recipe_is_not_recorded_so_the_corrected_one_can_be(tmp_path: Pa
     edit(home.recipe("a"), "jiter", "jitter")
     units = units_of(open_problem(home), load_recipe(home, "a"), home.new_run("a"))
     assert record_run(units[0], [0])["recipe"]["augment"] == ["crop", "jitter"]
+
+
+_HEAD = "{epochs: 1, trainable: head, start_lr: 1e-3, end_lr: 1e-3}"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key", "wrong"),
+    [
+        (["train.trainable={last: 99}"], "train.trainable", "has 4 blocks"),
+        (
+            [f"train.schedule.stages=[{_HEAD}, {{epochs: 1, trainable: {{last: 99}}, "
+             "start_lr: 1e-3, end_lr: 0}]"],
+            "train.schedule.stages.1.trainable", "has 4 blocks",
+        ),
+    ],
+)  # fmt: skip
+def test_what_the_stages_train_must_be_there(
+    home: Home, overrides: list[str], key: str, wrong: str
+) -> None:
+    recipe = load_recipe(home, "a", overrides=overrides)
+    (found,) = bind_recipe(str(home.path), json.dumps(recipe.model_dump(mode="json")), "a")
+    assert (found.rule, found.key) == ("trainable", key)
+    assert wrong in found.problems[0]
+    assert "give a number from 1 to 4" in found.remedy

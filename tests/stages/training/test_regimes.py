@@ -169,6 +169,36 @@ def test_a_sampler_that_does_not_fit_is_refused_before_any_work(
     assert said in f"{failures[0].problems} {failures[0].remedy}"
 
 
+@pytest.mark.parametrize("formulation", ["sigmoid", "affinity"])
+@pytest.mark.parametrize(
+    ("key", "balance"),
+    [
+        ("train.sampler", {"train": {"sampler": "balanced"}}),
+        ("train.sampler", {"train": {"sampler": {"name": "square_root"}}}),
+        ("imbalance", {"imbalance": "sampler"}),
+        ("imbalance", {"imbalance": "weights"}),
+        ("imbalance", {"imbalance": {"name": "effective_number", "beta": 0.99}}),
+    ],
+)
+def test_a_balance_that_would_stay_in_the_scores_is_refused(tmp_path, formulation, key, balance):
+    made = assembly(tmp_path, metric="log_loss", formulation=formulation, **balance)
+    (failure,) = bind_parts(made)
+    assert failure.key == key
+    assert "shifts the scores that log_loss reads" in failure.problems[0]
+    assert f"formulation {formulation} that cannot be taken again" in failure.problems[0]
+    assert failure.remedy == "use formulation: softmax, or take it out"
+    decided = assembly(tmp_path / "f1", metric="macro_f1", formulation=formulation, **balance)
+    assert bind_parts(decided) == []
+
+
+def test_a_drifting_sampler_is_not_sent_to_one_that_is_not_corrected_either(tmp_path):
+    settings = {"metric": "log_loss", "train": {"sampler": "progressive"}}
+    (failure,) = bind_parts(assembly(tmp_path / "a", formulation="sigmoid", **settings))
+    assert failure.remedy == "take it out"
+    (failure,) = bind_parts(assembly(tmp_path / "b", **settings))
+    assert failure.remedy == "use balanced or square_root, which are corrected, or take it out"
+
+
 @pytest.mark.parametrize("sampler", ["progressive", "hard", "square_root"])
 def test_a_sampler_that_fits_is_bound(tmp_path, sampler):
     assert bind_parts(assembly(tmp_path, train={"sampler": sampler})) == []
@@ -192,6 +222,11 @@ def test_hard_rows_of_numbers_can_be_drawn(tmp_path):
 def test_keys_that_contradict_each_other_are_refused(recipe, said):
     with pytest.raises(ConfigError, match=said):
         from_values({**SMALL, **recipe}, Recipe, source="test")
+
+
+def test_no_balance_written_as_a_mapping_goes_with_a_sampler():
+    values = {**SMALL, "imbalance": {"name": "none"}, "train": {"sampler": "balanced"}}
+    assert from_values(values, Recipe, source="test").train.sampler == "balanced"
 
 
 def test_a_network_of_one_size_is_refused_before_any_work(tmp_path):

@@ -278,6 +278,15 @@ def test_what_cannot_be_honoured_is_refused_with_what_would_do(tmp_path, task, r
     assert found[0].remedy
 
 
+def test_a_balance_that_would_stay_in_the_scores_is_refused_by_the_way_the_head_answers(tmp_path):
+    problem = make_problem(tmp_path, metric="log_loss", thumbs=False)
+    recipe = {"features": "net", "head": "logistic", "imbalance": "weights"}
+    assert bind_second_level(problem, Recipe.model_validate(recipe)) == []
+    recipe["formulation"] = "sigmoid"
+    (found,) = bind_second_level(problem, Recipe.model_validate(recipe))
+    assert (found.key, found.remedy) == ("imbalance", "use formulation: softmax, or take it out")
+
+
 def test_units_whose_networks_are_missing_or_of_other_folds_are_refused(tmp_path):
     problem = make_problem(tmp_path, thumbs=False)
     sources = make_source(problem)

@@ -24,7 +24,7 @@ from foldwise.engine.second_level import bound_head, chosen_formulation
 from foldwise.engine.viewing import check_views
 from foldwise.errors import ConfigError, FoldwiseError, OfflineError
 from foldwise.home import Home
-from foldwise.models.freezing import set_trainable
+from foldwise.models.freezing import Trainable, set_trainable
 from foldwise.models.network import Network
 from foldwise.parts import options_of
 from foldwise.stages.examining.bound import Failure
@@ -99,6 +99,7 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
         attempt("optimizer", "train.optimizer", lambda: _optimizer(assembly, network))
     if network is not None:
         attempt("head", "model", lambda: _check_head(assembly, network))
+        _check_trainable(assembly, network, failures)
     return failures.found
 
 
@@ -106,14 +107,20 @@ def bind_second_level(problem: Problem, recipe: Recipe) -> list[Failure]:
     """Each part of a second-level recipe that cannot be bound."""
     failures = _Failures()
     failures.attempt("head", "head", lambda: bound_head(recipe))
+    chosen = None
     if not failures.found:
         key = "head" if recipe.formulation is None else "formulation"
-        failures.attempt("formulation", key, lambda: chosen_formulation(problem.task, recipe))
+        chosen = failures.attempt(
+            "formulation", key, lambda: chosen_formulation(problem.task, recipe)
+        )
+    if chosen is not None:
+        recipe = recipe.model_copy(update={"formulation": chosen[0]})
     assembly = Assembly(problem, recipe)
     failures.attempt("columns", "columns", partial(_read_columns, assembly))
-    failures.attempt(
-        "imbalance", "imbalance", lambda: assembly.balancing.class_weights(np.arange(1))
-    )
+    if chosen is not None:
+        failures.attempt(
+            "imbalance", "imbalance", lambda: assembly.balancing.class_weights(np.arange(1))
+        )
     return failures.found
 
 
@@ -154,9 +161,19 @@ def _optimizer(assembly: Assembly, network: Network | None) -> object:
     return assembly.optimizer(network or nn.Linear(1, 1))
 
 
+def _check_trainable(assembly: Assembly, network: Network, failures: _Failures) -> None:
+    """What the stages train must be there; the head is `_check_head`'s."""
+    stages, own = assembly.stages(), bool(assembly.recipe.train.schedule.stages)
+    wanted: dict[str, Trainable] = {}
+    for index, stage in enumerate(stages):
+        key = f"train.schedule.stages.{index}.trainable" if own else "train.trainable"
+        if stage.trainable != "head":
+            wanted[key] = stage.trainable
+    for key, what in wanted.items():
+        failures.attempt("trainable", key, partial(set_trainable, network, what))
+
+
 def _check_head(assembly: Assembly, network: Network) -> None:
-    if any(stage.trainable == "head_norms" for stage in assembly.stages()):
-        set_trainable(network, "head_norms")
     if network.has_features:
         return
     trains_head = any(stage.trainable == "head" for stage in assembly.stages())

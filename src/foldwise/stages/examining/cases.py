@@ -107,8 +107,7 @@ class RecipeCase:
     @property
     def num_epochs(self) -> int:
         """Epochs of the schedule."""
-        stages = self.own_stages
-        return sum(stage.epochs for stage in stages) if stages else self.recipe.train.epochs
+        return self.recipe.train.num_epochs
 
     @property
     def num_steps(self) -> int | None:

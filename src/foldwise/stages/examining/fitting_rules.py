@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterator
+from itertools import starmap
 
-from foldwise.config.weighted import weighted_parts
-from foldwise.engine.frozen import unmixed_keys
+from foldwise.config.recipe import Recipe
+from foldwise.engine.frozen import Problem
+from foldwise.engine.unfit import loss_problems, mix_problems
 from foldwise.errors import ConfigError
-from foldwise.parts import name_of
+from foldwise.stages.examining import unhonoured
 from foldwise.stages.examining.cases import RecipeCase
 from foldwise.stages.examining.finding import Fault, error, warning
-from foldwise.tasks import TASKS
 from foldwise.tasks.balancing import bound_balance
+from foldwise.tasks.task import Task
 
 #: Batch statistics of fewer images than this are noise.
 _FEWEST_FOR_NORM = 4
@@ -33,36 +35,12 @@ def formulation(case: RecipeCase) -> Iterator[Fault]:
 
 def loss_fit(case: RecipeCase) -> Iterator[Fault]:
     """The loss reads the network's outputs otherwise than the formulation."""
-    found = case.ground.task.formulations.get(case.formulation)
-    if case.recipe.loss is None or found is None:
-        return
-    for spec, _ in weighted_parts(case.recipe.loss):
-        name = name_of(spec)
-        if name not in found.losses and name in _every_loss():
-            yield error(
-                "loss",
-                f"{name} does not fit formulation {case.formulation}",
-                f"losses for it: {', '.join(found.losses)}",
-            )
+    yield from _unfit(loss_problems, case)
 
 
 def mix_fit(case: RecipeCase) -> Iterator[Fault]:
     """The formulation's targets cannot be mixed, or what goes with the images is not."""
-    found = case.ground.task.formulations.get(case.formulation)
-    if case.recipe.mix is not None and (unmixed := unmixed_keys(case.recipe)):
-        yield error(
-            "mix",
-            f"{name_of(case.recipe.mix)} mixes images and their labels, but not "
-            f"{' and '.join(unmixed)}",
-            f"take out mix, or {' and '.join(unmixed)}",
-        )
-        return
-    if case.recipe.mix is not None and found is not None and not found.mixable:
-        yield error(
-            "mix",
-            f"{name_of(case.recipe.mix)} cannot mix the targets of {case.formulation}",
-            "take it out, or choose another formulation",
-        )
+    yield from _unfit(mix_problems, case)
 
 
 def imbalance(case: RecipeCase) -> Iterator[Fault]:
@@ -90,12 +68,8 @@ def batch_size(case: RecipeCase) -> Iterator[Fault]:
 def tiny_parts(case: RecipeCase) -> Iterator[Fault]:
     """A batch is cut into more parts than it has images, or into parts too small to normalise."""
     train = case.recipe.train
-    if train.accumulate > train.batch:
-        yield error(
-            "train.accumulate",
-            f"a batch of {train.batch} cannot be cut into {train.accumulate} parts",
-            f"use at most {train.batch}",
-        )
+    if too_many := list(unhonoured.too_many_parts(case.recipe)):
+        yield from too_many
         return
     each = train.batch // train.accumulate
     if each < _FEWEST_FOR_NORM and train.norm == "train" and not case.is_frozen:
@@ -125,9 +99,12 @@ def unknown_fold(case: RecipeCase) -> Iterator[Fault]:
         )
 
 
-def _every_loss() -> set[str]:
-    formulations = [f for task in TASKS.values() for f in task.formulations.values()]
-    return {name for found in formulations for name in found.losses}
+def _unfit(
+    find: Callable[[Recipe, Task, str], Iterator[Problem]], case: RecipeCase
+) -> Iterator[Fault]:
+    """What is found of a recipe whose formulation is known; else that is its only fault."""
+    if case.formulation in case.ground.task.formulations:
+        yield from starmap(error, find(case.recipe, case.ground.task, case.formulation))
 
 
 RULES: dict[str, Callable[[RecipeCase], Iterator[Fault]]] = {

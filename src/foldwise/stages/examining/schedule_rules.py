@@ -7,6 +7,7 @@ from itertools import starmap
 
 from foldwise.engine import frozen
 from foldwise.parts import name_of
+from foldwise.stages.examining import unhonoured
 from foldwise.stages.examining.cases import RecipeCase
 from foldwise.stages.examining.finding import Fault, error, warning
 
@@ -26,15 +27,10 @@ def lr_order(case: RecipeCase) -> Iterator[Fault]:
                 "lower train.min_lr or raise train.lr",
             )
         return
+    yield from unhonoured.unreached_rates(case.recipe)
     for index, stage in enumerate(case.own_stages):
-        key = f"train.schedule.stages.{index}"
-        if stage.shape == "constant" and stage.end_lr != stage.start_lr:
-            yield error(
-                f"{key}.end_lr",
-                f"{stage.end_lr:g} is never reached: shape constant stays at {stage.start_lr:g}",
-                "set end_lr to start_lr, or choose linear or cosine",
-            )
         if stage.start_lr == stage.end_lr == 0:
+            key = f"train.schedule.stages.{index}"
             yield error(key, "both rates are 0: nothing is learned", "give it a rate or drop it")
     last = case.own_stages[-1]
     if last.shape != "constant" and last.end_lr > last.start_lr:
@@ -76,22 +72,7 @@ def schedule_length(case: RecipeCase) -> Iterator[Fault]:
 
 def unused_key(case: RecipeCase) -> Iterator[Fault]:
     """A key is given that the schedule does not read."""
-    schedule = case.recipe.train.schedule
-    if case.own_stages:
-        ignored = [f"train.schedule.{key}" for key in ("warmup", "head", "hold")]
-        for key in ("train.epochs", "train.lr", "train.min_lr", *ignored):
-            if key in case.places.given:
-                yield warning(
-                    key, "has no effect beside train.schedule.stages", "take one of the two out"
-                )
-    elif name_of(schedule.preset) == "cosine":
-        for name in ("head", "hold"):
-            if getattr(schedule, name):
-                yield error(
-                    f"train.schedule.{name}",
-                    "preset cosine has no such part and would leave it out",
-                    "use preset: staged, or take it out",
-                )
+    yield from unhonoured.unused_keys(case.recipe, case.places)
 
 
 def lr_high(case: RecipeCase) -> Iterator[Fault]:
@@ -112,13 +93,7 @@ def lr_high(case: RecipeCase) -> Iterator[Fault]:
 
 def average_last(case: RecipeCase) -> Iterator[Fault]:
     """More last epochs are to be averaged than there are."""
-    wanted = case.recipe.train.average_last
-    if wanted > case.num_epochs:
-        yield error(
-            "train.average_last",
-            f"the last {wanted} epochs of {case.num_epochs} cannot be averaged",
-            f"use at most {case.num_epochs}; a quarter of the epochs is usual",
-        )
+    yield from unhonoured.too_long_average(case.recipe)
 
 
 def ema_window(case: RecipeCase) -> Iterator[Fault]:
@@ -154,24 +129,12 @@ def optimistic_stop(case: RecipeCase) -> Iterator[Fault]:
 
 def cross_stop(case: RecipeCase) -> Iterator[Fault]:
     """The epoch is to come from the other folds' curves, and there is no other fold."""
-    folds = case.recipe.folds
-    if case.recipe.train.stop == "cross" and folds != "all" and len(set(folds)) < 2:
-        yield error(
-            "train.stop",
-            f"cross needs the curves of other folds, and folds is {list(folds)}",
-            "train all folds, or use stop: fixed or inner",
-        )
+    yield from unhonoured.without_curves(case.recipe)
 
 
 def refit_stop(case: RecipeCase) -> Iterator[Fault]:
     """A model on all rows has no held-out rows to choose its epoch by."""
-    stop = case.recipe.train.stop
-    if case.recipe.refit == "all" and stop in ("cross", "validation"):
-        yield error(
-            "refit",
-            f"all: a model on all rows holds no rows out, which stop: {stop} needs",
-            "use stop: fixed or inner, or refit: none",
-        )
+    yield from unhonoured.without_held_out_rows(case.recipe)
 
 
 RULES: dict[str, Callable[[RecipeCase], Iterator[Fault]]] = {

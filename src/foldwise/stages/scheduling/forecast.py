@@ -209,7 +209,4 @@ def epochs_within(
 
 def num_epochs(recipe: Recipe) -> int:
     """Epochs of the recipe's schedule; a second-level model has none."""
-    if recipe.is_second_level:
-        return 0
-    stages = recipe.train.schedule.stages
-    return sum(stage.epochs for stage in stages) if stages else recipe.train.epochs
+    return 0 if recipe.is_second_level else recipe.train.num_epochs

@@ -235,7 +235,7 @@ class Unit:
         formulation = task.formulations.get(name)
         loss = recipe.loss or (formulation.loss if formulation is not None else None)
         found = [task.name, name, loss, problem.columns, competition.classes]
-        if recipe.imbalance != "none" or recipe.train.sampler is not None:
+        if name_of(recipe.imbalance) != "none" or recipe.train.sampler is not None:
             found.append(problem.metric.takes)
         if recipe.train.stop != "fixed":  # The epoch is chosen by the metric.
             code = own_code_hash(problem.home.code, competition.metric)
