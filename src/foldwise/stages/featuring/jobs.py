@@ -103,7 +103,7 @@ def test_features(unit: Unit, threads: int, timing: Path) -> np.ndarray:
     # Heads on features of one frozen backbone may want them at a time.
     with locked(path.with_suffix(".lock"), doing=f"features of {unit.name}", wait_s=86_400):
         if not path.exists():
-            (found,) = _seen(unit, threads, timing, [unit.problem.test])
+            (found,) = _seen(unit, threads, timing, [unit.problem.test], answers=True)
             publish(path, lambda part: np.save(part, found))
     kept: np.ndarray = np.load(path)
     return kept
@@ -115,13 +115,19 @@ def _computed(unit: Unit, threads: int, timing: Path) -> UnitFeatures:
     return UnitFeatures(*_seen(unit, threads, timing, [problem.train, problem.test]))
 
 
-def _seen(unit: Unit, threads: int, timing: Path, parts: Sequence[Samples]) -> list[np.ndarray]:
-    """Features by the one forward pass, in the precision that the unit's rows were scored in."""
+def _seen(
+    unit: Unit, threads: int, timing: Path, parts: Sequence[Samples], *, answers: bool = False
+) -> list[np.ndarray]:
+    """Features by the one forward pass, in the precision that the unit's rows were scored in.
+
+    In a pack, which answers on whatever machine there is, as far as that machine can.
+    """
     import numpy as np
 
     from foldwise.stages.training.at_work import backbone_features, open_work
 
     with closing(open_work(unit, reuse(unit, threads), timing=timing)) as at_work:
+        at_work.any_backend = answers
         ends = np.cumsum([len(part) for part in parts])
         if at_work.is_frozen:
             # Of these rows alone, by one view.
