@@ -103,7 +103,7 @@ def shown(
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     *,
-    cost: Callable[[int, int], Cost],
+    cost: Callable[[int, int], Cost | None],
     memory: float,
     precisions: tuple[str, ...] = ("fp32",),
     slow: float = 1.0,
@@ -117,7 +117,7 @@ def shown(
 
     def measured(home: Home, case: RecipeCase, points: tuple[tuple[int, int], ...]):
         half = 1.0 if case.recipe.train.precision == "fp32" else 0.5
-        found = [cost(*point) for point in points]
+        found = [each for point in points if (each := cost(*point)) is not None]
         found = [replace(each, memory=each.memory * half) for each in found]
         return iter([*found[:-1], replace(found[-1], memory=found[-1].memory / slow)])
 
@@ -165,6 +165,16 @@ def test_where_not_even_one_image_fits_no_cut_is_advised(tmp_path, monkeypatch):
     text = shown(tmp_path, monkeypatch, cost=true_cost, memory=0.5 * GIB)
     assert "not even one image fits" in text
     assert "set train.accumulate" not in text
+
+
+def test_where_trials_fail_no_more_is_promised_than_was_tried(tmp_path, monkeypatch):
+    def small_alone(batch: int, size: int) -> Cost | None:
+        return true_cost(batch, size) if batch < 8 else None
+
+    text = shown(tmp_path, monkeypatch, cost=small_alone, memory=2.0 * GIB)
+    assert "2 of 4 trials failed in fp32" in text
+    assert "at least 2 images of 16 px" in text
+    assert "set train.accumulate: 4 for its 8" in text
 
 
 def test_each_precision_of_the_device_has_its_table(tmp_path, monkeypatch):

@@ -132,6 +132,14 @@ def test_a_short_training_is_not_compiled_and_a_longer_one_is_tried_again(assemb
     assert asked == [False, True]
 
 
+def test_a_step_of_several_parts_gains_by_compiling_in_each(assembly, monkeypatch):
+    asked = timed(monkeypatch, CompileTrial(0.25, 0.1, compiling=60.0))
+    train = assembly.recipe.train.model_copy(update={"accumulate": 4})
+    cut = Assembly(assembly.problem, assembly.recipe.model_copy(update={"train": train}))
+    assert compiled(many_steps(cut))
+    assert asked == [True]
+
+
 def test_compiling_that_is_asked_for_or_ruled_out_is_not_tried(assembly, monkeypatch):
     monkeypatch.setattr(module, "obstacle", lambda device: "")
     monkeypatch.setattr(module, "compile_trial", lambda *_, **__: pytest.fail("timed"))

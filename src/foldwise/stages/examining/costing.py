@@ -81,6 +81,13 @@ def _show(home: Home, case: RecipeCase, precision: str, display: Display) -> int
     memory = _USABLE * _memory_of_a_unit(fitted[0].device)
     display.console.print(_table(case, model, memory))
     most = max(_MOST_SHOWN, recipe.train.batch)
+    if num_failed := len(corners) - len(fitted):
+        # Too few points to tell the parts of the model from each other beyond them.
+        most = max(cost.batch for cost in fitted)
+        display.warn(
+            f"{case.name}: {num_failed} of {len(corners)} trials failed in {precision}, so no more "
+            f"than {most} images are counted on: see {trial_log(home)}"
+        )
     largest = model.largest_batch(recipe.input.size, memory, most=most)
     display.say(
         f"  {case.name}: in {precision} {'at least' if largest == most else 'up to'} {largest} "

@@ -100,10 +100,10 @@ def decide_compiled(
         return wanted
     if not _is_long(assembly, epochs):
         return False
-    steps = _num_steps(assembly, epochs)
+    passes = _num_steps(assembly, epochs) * recipe.train.accumulate  # What is timed is a part's.
 
-    def is_worth_it(step_s: float) -> bool:
-        return step_s * steps >= _LEAST_TRAINING_S
+    def is_worth_it(pass_s: float) -> bool:
+        return pass_s * passes >= _LEAST_TRAINING_S
 
     path = assembly.problem.home.step_trial("compile", _key(assembly, device, network.layout))
     with locked(path.with_suffix(".lock"), doing="timing compiled steps", wait_s=900):
@@ -123,7 +123,7 @@ def decide_compiled(
                 ),
             )
             publish_json(path, asdict(trial))
-    return trial.pays(num_steps=steps, num_graphs=_num_graphs(assembly, epochs))
+    return trial.pays(num_steps=passes, num_graphs=_num_graphs(assembly, epochs))
 
 
 def _is_long(assembly: Assembly, epochs: int | None) -> bool:
