@@ -43,7 +43,7 @@ def test_a_notebook_that_is_too_late_names_the_pack_that_is_not(
     kaggle: StandIn, home: Home
 ) -> None:
     """6 hours: less 1 of queue and 0.5 of scoring, and it may take twice as long: 2.25 are left."""
-    pushed(home, hours_left=6, by="notebook")
+    pushed(home, hours_left=6.01, by="notebook")
     words = refused(home)
     assert "pack the best part of a that is scored in time, a run of 2 h 15 min at most" in words
     command = "foldwise pack a --on kaggle --as night --limit 9h --skip-public; foldwise push night"
