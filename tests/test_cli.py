@@ -201,4 +201,4 @@ def test_flags_of_uploading_go_with_upload(foldwise: Any, home: Home, flag: list
     assert not home.submissions.exists()
     code, said = foldwise("submit", "--check", "x.csv", "--upload", "-C", home.path)
     assert code == 2
-    assert "leave --upload out" in said
+    assert "--upload: --check only validates a file" in said

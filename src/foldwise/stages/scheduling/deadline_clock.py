@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -137,8 +137,16 @@ def longest_run_s(competition: Competition, now: datetime) -> float | None:
     return left / _slowdown(competition.limits.clock, _allowance(competition))
 
 
-def check_in_time(clock: Clock | None, now: datetime, *, anyway: bool = False) -> None:
+def check_in_time(
+    clock: Clock | None, now: datetime, *, anyway: bool = False, instead: Sequence[str] = ()
+) -> None:
     """Refuse an upload that may not be scored before the deadline.
+
+    Args:
+        clock: of the competition; None: it has no deadline.
+        now: with its time zone.
+        anyway: let it pass.
+        instead: what still is scored in time, the best first.
 
     Raises:
         BudgetError: it is too late for it, and `anyway` is not set.
@@ -150,8 +158,13 @@ def check_in_time(clock: Clock | None, now: datetime, *, anyway: bool = False) -
         f"too late to be scored in time: the latest safe start was {_moment(clock.latest_start)}, "
         f"{late} ago",
         clock_line(clock, now),
-        remedy="upload it all the same with --anyway, or correct deadline and limits.clock in "
-        "competition.yaml",
+        remedy="; or ".join(
+            [
+                *instead,
+                "upload it all the same with --anyway, or correct deadline and limits.clock in "
+                "competition.yaml",
+            ]
+        ),
     )
 
 

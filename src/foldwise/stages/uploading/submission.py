@@ -27,13 +27,13 @@ from foldwise.stages.ledgering.moments import now
 from foldwise.stages.ledgering.row import Row, entry_row
 from foldwise.stages.ledgering.rows import read_rows, save_rows
 from foldwise.stages.progress import duration
-from foldwise.stages.scheduling.deadline_clock import check_in_time, deadline_clock
 from foldwise.stages.submitting.ledger import Entry
 from foldwise.stages.uploading import dataset as datasets
 from foldwise.stages.uploading import notebook as notebooks
+from foldwise.stages.uploading.in_time import check_time, fallback_of, with_deadline
 from foldwise.stages.uploading.memory import Memory
 from foldwise.stages.uploading.moving import moving, wait_for
-from foldwise.stages.uploading.packed import called, read_packed
+from foldwise.stages.uploading.packed import Packed, called, read_packed
 from foldwise.stages.uploading.place import slug_on_platform
 
 _KIND = "submission"
@@ -70,7 +70,8 @@ def upload(
     """Hand in an entry of the ledger, wait for its score and note it.
 
     The same content is never handed in twice: Kaggle's list is looked at first. Interrupted, the
-    same command goes on. What is picked as final is left alone.
+    same command goes on. What is picked as final is left alone. Before a notebook that must run
+    until a deadline goes a file, where files are taken and nothing has a score yet.
 
     Args:
         home: the competition; its `platform` names it on Kaggle.
@@ -96,16 +97,21 @@ def upload(
     slug = slug_on_platform(home)
     competition = load(home.competition, Competition)
     _check_kind(home, competition, pack)
+    packed = None if pack is None else read_packed(home, pack)
     memory = Memory(home, is_written=not dry_run)
     with memory.line(said.say) as line:
         with memory.alone("submit"):
             enter = entrance(line, slug)
             _check_open(slug, enter)
-            content = _content(home, line, memory, entry, pack, slug)
+            content = _content(line, memory, entry, packed, slug)
             found = _found(line, memory, slug, content.mark, show)
             if found is None:
-                _check_time(home, competition, enter, pack, anyway=anyway, show=show)
-                _check_left(home, competition, allowed(line, slug), enter)
+                dated = with_deadline(competition, enter, show)
+                check_time(dated, entry, packed, anyway=anyway)
+                num_left = _num_left(home, competition, allowed(line, slug), enter)
+                first = fallback_of(home, competition, entry, packed)
+                if first is not None:
+                    _hand_in_first(home, line, memory, slug, first, num_left, show)
                 ref = _hand_in(line, memory, slug, entry, content, show)
                 row = _noted(home, entry, dry_run, uploaded=now(), status="pending")
                 show.say(f"handed in {entry.path.name} to {slug}: Kaggle's number {ref}")
@@ -137,11 +143,10 @@ def _check_open(slug: str, enter: Entrance) -> None:
 
 
 def _content(
-    home: Home, line: AnyLine, memory: Memory, entry: Entry, pack: str | None, slug: str
+    line: AnyLine, memory: Memory, entry: Entry, packed: Packed | None, slug: str
 ) -> _Content:
-    if pack is None:
-        return _Content(f"sha256 {entry.sha256[:16]}", None)
-    packed = read_packed(home, pack)
+    if packed is None:
+        return _file_of(entry)
     where = owner, name, _ = called(packed, memory.username(line), slug)
     version, uploaded = None, datasets.version_of(line, memory, packed, where)
     if uploaded is not None:
@@ -149,10 +154,14 @@ def _content(
         version = notebooks.version_of(line, memory, notebook)
     if version is None:
         raise RunError(
-            f"the notebook of {pack}, as it is now, has not run on Kaggle yet",
-            remedy=f"foldwise push {pack}",
+            f"the notebook of {packed.name}, as it is now, has not run on Kaggle yet",
+            remedy=f"foldwise push {packed.name}",
         )
     return _Content(f"notebook {owner}/{name} version {version}", (owner, name, version))
+
+
+def _file_of(entry: Entry) -> _Content:
+    return _Content(f"sha256 {entry.sha256[:16]}", None)
 
 
 def _found(
@@ -178,40 +187,21 @@ def _age_s(time: str) -> float:
     return (datetime.now(UTC) - datetime.fromisoformat(time)).total_seconds()
 
 
-def _check_time(
-    home: Home,
-    competition: Competition,
-    enter: Entrance,
-    pack: str | None,
-    *,
-    anyway: bool,
-    show: Display,
-) -> None:
-    """Refuse what cannot be scored in time; of two deadlines the earlier one counts."""
-    said = competition.deadline
-    if enter.deadline is not None and enter.deadline != said:
-        if said is not None:
-            show.warn(
-                f"deadline: competition.yaml says {said.isoformat()}, Kaggle says "
-                f"{enter.deadline.isoformat()}; the earlier one counts"
-            )
-        earlier = enter.deadline if said is None else min(said, enter.deadline)
-        competition = competition.model_copy(update={"deadline": earlier})
-    run_s = None if pack is None else read_packed(home, pack).facts.get("seconds")
-    clock = deadline_clock(competition, run_s=run_s, by="file" if pack is None else "notebook")
-    check_in_time(clock, datetime.now(UTC), anyway=anyway)
+def _num_left(home: Home, competition: Competition, left: Allowed, enter: Entrance) -> int | None:
+    """Uploads that are left today, by the ledger's count or Kaggle's; None: nothing limits them.
 
-
-def _check_left(home: Home, competition: Competition, left: Allowed, enter: Entrance) -> None:
-    """Refuse an upload beyond the day's, by the ledger's count or Kaggle's, whichever is more."""
+    Raises:
+        BudgetError: none is.
+        RulesError: none is, for good.
+    """
     if left.is_last and left.num_left == 0:
         raise RulesError(f"no upload is left for good: {left.num_total} were made")
     limits = [each for each in (competition.rules.daily_submissions, enter.daily) if each]
     used = max(left.num_today, uploads_on(read_rows(home), now()[:10]))
     # Before the first upload there is no team, and all of Kaggle's counts are 0.
-    is_spent = left.num_left == 0 and left.num_total > 0
-    if not is_spent and (not limits or used < min(limits)):
-        return
+    counts = [limit - used for limit in limits] + ([left.num_left] if left.num_total else [])
+    if not counts or min(counts) > 0:
+        return min(counts, default=None)
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     next_day = midnight + timedelta(days=1)
     of = f" of {min(limits)}" if limits else ""
@@ -219,6 +209,37 @@ def _check_left(home: Home, competition: Competition, left: Allowed, enter: Entr
         f"no upload is left today: {used}{of} are used",
         remedy=f"the next one is possible at {next_day:%Y-%m-%d %H:%M} UTC, in "
         f"{duration((next_day - datetime.now(UTC)).total_seconds())}",
+    )
+
+
+def _hand_in_first(
+    home: Home,
+    line: AnyLine,
+    memory: Memory,
+    slug: str,
+    first: Entry,
+    num_left: int | None,
+    show: Display,
+) -> None:
+    """Hand in a fallback, unless it is there already or would take the last upload of the day.
+
+    Whatever becomes of it, what was asked for is handed in next.
+    """
+    content, name = _file_of(first), first.path.name
+    if _found(line, memory, slug, content.mark, show) is not None:
+        return
+    if num_left is not None and num_left < 2:
+        show.warn(f"one upload is left today, so {name} does not go first, as a fallback")
+        return
+    try:
+        ref = _hand_in(line, memory, slug, first, content, show)
+    except PlatformError as error:
+        show.warn(f"{name} was to go first, as a fallback, and was not taken: {error}")
+        return
+    _noted(home, first, line.is_rehearsal, uploaded=now(), status="pending")
+    show.say(
+        f"handed in {name} first, should the notebook fail or be late: Kaggle's number {ref}; its "
+        f"score is noted by: foldwise submit {first.facts['run']} --upload"
     )
 
 
