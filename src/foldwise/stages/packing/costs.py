@@ -6,17 +6,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from foldwise import device as machine
 from foldwise.cluster.local import Job, Outcome, run_jobs
 from foldwise.config.recipe import Recipe
+from foldwise.config.writing import fingerprint
 from foldwise.data.inputs import image_refs
 from foldwise.errors import RunError
+from foldwise.json_files import read_json
+from foldwise.publish import publish_json
 from foldwise.stages.answering.node import Node
 from foldwise.stages.answering.units import unit_of, with_sources
 from foldwise.stages.packing.planning import Costs
 from foldwise.stages.prepare import decode_seconds
 from foldwise.stages.scheduling.lanes import side_by_side
 from foldwise.stages.training.starting import unit_job
-from foldwise.stages.training.unit import Unit
+from foldwise.stages.training.unit import Unit, recipe_print
 from foldwise.tasks.problem import Problem, data_folder
 from foldwise.views import num_passes
 
@@ -161,24 +165,36 @@ def measured_here(
 
 
 def _rates(problem: Problem, units: Iterable[str]) -> dict[str, float]:
-    """Run → images per second and view, by a few batches through the first of its networks."""
+    """Run → images per second and view, by a few batches through the first of its networks.
+
+    Kept, so that a plan does not change from one look to the next.
+    """
     first: dict[str, Unit] = {}
     for name in units:
         unit = unit_of(problem, name)
         if not unit.recipe.is_second_level:
             first.setdefault(unit.run.name, unit)
-    home, (_, threads) = str(problem.home.path), side_by_side(1)
-    jobs = [
-        Job(
-            name,
-            "foldwise.stages.featuring.jobs:infer_rate_of",
-            (home, str(unit.run.path), unit.fold, unit.seed),
-            unit.run.path / "rate-log.txt",
-            threads,
-        )
-        for name, unit in first.items()
-    ]
-    return {outcome.job.name: outcome.value for outcome in _done(jobs)}
+    paths = {name: _rate_file(unit) for name, unit in first.items()}
+    jobs = [_rate_job(name, unit) for name, unit in first.items() if not paths[name].exists()]
+    for outcome in _done(jobs):
+        publish_json(paths[outcome.job.name], outcome.value)
+    return {name: float(read_json(path)) for name, path in paths.items()}
+
+
+def _rate_file(unit: Unit) -> Path:
+    where = [*side_by_side(1), machine.cpu_name(), machine.accelerator()]
+    key = fingerprint([recipe_print(unit.recipe), *where])
+    return unit.problem.home.step_trial("infer", key)
+
+
+def _rate_job(name: str, unit: Unit) -> Job:
+    return Job(
+        name,
+        "foldwise.stages.featuring.jobs:infer_rate_of",
+        (str(unit.problem.home.path), str(unit.run.path), unit.fold, unit.seed),
+        unit.run.path / "rate-log.txt",
+        side_by_side(1)[1],
+    )
 
 
 def _done(jobs: Sequence[Job]) -> Iterator[Outcome]:
