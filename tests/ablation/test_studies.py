@@ -11,7 +11,7 @@ from foldwise.config.loading import load, origins
 from foldwise.config.recipe import Recipe
 from foldwise.stages.examining.unhonoured import check_keys
 from foldwise.stages.recipes import Places
-from foldwise.stages.training.unit import identity
+from foldwise.stages.training.prints import identity
 
 STUDIES = read_studies()
 
