@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from studies import BASE, SCREEN, VERDICT, Study, Trick, in_order, read_studies
 
-from foldwise.config.loading import load
+from foldwise.config.loading import load, origins
 from foldwise.config.recipe import Recipe
-from foldwise.stages.training.unit import identity
+from foldwise.stages.examining.unhonoured import check_keys
+from foldwise.stages.recipes import Places
+from foldwise.stages.training.prints import identity
 
 STUDIES = read_studies()
 
@@ -21,6 +23,13 @@ def test_every_trick_changes_what_its_reference_trains(study: Study, tmp_path: P
     assert set(recipes) == {BASE, *(trick.name for trick in study.tricks)}
     same = [trick.name for trick in study.tricks if recipes[trick.name] == recipes[trick.reference]]
     assert same == []
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.pack)
+def test_no_recipe_says_what_its_training_would_pass_over(study: Study, tmp_path: Path) -> None:
+    study.write_recipes(tmp_path)
+    for path in tmp_path.glob("*.yaml"):
+        check_keys(load(path, Recipe), Places(path.name, origins(path)))
 
 
 def test_packs_take_turns_and_a_reference_comes_before_what_it_is_compared_with() -> None:

@@ -6,7 +6,7 @@ from foldwise.config.loading import from_values
 from foldwise.config.network import NO_NETWORK
 from foldwise.config.recipe import Recipe
 from foldwise.errors import ConfigError
-from foldwise.stages.training.unit import recipe_print
+from foldwise.stages.training.prints import recipe_print
 
 
 def recipe(**values):

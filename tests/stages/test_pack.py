@@ -28,7 +28,7 @@ from foldwise.stages.sessions.opening import open_home, restore
 from foldwise.stages.sync import sync
 from foldwise.stages.train import record_run, units_of
 from foldwise.stages.training.kin import find_kin
-from foldwise.stages.training.unit import recipe_print
+from foldwise.stages.training.prints import recipe_print
 from foldwise.tasks.problem import open_problem
 from tests.builders import SMALL, make_home
 from tests.stages.extra_homes import NET, make_teacher, make_units, score, with_external

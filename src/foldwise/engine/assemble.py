@@ -20,6 +20,7 @@ from foldwise.engine.balancing import Balancing
 from foldwise.engine.feeding import Feed
 from foldwise.engine.fit_plan import Mix
 from foldwise.engine.frozen import frozen_problems
+from foldwise.engine.networks import build_network, siamese_of
 from foldwise.engine.norms import followed_norms
 from foldwise.engine.objective import bound_loss
 from foldwise.engine.prototypes import prototype_problems
@@ -27,11 +28,8 @@ from foldwise.engine.schedules import stages_of
 from foldwise.engine.unfit import loss_problems, mix_problems, refuse
 from foldwise.errors import ConfigError
 from foldwise.losses.terms import Loss
-from foldwise.models.additions import Additions
-from foldwise.models.building import build
 from foldwise.models.columns import ColumnEncoder
 from foldwise.models.network import Network
-from foldwise.models.prototypes import Prototypes
 from foldwise.models.siamese import Siamese
 from foldwise.models.sizes import check_sizes
 from foldwise.models.weights import Weights, resolve
@@ -138,10 +136,7 @@ class Assembly:
         Raises:
             ConfigError: there are not as many images as the joins want.
         """
-        config = self.recipe.model.siamese
-        if config is None:
-            return None
-        return Siamese(self.feed.image_sets.num_images, self.recipe.input.channels, config.joins)
+        return siamese_of(self.recipe, self.feed.image_sets.num_images)
 
     def column_encoder(self, rows: np.ndarray | None = None) -> ColumnEncoder | None:
         """Makes features of the columns, by the statistics of these train rows; None: all."""
@@ -194,40 +189,17 @@ class Assembly:
     def _build(
         self, weights: Weights | None, columns: ColumnEncoder | None, auxiliary: Sequence[int]
     ) -> Network:
-        config = self.recipe.model
-        several, shallow = config.multi_sample_dropout, config.shallow
-        additions = Additions(
-            pool=config.pool,
-            multi_sample=None if several is None else (several.samples, several.p),
-            branch=config.branch is not None,
-            shallow=None if shallow is None else (shallow.width, shallow.depth),
+        return build_network(
+            self.recipe,
+            self.formulation,
+            num_classes=self.problem.num_classes,
+            num_images=self.feed.image_sets.num_images,
+            weights=weights,
             columns=columns,
             auxiliary=auxiliary,
-            siamese=self.siamese(),
-            prototypes=self._prototypes,
-        )
-        return build(
-            name=config.name,
-            num_outputs=self.formulation.num_outputs(self.problem.num_classes),
-            channels=self.recipe.input.channels,
-            num_images=self.feed.image_sets.num_images,
-            size=self.recipe.input.size,
-            drop=config.drop,
-            drop_path=config.drop_path,
-            options=config.options,
-            weights=weights,
+            corrects_prior=self.balancing.corrects_prior,
             code=self.code,
-            with_offset=self.balancing.corrects_prior,
-            shares_weights=self.formulation.shares_weights,
-            additions=additions,
         )
-
-    @property
-    def _prototypes(self) -> Prototypes | None:
-        if not self.formulation.has_prototypes:
-            return None
-        config = self.recipe.model.prototypes
-        return Prototypes(config.per_class, config.sigma, config.embedding)
 
     def optimizer(self, module: nn.Module) -> torch.optim.Optimizer:
         """The recipe's optimiser over a module's parameters."""

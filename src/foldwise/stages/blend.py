@@ -32,7 +32,7 @@ from foldwise.stages.evaluate import evaluate
 from foldwise.stages.joining.members import Chosen, choose_members
 from foldwise.stages.joining.pool import Pool, diversity_of, pool_of, takes_any_scale
 from foldwise.stages.joining.telling import tell
-from foldwise.stages.training.unit import code_hash, data_hash
+from foldwise.stages.training.prints import code_hash, data_hash
 from foldwise.tasks.problem import Problem, open_problem
 
 #: Raised whenever the same members would give another blend than before.

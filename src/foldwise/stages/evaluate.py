@@ -24,7 +24,7 @@ from foldwise.stages.scoring.how_got import how_got
 from foldwise.stages.scoring.learning import learning_curves
 from foldwise.stages.scoring.references import compare, has_thumbnails, member_runs, references
 from foldwise.stages.scoring.warnings import spread, warnings
-from foldwise.stages.training.unit import code_hash, data_hash
+from foldwise.stages.training.prints import code_hash, data_hash
 from foldwise.tasks.problem import Problem, open_problem
 
 #: Raised whenever the same predictions would give another `scores.json` than before.

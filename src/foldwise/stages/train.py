@@ -36,9 +36,10 @@ from foldwise.stages.scheduling.rates import Rates
 from foldwise.stages.scheduling.unit_forecast import unit_forecast
 from foldwise.stages.training.cross_stop import choose_epochs
 from foldwise.stages.training.fed_by import check_sources, second_level_facts
+from foldwise.stages.training.prints import code_hash, data_hash, identity, recipe_print
 from foldwise.stages.training.starting import feature_jobs, unit_job
 from foldwise.stages.training.taught import check_teachers, teach
-from foldwise.stages.training.unit import Unit, code_hash, data_hash, identity, recipe_print
+from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import Problem, open_problem
 
 

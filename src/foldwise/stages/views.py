@@ -21,7 +21,8 @@ from foldwise.stages.prepare import prepare
 from foldwise.stages.progress import duration
 from foldwise.stages.reporting.views_chart import alone, views_chart
 from foldwise.stages.scoring.held_out import file_hash
-from foldwise.stages.training.unit import Unit, code_hash
+from foldwise.stages.training.prints import code_hash
+from foldwise.stages.training.unit import Unit
 from foldwise.stages.viewing.affording import Cost, affordable
 from foldwise.stages.viewing.answers import read_answers
 from foldwise.stages.viewing.candidates import Candidates, candidates_of

@@ -14,7 +14,8 @@ from foldwise.home import Home
 from foldwise.json_files import read_json
 from foldwise.stages.predict import predict
 from foldwise.stages.prepare import prepare
-from foldwise.stages.training.unit import Unit, recipe_print
+from foldwise.stages.training.prints import recipe_print
+from foldwise.stages.training.unit import Unit
 from tests.builders import SMALL
 from tests.stages.small_units import ready, units, with_train, work
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from foldwise.config.recipe import Recipe
 from foldwise.config.writing import difference
 from foldwise.stages.comparing.runs import Run
-from foldwise.stages.training.unit import identity
+from foldwise.stages.training.prints import identity
 
 
 def recipe_difference(reference: Run, challenger: Run) -> list[str] | None:

@@ -12,7 +12,7 @@ from foldwise.predictions import Predictions
 from foldwise.publish import publish_json
 from foldwise.stages.display import Display
 from foldwise.stages.submit import submit
-from foldwise.stages.training.unit import data_hash
+from foldwise.stages.training.prints import data_hash
 from foldwise.tasks.problem import Problem
 
 #: Name of the run; any finished fold of a recipe is better founded.

@@ -24,7 +24,8 @@ from foldwise.publish import publish_json
 from foldwise.stages.scheduling.lanes import needs_features, side_by_side
 from foldwise.stages.scheduling.rates import UNKNOWN, Rates
 from foldwise.stages.scheduling.unit_forecast import unit_forecast
-from foldwise.stages.training.unit import Unit, recipe_print
+from foldwise.stages.training.prints import recipe_print
+from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem
 from foldwise.views import num_passes
 

@@ -24,7 +24,7 @@ from foldwise.stages.scoring.deciding import read_decided
 from foldwise.stages.scoring.frozen import frozen_runs
 from foldwise.stages.scoring.held_out import HeldOut, file_hash, held_out
 from foldwise.stages.scoring.intervals import gain_over
-from foldwise.stages.training.unit import data_hash
+from foldwise.stages.training.prints import data_hash
 from foldwise.tasks.problem import Problem
 
 _VERSION = 1

@@ -20,8 +20,9 @@ from foldwise.rundir import RunDir, UnitDir
 from foldwise.stages.recipes import load_recipe, plan_changes
 from foldwise.stages.syncing.manifest import STATES, Manifest
 from foldwise.stages.syncing.snapshot import Snapshot, newest_progress
+from foldwise.stages.training.prints import recipe_print
 from foldwise.stages.training.taught import merge_teachers
-from foldwise.stages.training.unit import Unit, recipe_print
+from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem
 
 _INCOMING = ".incoming"

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,13 +20,19 @@ from foldwise.parts import name_of
 from foldwise.rundir import RunDir, UnitDir
 from foldwise.samples import Samples
 from foldwise.stages.training.extra import Taken, joined, taken_rows
+from foldwise.stages.training.prints import (
+    cells_of,
+    hash_of,
+    identity,
+    input_columns,
+    recipe_print,
+)
 from foldwise.tasks.extra_rows import ExtraRows
 from foldwise.tasks.image_sets import ImageSets, read_image_sets
 from foldwise.tasks.problem import Problem
 
 #: Raised whenever the same inputs would give another unit than before, as with another default.
 _VERSION = 3
-_WAYS_TO_TRAIN = ("workers", "limit", "checkpoint")
 #: What the features of a frozen backbone depend on.
 _BACKBONE_KEYS = {"model", "input"}
 
@@ -177,17 +182,17 @@ class Unit:
     def further_images(self, samples: Samples) -> list[str]:
         """One hash of the same, where it is fed others than each sample's first; else none."""
         sets = self._image_sets
-        return [] if sets is None or sets.is_plain else [_hash(self.image_hashes(samples))]
+        return [] if sets is None or sets.is_plain else [hash_of(self.image_hashes(samples))]
 
     @cached_property
     def test_print(self) -> str:
         """Hash of what its test scores are made from beside its weights."""
         test = self.problem.test
-        cells = _cells(test, _input_columns(self.recipe))
+        cells = cells_of(test, input_columns(self.recipe))
         images = self.image_hashes(test)
         fed = [each for unit in self.sources if unit for each in unit.further_images(test)]
         views = [spec if isinstance(spec, str) else fingerprint(spec) for spec in self.recipe.views]
-        return _hash([*test.ids, *images, *views, *cells, *fed])
+        return hash_of([*test.ids, *images, *views, *cells, *fed])
 
     def is_done(self) -> bool:
         """Whether its network and held-out scores are there, of these inputs or of more epochs."""
@@ -262,9 +267,9 @@ class Unit:
         assert extra is not None
         labels = extra.target if extra.soft is None else extra.soft
         numbers = [labels.tobytes().hex(), extra.weight.tobytes().hex()]
-        cells = _cells(extra.samples, _input_columns(self.recipe))
+        cells = cells_of(extra.samples, input_columns(self.recipe))
         images = self.image_hashes(extra.samples)
-        return _hash([*extra.samples.ids, *images, *numbers, *cells])
+        return hash_of([*extra.samples.ids, *images, *numbers, *cells])
 
     def _rows_hash(self, rows: np.ndarray) -> str:
         train = self.problem.train
@@ -275,54 +280,7 @@ class Unit:
         together = [] if groups is None else [begins.setdefault(g, n) for n, g in enumerate(groups)]
         held = [str(together[row]) for row in rows] if together else []
         labels = [label.column for label in self.recipe.auxiliary]
-        cells = _cells(train.take(rows), [*_input_columns(self.recipe), *labels])
+        cells = cells_of(train.take(rows), [*input_columns(self.recipe), *labels])
         target_bytes = target.tobytes().hex()
         images = self.image_hashes(train.take(rows))
-        return _hash([*train.ids[rows], *images, target_bytes, *held, *cells])
-
-
-def _input_columns(recipe: Recipe) -> list[str]:
-    return [name_of(spec) for spec in (*recipe.model.columns, *recipe.columns)]
-
-
-def _cells(samples: Samples, columns: Sequence[str]) -> list[str]:
-    """The cells of the columns that there are; others are refused before anything trains."""
-    known = set(samples.columns)
-    return [cell for name in columns if name in known for cell in samples.cells(name)]
-
-
-def identity(recipe: Recipe) -> dict[str, Any]:
-    """The recipe without the keys that do not change what a unit gives."""
-    return _without_ways(recipe.model_dump(mode="json"))
-
-
-def recipe_print(recipe: Recipe) -> str:
-    """Hash of what the recipe's identity says beyond the defaults.
-
-    A key that a later version adds does not make finished units stale.
-    """
-    return fingerprint(_without_ways(recipe.model_dump(mode="json", exclude_defaults=True)))
-
-
-def _without_ways(values: dict[str, Any]) -> dict[str, Any]:
-    train = {k: v for k, v in values.get("train", {}).items() if k not in _WAYS_TO_TRAIN}
-    rest = {k: v for k, v in values.items() if k not in ("train", "folds", "refit")}
-    return {**rest, "train": train} if train else rest
-
-
-def data_hash(problem: Problem) -> str:
-    """Hash of all samples, their images and targets."""
-    train, test = problem.train, problem.test
-    target = problem.target.tobytes().hex()
-    images = [part.image_hashes.ravel() for part in (train, test)]
-    return _hash([*train.ids, *images[0], target, *test.ids, *images[1]])
-
-
-def code_hash(problem: Problem) -> str:
-    """Hash of the user's own code."""
-    files = sorted(problem.home.code.glob("**/*.py"))
-    return _hash([part for file in files for part in (file.name, file.read_text("utf-8"))])
-
-
-def _hash(parts: list[str]) -> str:
-    return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:16]
+        return hash_of([*train.ids[rows], *images, target_bytes, *held, *cells])
