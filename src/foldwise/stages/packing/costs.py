@@ -19,8 +19,9 @@ from foldwise.stages.answering.units import unit_of, with_sources
 from foldwise.stages.packing.planning import Costs
 from foldwise.stages.prepare import decode_seconds
 from foldwise.stages.scheduling.lanes import side_by_side
+from foldwise.stages.training.prints import recipe_print
 from foldwise.stages.training.starting import unit_job
-from foldwise.stages.training.unit import Unit, recipe_print
+from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import Problem, data_folder
 from foldwise.views import num_passes
 
