@@ -40,7 +40,7 @@ def test_few_images_are_left_to_pytorch_and_the_trial_is_kept(unit: Unit) -> Non
     tried(unit, 20)
     assert kept.stat().st_mtime_ns == before
     eager = predictions_file.read(unit.folder.test)
-    score_test(unit, reuse(unit, 1), any_backend=True)
+    score_test(unit, reuse(unit, 1), answers=True)
     assert (predictions_file.read(unit.folder.test).scores == eager.scores).all()
 
 
@@ -55,7 +55,7 @@ def test_rows_are_scored_by_what_a_kept_trial_speaks_for(unit: Unit) -> None:
     kept.write_text(json.dumps(trial))
     assert tried(unit, 10)["choice"] == "onnxruntime"
     assert tried(unit, 10)["of_eager"] == pytest.approx(0.5)
-    notes = score_test(unit, reuse(unit, 1), any_backend=True)
+    notes = score_test(unit, reuse(unit, 1), answers=True)
     assert "scored by onnxruntime" in notes
     assert "gives way" not in notes
     found = predictions_file.read(unit.folder.test).scores
