@@ -170,6 +170,11 @@ def pack_answer(
     clock = deadline_clock(problem.competition, run_s=planned_s, by="notebook")
     if clock is not None:
         show.say(clock_line(clock, datetime.now(UTC)))
+        if platform.name == "kaggle" and not skips_public:
+            show.warn(
+                "one run is counted: where hidden rows take the place of these, the notebook runs "
+                "once for each, and --skip-public makes the first one short"
+            )
     if is_dry:
         return None
     making = making_folder(home, as_name)
