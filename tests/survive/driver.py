@@ -44,6 +44,8 @@ RECIPE = {
     "views": ["identity", "hflip"],
     "train": {**SMALL["train"], "epochs": 2, "ema": 0.9, "checkpoint": EVERY_STEP},
 }
+#: Exit status of a run that had fewer phases than the one that was to be broken off.
+NOT_REACHED = 77
 # With times in them; a journal is what a kill leaves for the next who opens the ledger.
 NOT_COMPARED = {
     *("timing.jsonl", "log.txt", "run.json", ".lock", "entry.json", "made_of.json"),
@@ -109,7 +111,7 @@ def killed_at(phase: int, work: Callable[[], None]) -> int:
 
 
 def full_at(phase: int, work: Callable[[], None]) -> int:
-    """The same, broken off by a full disk at the n-th phase of a publication."""
+    """The same, broken off by a full disk at the n-th phase of a publication; or `NOT_REACHED`."""
 
     def doomed() -> None:
         seen = [0]
@@ -124,6 +126,8 @@ def full_at(phase: int, work: Callable[[], None]) -> int:
         publish.step = step
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # Its traceback is no news.
         work()
+        if seen[0] < phase:
+            os._exit(NOT_REACHED)
 
     return forked(doomed)
 
@@ -186,7 +190,13 @@ def main(folder: Path, num_kills: int, successive: int, *, is_disk_full: bool) -
             work = lambda home=home: journey(home)  # noqa: E731
             # What is resumed has less to do: later kills must come as early as the first.
             if is_disk_full:
-                status = full_at(1 + number * num_phases // num_kills, work)
+                # How often a state is saved is up to the clock: the last phases may not come.
+                phase = 1 + number * num_phases // num_kills
+                while (status := full_at(phase, work)) == NOT_REACHED:
+                    shutil.rmtree(home.path.parent)
+                    home = fresh(f"kill{number}", WORKERS[number // 2 % len(WORKERS)])
+                    work = lambda home=home: journey(home)  # noqa: E731
+                    phase -= 1
             elif number % 2:
                 status = killed_at(draw.randint(1, max(num_phases // successive, 1)), work)
             else:
