@@ -102,8 +102,8 @@ def _passed(
     progress: Callable[[int], None],
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
     """What `infer` returns, and what it tells `timed`."""
-    parts: dict[str, list[np.ndarray]] = {view.name: [] for view in views}
-    seconds = dict.fromkeys(parts, 0.0)
+    found: dict[str, np.ndarray] = {}
+    seconds = dict.fromkeys((view.name for view in views), 0.0)
     done = 0
     with (
         torch.inference_mode(),
@@ -114,11 +114,15 @@ def _passed(
             for view in views:
                 began = time.monotonic()
                 outputs = forward(view.images(images), *others)[: len(item.rows)]
-                parts[view.name].append(outputs.double().cpu().numpy())
+                # Rows go into an array that is there from the start: a small one kept for each
+                # batch would lie between the large blocks of the pass and break them up.
+                if view.name not in found:
+                    found[view.name] = np.empty((len(source), outputs.shape[1]))
+                found[view.name][done : done + len(outputs)] = outputs.double().cpu().numpy()
                 seconds[view.name] += time.monotonic() - began
             done += len(item.rows)
             progress(done)
-    return {view: np.concatenate(rows) for view, rows in parts.items()}, seconds
+    return found, seconds
 
 
 def apply_head(head: torch.nn.Module, features: np.ndarray, *, batch: int) -> np.ndarray:
