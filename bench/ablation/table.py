@@ -51,7 +51,7 @@ def study_section(place: Place, study: Study) -> str:
     waiting = [trick.name for trick in study.tricks if trick.name not in entries]
     left = f"Not run yet: {', '.join(waiting)}." if waiting else ""
     table = _HEAD + "".join(rows) if rows else ""
-    seconds = seconds_per_unit(place, home, BASE)
+    seconds = seconds_per_unit(place, home, BASE, VERDICT)
     cost = "" if seconds is None or not rows else f" {seconds:.0f} processor seconds a unit."
     parts = [f"## {study.pack}", f"{_base_line(compared)}{cost}", table.strip(), left]
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -105,8 +105,11 @@ def _row(place: Place, study: Study, trick: Trick, entry: dict[str, Any], num_fo
     verdict = entry["verdict"] if is_final else "screened only"
     ends = "none" if entry["low"] is None else f"{entry['low']:+.4f} to {entry['high']:+.4f}"
     home = place.study(study)
-    times = [seconds_per_unit(place, home, run) for run in (trick.name, trick.reference)]
-    ratio = "" if None in times else f"{times[0] / times[1]:.2f}×"  # type: ignore[operator]
+    depth = VERDICT if is_final else SCREEN if num_folds > 1 else QUICK_SCREEN
+    own, reference = (
+        seconds_per_unit(place, home, run, depth) for run in (trick.name, trick.reference)
+    )
+    ratio = "" if own is None or reference is None else f"{own / reference:.2f}×"
     return (
         f"| {name} | {num_seeds} × {num_folds} | {entry['difference']:+.4f} "
         f"| {ends} | {verdict} | {ratio} |\n"

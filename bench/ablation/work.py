@@ -128,13 +128,16 @@ def _num_done(units: Path) -> int:
     return len(list(units.glob("*/unit.json")))
 
 
-def seconds_per_unit(place: Place, home: Home, run: str) -> float | None:
-    """Processor seconds of a unit, mean over all that are stored; None: none are."""
-    depths = (QUICK_SCREEN, SCREEN, VERDICT)
-    steps = [read_json(place.step(home, run, depth.label)) for depth in depths]
-    timed = [step for step in steps if step is not None and "cpu_s" in step]
-    num_units = sum(step["num_units"] for step in timed)
-    return sum(step["cpu_s"] for step in timed) / num_units if num_units else None
+def seconds_per_unit(place: Place, home: Home, run: str, depth: Depth) -> float | None:
+    """Processor seconds of a unit in one step; None: it trained none or did not count them.
+
+    What a command needs beside its units, such as scoring, is shared among them, so only steps of
+    as many units compare: those of one depth.
+    """
+    step = read_json(place.step(home, run, depth.label))
+    if step is None or "cpu_s" not in step or not step["num_units"]:
+        return None
+    return float(step["cpu_s"]) / int(step["num_units"])
 
 
 def now() -> str:

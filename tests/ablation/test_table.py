@@ -82,7 +82,11 @@ def test_a_quick_screen_stands_apart_and_says_its_folds(place: Place) -> None:
     done(place, "early", "3-fold0", cpu_s=10.0)
     found = rows(table.study_section(place, STUDY))
     assert found["good"][0] == "3 × 3"
-    assert (found["early"][0], found["early"][3:]) == ("3 × 1", ["screened only", "0.50×"])
+    # The base was timed over as many units as `good`, not as few as `early`.
+    assert found["good"][4] == "1.00×"
+    assert (found["early"][0], found["early"][3:]) == ("3 × 1", ["screened only", ""])
+    done(place, BASE, "3-fold0", cpu_s=8.0)
+    assert rows(table.study_section(place, STUDY))["early"][4] == "1.25×"
 
 
 def test_a_study_that_was_not_begun_says_so(place: Place) -> None:
