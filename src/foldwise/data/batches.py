@@ -219,8 +219,8 @@ def _mapped(num: int) -> torch.Tensor:
 
     A pass of a network needs large blocks, and a batch that is read meanwhile outlives it. Were
     that batch between them, the next pass would have to ask for more: measured, 70 MiB over 3,000
-    images. In training, whose batches are read faster than the pages of a map are given, the heap
-    is the better place.
+    images. Every batch of a map costs its pages anew, so training, where this was not measured,
+    keeps to the heap.
     """
     return torch.frombuffer(mmap.mmap(-1, num), dtype=torch.uint8)
 
