@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from itertools import chain, zip_longest
@@ -44,7 +44,7 @@ class Depth:
 
 #: The first look: it gives a difference and no verdict.
 SCREEN = Depth((0, 1, 2))
-#: The first look at what is not to get a verdict soon.
+#: The look at what is not to get a verdict.
 QUICK_SCREEN = Depth((0, 1, 2), (0,))
 #: From here on `foldwise compare` is asked for a verdict: on two folds, eight paired units.
 VERDICT = Depth((0, 1, 2, 3))
@@ -73,7 +73,7 @@ class Study:
         pack: name of the data set's folder.
         init: options of `foldwise init` for it.
         num_folds: every seed is trained on all of them.
-        num_first: how many tricks of the list get their verdict before the others are screened.
+        num_first: how many tricks of the list get a verdict; the others are screened.
         base: the recipe that is changed.
         tricks: in the order of work.
     """
@@ -131,7 +131,12 @@ def read_studies() -> list[Study]:
     ]
 
 
-def in_order(studies: Sequence[Study], *, first: bool) -> list[tuple[Study, str]]:
+def in_order(
+    studies: Sequence[Study],
+    *,
+    first: bool,
+    is_open: Callable[[Study, Trick], bool] = lambda study, trick: True,
+) -> list[tuple[Study, str]]:
     """Recipes in the order of work: the packs take turns, so that each has its first tricks early.
 
     What a trick is compared with comes before it. No result is looked at: which tricks go on is
@@ -140,12 +145,14 @@ def in_order(studies: Sequence[Study], *, first: bool) -> list[tuple[Study, str]
     Args:
         studies: which packs.
         first: the first of each list, or the others.
+        is_open: whether a trick is still to be measured.
     """
     lines = []
     for study in studies:
         cut = study.num_first
         tricks = study.tricks[:cut] if first else study.tricks[cut:]
-        lines.append([(study, name) for trick in tricks for name in study.needed(trick)])
+        left = [trick for trick in tricks if is_open(study, trick)]
+        lines.append([(study, name) for trick in left for name in study.needed(trick)])
     order: dict[tuple[str, str], tuple[Study, str]] = {}
     for turn in chain.from_iterable(zip_longest(*lines)):
         if turn is not None:

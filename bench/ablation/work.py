@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gallery import Entry, copy_recipes, read_entries
-from studies import BASE, QUICK_SCREEN, SCREEN, VERDICT, Depth, Study, in_order, read_studies
+from measured import read_figures, read_gallery
+from studies import (
+    BASE,
+    FOLDER,
+    QUICK_SCREEN,
+    SCREEN,
+    VERDICT,
+    Depth,
+    Study,
+    Trick,
+    in_order,
+    read_studies,
+)
 from verbs import VerbError, begin, foldwise, split
 
 from foldwise.errors import FoldwiseError
@@ -24,10 +35,12 @@ class Place:
     Attributes:
         data: folder of packs.
         work: folder of competitions and of the steps that are done.
+        kept: folder of the figures in the repository.
     """
 
     data: Path
     work: Path
+    kept: Path = FOLDER / "measured"
 
     def study(self, study: Study) -> Home:
         """The competition that a study's recipes are trained in."""
@@ -45,19 +58,25 @@ class Place:
 def work_off(place: Place) -> int:
     """Do all steps that are not done: the first tricks, the gallery, the other tricks.
 
+    What has its figures in the repository needs no step.
+
     Returns:
         How many could not be done; each says why, and the others are done all the same.
     """
-    studies = read_studies()
-    first, others = in_order(studies, first=True), in_order(studies, first=False)
-    failed = _try_all(place, first, SCREEN)
+    failed = _try_all(place, SCREEN, first=True)
     failed += sum(not _try_entry(place, entry) for entry in read_entries())
-    failed += _try_all(place, first, VERDICT)
-    failed += _try_all(place, others, QUICK_SCREEN)
-    return failed + _try_all(place, others, VERDICT)
+    failed += _try_all(place, VERDICT, first=True)
+    return failed + _try_all(place, QUICK_SCREEN, first=False)
 
 
-def _try_all(place: Place, recipes: Sequence[tuple[Study, str]], depth: Depth) -> int:
+def _try_all(place: Place, depth: Depth, *, first: bool) -> int:
+    figures = {study.pack: read_figures(place.kept, study.pack) for study in read_studies()}
+
+    def is_open(study: Study, trick: Trick) -> bool:
+        row = figures[study.pack].rows.get(trick.name)
+        return row is None or not row.reaches(depth, study)
+
+    recipes = in_order(read_studies(), first=first, is_open=is_open)
     return sum(not _try(place, study, name, depth) for study, name in recipes)
 
 
@@ -82,7 +101,7 @@ def _try(place: Place, study: Study, name: str, depth: Depth) -> bool:
 def _try_entry(place: Place, entry: Entry) -> bool:
     home = place.gallery(entry)
     path = place.step(home, entry.name, "1")
-    if path.exists() or not entry.is_measured:
+    if path.exists() or not entry.is_measured or entry.name in read_gallery(place.kept):
         return True
     try:
         begin(home, place.data / entry.pack, entry.init)

@@ -37,7 +37,11 @@ STUDY = Study(
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    return Place(tmp_path / "data", tmp_path)
+    return Place(tmp_path / "data", tmp_path, kept=tmp_path / "kept")
+
+
+def section(place: Place) -> str:
+    return table.study_section(STUDY, table.new_figures(place, STUDY))
 
 
 def done(place: Place, name: str, *counts: int | str, **facts: Any) -> None:
@@ -59,7 +63,7 @@ def test_a_study_tells_verdicts_screens_and_what_was_not_run(place: Place) -> No
     for first, name in enumerate(("early", "over_good")):
         seeded_run(problem, name, [0.3] * 3, first=10 + first)
         done(place, name, 3, cpu_s=30.0)
-    text = table.study_section(place, STUDY)
+    text = section(place)
     assert text.startswith("## pack\n\nBase: accuracy 0.")
     assert "mean of 8 seeds" in text
     found = rows(text)
@@ -80,17 +84,17 @@ def test_a_quick_screen_stands_apart_and_says_its_folds(place: Place) -> None:
         done(place, name, 3, cpu_s=20.0)
     seeded_run(problem, "early", [0.3] * 3, first=2, folds=[0])
     done(place, "early", "3-fold0", cpu_s=10.0)
-    found = rows(table.study_section(place, STUDY))
+    found = rows(section(place))
     assert found["good"][0] == "3 × 3"
     # The base was timed over as many units as `good`, not as few as `early`.
     assert found["good"][4] == "1.00×"
     assert (found["early"][0], found["early"][3:]) == ("3 × 1", ["screened only", ""])
     done(place, BASE, "3-fold0", cpu_s=8.0)
-    assert rows(table.study_section(place, STUDY))["early"][4] == "1.25×"
+    assert rows(section(place))["early"][4] == "1.25×"
 
 
 def test_a_study_that_was_not_begun_says_so(place: Place) -> None:
-    text = table.study_section(place, STUDY)
+    text = section(place)
     assert text == "## pack\n\nNot run yet: good, same, early, over_good, never.\n"
     assert rows(text) == {}
 
@@ -101,7 +105,7 @@ def test_a_trick_waits_for_the_verdict_until_its_reference_has_the_seeds(place: 
     seeded_run(problem, "good", [0.3] * 8, first=1)
     done(place, BASE, 3)
     done(place, "good", 3, 4)
-    assert rows(table.study_section(place, STUDY))["good"][3] == "screened only"
+    assert rows(section(place))["good"][3] == "screened only"
 
 
 def test_no_ratio_is_told_where_a_time_is_not_known(place: Place) -> None:
@@ -110,7 +114,7 @@ def test_no_ratio_is_told_where_a_time_is_not_known(place: Place) -> None:
         seeded_run(problem, name, [1.0] * 3)
     done(place, BASE, 3)
     done(place, "good", 3, cpu_s=20.0)
-    assert rows(table.study_section(place, STUDY))["good"][4] == ""
+    assert rows(section(place))["good"][4] == ""
 
 
 def entry(name: str, **facts: Any) -> Entry:
@@ -118,16 +122,13 @@ def entry(name: str, **facts: Any) -> Entry:
     return Entry(name=name, pack="pack", shows="a thing", num_folds=3, **{**usual, **facts})
 
 
-def test_the_gallery_gives_a_figure_only_of_what_was_run(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_gallery_gives_a_figure_only_of_what_was_run(place: Place) -> None:
     ran, rest = entry("ran", overrides=("train.epochs=2",)), entry("rest")
-    monkeypatch.setattr(table, "read_entries", lambda: [ran, rest])
     problem = make_problem(place.gallery(ran).path, thumbs=False)
     write_run(problem, "ran")
     evaluate(problem.home, "ran", display=QUIET)
     publish_json(place.step(problem.home, "ran", "1"), {"num_units": 3, "cpu_s": 300.0})
-    found = rows(table.gallery_table(place))
+    found = rows(table.gallery_table([ran, rest], table.new_scores(place, [ran, rest])))
     score = read_json(problem.home.run("ran").scores)["score"]
     assert found["[ran](ran.yaml)"][2].startswith(f"accuracy {score:.3f} (")
     assert found["[ran](ran.yaml)"][3:] == [

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import work
+from measured import Figures, Row, keep_figures
 from studies import BASE, Depth, Study, Trick
 from verbs import VerbError, foldwise
 from work import Place, work_off
@@ -40,7 +41,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     monkeypatch.setattr(work, "SCREEN", Depth((0,)))
     monkeypatch.setattr(work, "VERDICT", Depth((0, 1)))
     (tmp_path / "data").mkdir()
-    return Place(tmp_path / "data", tmp_path / "work")
+    return Place(tmp_path / "data", tmp_path / "work", kept=tmp_path / "kept")
 
 
 @pytest.mark.slow
@@ -60,7 +61,18 @@ def test_all_steps_are_done_once(place: Place, monkeypatch: pytest.MonkeyPatch) 
     assert work_off(place) == 0
 
 
-def _nothing_is_left(*words: str, **options: object) -> None:
+def test_what_has_its_figures_needs_no_step(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "begin", _nothing_is_left)
+    row = Row(num_seeds=1, num_folds=2, better_by=0.1, ends=None, verdict=None, time=None)
+    keep_figures(place.kept, STUDY, Figures(None, {"mixup": row}))
+    monkeypatch.setattr(work, "VERDICT", Depth((0,)))
+    assert work_off(place) == 0
+    monkeypatch.setattr(work, "VERDICT", Depth((0, 1)))
+    with pytest.raises(AssertionError, match="pretrained"):  # A verdict needs more than a screen.
+        work_off(place)
+
+
+def _nothing_is_left(*words: object, **options: object) -> None:
     raise AssertionError(words)
 
 
