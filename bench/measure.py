@@ -128,18 +128,26 @@ def peak_memory(
     The script, called with `--case NAME FOLDER`, calls `ready()` before the work. `of` tells the
     bytes of a process; pages that several share count once (PSS).
     """
+    return max(most for _, most in memory_course(script, case, folder, of=of))
+
+
+def memory_course(
+    script: str, case: str, folder: Path, *, of: Callable[[psutil.Process], int] = _pss
+) -> list[tuple[float, float]]:
+    """Seconds since the work began, and MiB above the start by then; of the same as there."""
     command = [sys.executable, script, "--case", case, str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert child.stdout.readline().strip() == "ready", case
-        tree = psutil.Process(child.pid)
-        start = most = _total(tree, of)
+        tree, began = psutil.Process(child.pid), time.monotonic()
+        start = _total(tree, of)
+        course = [(0.0, 0.0)]
         done = threading.Event()
         threading.Thread(target=lambda: (child.wait(), done.set()), daemon=True).start()
         while not done.wait(0.1):
-            most = max(most, _total(tree, of))
+            course.append((time.monotonic() - began, (_total(tree, of) - start) / 2**20))
         assert child.returncode == 0, case
-    return (most - start) / 2**20
+    return course
 
 
 def ready() -> None:

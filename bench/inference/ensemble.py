@@ -69,29 +69,41 @@ def prepared(folder: Path, names: Sequence[str]) -> Iterator[Problem]:
     """The competition of a folder's images, decoded into a cache that was not there before."""
     with tempfile.TemporaryDirectory(dir=folder) as place:
         home = Home(Path(place))
-        home.recipes.mkdir()
-        home.competition.write_text(COMPETITION)
-        for name in names:
-            home.recipe(name).write_text(RECIPE.format(name=name, size=SIZE))
-        inputs = [load_recipe(home, name).input for name in names]
-        prepare(home, inputs=inputs, display=Display(quiet=True))
+        prepare_in(home, names)
         yield open_problem(home)
+
+
+def prepare_in(home: Home, names: Sequence[str]) -> None:
+    """Make an empty folder, in that of the images, a competition that is prepared."""
+    home.recipes.mkdir()
+    home.competition.write_text(COMPETITION)
+    for name in names:
+        home.recipe(name).write_text(RECIPE.format(name=name, size=SIZE))
+    inputs = [load_recipe(home, name).input for name in names]
+    prepare(home, inputs=inputs, display=Display(quiet=True))
 
 
 def predict(folder: Path, members: Sequence[Member], *, views: Sequence[str] = SEEN) -> np.ndarray:
     """(N, C) mean probabilities of a folder's images."""
-    scores = []
     with prepared(folder, [member.name for member in members]) as problem:
-        for member in members:
-            source = assembled(problem, member.name).feed.source(problem.train)
-            logits = infer(
-                member.forward,
-                source,
-                views=views_of(views),
-                batch=BATCH,
-                device=torch.device("cpu"),
-            )
-            scores += map(softmax, logits.values())
+        return inferred(problem, members, views=views)
+
+
+def inferred(
+    problem: Problem, members: Sequence[Member], *, views: Sequence[str] = SEEN
+) -> np.ndarray:
+    """(N, C) mean probabilities of a prepared competition's images."""
+    scores = []
+    for member in members:
+        source = assembled(problem, member.name).feed.source(problem.train)
+        logits = infer(
+            member.forward,
+            source,
+            views=views_of(views),
+            batch=BATCH,
+            device=torch.device("cpu"),
+        )
+        scores += map(softmax, logits.values())
     return np.mean(scores, axis=0)
 
 

@@ -66,6 +66,21 @@ def test_other_rows_do_not_come_through_what_the_pass_was_made_with(backend):
     assert torch.equal(first, kept)  # Its memory was not written over.
 
 
+@pytest.mark.parametrize("name", ["plain", "added"])
+def test_parts_side_by_side_are_put_together_in_order(name, monkeypatch):
+    skip_unless_there("openvino")
+    network, inputs = made(name)
+    many = tuple(each.repeat(6, *[1] * (each.ndim - 1)) for each in inputs)  # Rows differ by four.
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    monkeypatch.setattr(making, "num_parts", lambda batch, threads: threads)
+    forward = BACKENDS["openvino"].make(network, many, None)
+    others = tuple(each.flip(0) for each in many)
+    for given in (many, others):
+        found = softmax(logits(forward, given))
+        assert difference(found, softmax(logits(network, given))) <= TOLERANCE
+    assert np.ptp(found, axis=0).max() > 0.1
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_exported_model_takes_raw_images_as_onnx_itself_reads_it(name):
     if find_spec("onnx") is None or find_spec("onnxscript") is None:

@@ -72,7 +72,7 @@ def onnx_runtime(network: Network, inputs: Inputs, half: torch.dtype | None) -> 
 
 
 def open_vino(network: Network, inputs: Inputs, half: torch.dtype | None) -> Forward:
-    """By OpenVINO on the CPU."""
+    """By OpenVINO on the CPU, parts of a batch side by side."""
     # Imported, it would count its uses in the home folder and send that out; it does without this.
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # Not importable.
     import openvino
@@ -80,19 +80,40 @@ def open_vino(network: Network, inputs: Inputs, half: torch.dtype | None) -> For
     core = openvino.Core()
     # Said, since it takes bfloat16 by itself on a processor that has it.
     precision = "bf16" if half is torch.bfloat16 else "f32"
+    num = num_parts(len(inputs[0]), torch.get_num_threads())
     options = {
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "INFERENCE_PRECISION_HINT": precision,
-        "NUM_STREAMS": 1,
+        "NUM_STREAMS": num,
     }
-    model = core.compile_model(core.read_model(exported(network, inputs)), "CPU", options)
-    request = model.create_infer_request()
+    one = tuple(each[: len(each) // num] for each in inputs)
+    model = core.compile_model(core.read_model(exported(network, one)), "CPU", options)
+    requests = [model.create_infer_request() for _ in range(num)]
 
     def forward(*given: Tensor) -> Tensor:
-        found = request.infer([each.numpy() for each in _packed(given)], share_inputs=True)
-        return torch.from_numpy(found[0].copy())  # The next call writes over it.
+        # Kept until all are done: requests read the tensors' own memory.
+        parts = list(zip(*(each.chunk(num) for each in _packed(given)), strict=True))
+        for request, part in zip(requests, parts, strict=True):
+            request.start_async([each.numpy() for each in part], share_inputs=True)
+        for request in requests:
+            request.wait()
+        return torch.cat([torch.from_numpy(each.get_output_tensor(0).data) for each in requests])
 
     return forward
+
+
+def num_parts(batch: int, threads: int) -> int:
+    """Equal parts of a batch that are best computed side by side, each by its share of threads.
+
+    Layers that one thread works off whole wait for no other. Measured on two cores at 32 images:
+    EfficientNet-B0 1.11 times as fast as in one part, RegNetY-400MF 1.04, ResNet-18 1.00. Parts
+    have 8 images or more: fewer were not measured to be any faster.
+
+    >>> [num_parts(32, threads) for threads in (1, 2, 3, 16)], num_parts(8, 2)
+    ([1, 2, 2, 4], 1)
+    """
+    fits = [num for num in range(1, threads + 1) if batch % num == 0 and batch // num >= 8]
+    return max(fits, default=1)
 
 
 def _packed(given: Inputs) -> list[Tensor]:
