@@ -54,5 +54,5 @@ def test_a_damaged_or_foreign_file_is_refused(tmp_path):
     with pytest.raises(DataError, match="damaged"):
         read(tmp_path / "bad.parquet")
     pq.write_table(pa.table({"id": ["a"]}), tmp_path / "foreign.parquet")
-    with pytest.raises(DataError, match="not a foldwise score file"):
+    with pytest.raises(DataError, match="not a foldwise file of scores"):
         read(tmp_path / "foreign.parquet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from foldwise.config.competition import Competition, Images
+from foldwise.config.masks import MasksConfig
 from foldwise.csv_files import limited
 from foldwise.errors import ConfigError, DataError
 from foldwise.samples import Samples, image_column
@@ -33,6 +35,8 @@ def collect(competition: Competition, data: Path) -> Samples:
     parts = [_split(competition, data, "train")]
     if competition.tables.test is not None:
         parts.append(_split(competition, data, "test"))
+    if competition.masks is not None and competition.masks.without_rows:
+        parts.append(_without_rows(competition, data, parts))
     frame = pd.concat(parts, ignore_index=True).fillna("")
     both = frame["id"][frame["id"].duplicated()]
     if len(both):
@@ -78,10 +82,13 @@ def _split(competition: Competition, data: Path, split: str) -> pd.DataFrame:
                 remedy="give a table with a row for each sample, or take out images.columns and "
                 "images.extensions",
             )
-        return _plain_folder(data, name)
+        return _plain_folder(data, name, split)
     table = read_table(data / name)
     columns = competition.columns
+    masks = competition.masks
     wanted = [columns.id, *(columns.target + columns.group if split == "train" else ())]
+    if masks is not None and split == "train":
+        wanted += masks.table_columns
     if images.kind != "folder":
         wanted += images.file_columns
     missing = [column for column in wanted if column not in table.frame.columns]
@@ -91,18 +98,87 @@ def _split(competition: Competition, data: Path, split: str) -> pd.DataFrame:
             remedy=f"columns found: {', '.join(table.frame.columns)}; correct competition.yaml",
         )
     prefix = columns.train_prefix if split == "train" else ""
-    names = [f"{prefix}{cell}" for cell in ids(table, columns.id)]
+    if masks is not None and split == "test":
+        values = tuple(masks.values) or competition.classes
+        is_by_class = end_in_classes([str(cell) for cell in table.frame[columns.id]], values)
+        masks = masks.model_copy(update={"in_id": is_by_class})
+    if masks is not None and masks.has_rows_by_class:
+        table = first_rows(table, columns.id, masks)
+    cells_of_ids = sample_names(table, columns.id, masks)
+    names = [f"{prefix}{cell}" for cell in cells_of_ids]
+    named = replace(table, frame=table.frame.assign(**{columns.id: cells_of_ids}))
     frame = pd.DataFrame({"id": names, "split": split, "table": name, "line": table.lines})
     for place, each in enumerate(images.each):
-        found = _locations(table, each, root, columns.id, data)
+        found = locations(named, each, root, columns.id, data)
         frame = frame.assign(**{image_column(place, key): value for key, value in found.items()})
     cells = table.frame.add_prefix("cell:").reset_index(drop=True)
     return pd.concat([frame, cells], axis=1)
 
 
-def _locations(
+def sample_names(table: Table, column: str, masks: MasksConfig | None) -> np.ndarray:
+    """The sample that each row names, (N,) str, each once.
+
+    Raises:
+        DataError: cells that are no ids, or rows that share one.
+    """
+    if masks is None or not masks.in_id:
+        return ids(table, column)
+    cells = table.frame[column].map(lambda cell: split_suffix(cell)[0])
+    return ids(replace(table, frame=table.frame.assign(**{column: cells})), column)
+
+
+def first_rows(table: Table, column: str, masks: MasksConfig) -> Table:
+    """The first row of each sample, where a sample has one for each class."""
+    cells = table.frame[column]
+    if masks.in_id:
+        cells = cells.map(lambda cell: split_suffix(cell)[0])
+    first = ~cells.duplicated().to_numpy()
+    return Table(table.path, table.frame[first].reset_index(drop=True), table.lines[first])
+
+
+def split_suffix(name: str) -> tuple[str, str]:
+    """An id that ends in a class → the sample and the class.
+
+    >>> split_suffix("a_b_1")
+    ('a_b', '1')
+    """
+    sample, _, value = name.rpartition("_")
+    return sample, value
+
+
+def end_in_classes(names: Sequence[str], values: Sequence[str]) -> bool:
+    """Whether ids are of a sample and a class each: every sample comes with every class.
+
+    >>> end_in_classes(["a_1", "a_2", "b_1", "b_2"], ["1", "2"])
+    True
+    >>> end_in_classes(["a_1", "b_2"], ["1", "2"])
+    False
+    """
+    parted = [split_suffix(name) for name in names]
+    wanted, found = set(values), dict[str, set[str]]()
+    if not all(sample for sample, _ in parted):
+        return False
+    for sample, value in parted:
+        found.setdefault(sample, set()).add(value)
+    return len(wanted) > 1 and len(names) > 0 and all(each == wanted for each in found.values())
+
+
+def locations(
     table: Table, images: Images, root: str, id_column: str, data: Path
 ) -> dict[str, Any]:
+    """Where the image of each row of a table is: `file`, `array` and `row` of samples.
+
+    Args:
+        table: the rows.
+        images: where images are; of one image a sample.
+        root: the folder or array file of the table's images.
+        id_column: names the rows.
+        data: the data folder.
+
+    Raises:
+        DataError: a name has several files, or a cell is no row of an array.
+        ConfigError: nothing says which column leads to the files.
+    """
     if images.kind == "array":
         file, _, array = root.partition(":")
         rows = _row_numbers(table, images.column)
@@ -167,8 +243,44 @@ def _class_folders(data: Path, name: str, prefix: str) -> pd.DataFrame:
     return rows.assign(id=prefix + rows["id"], **{"cell:label": classes})
 
 
-def _plain_folder(data: Path, name: str) -> pd.DataFrame:
-    return _rows_of(image_files(data / name, "**/*"), data, name, "test")
+def _plain_folder(data: Path, name: str, split: str) -> pd.DataFrame:
+    return _rows_of(image_files(data / name, "**/*"), data, name, split)
+
+
+def folder_table(folder: Path, id_column: str) -> Table:
+    """A folder of images as a table of their ids, which is all that it says."""
+    names = [path.relative_to(folder).as_posix() for path in image_files(folder, "**/*")]
+    frame = pd.DataFrame({id_column: np.array(names, dtype=object)})
+    return Table(folder, frame, np.arange(1, len(names) + 1))
+
+
+def _without_rows(
+    competition: Competition, data: Path, parts: Sequence[pd.DataFrame]
+) -> pd.DataFrame:
+    """Train rows for the images of the train folder that no table names.
+
+    Raises:
+        ConfigError: images are not named like the ids.
+    """
+    images = competition.images
+    if images.kind != "folder" or images.names:
+        raise ConfigError(
+            "masks.without_rows: goes with images of kind folder, which are named like the ids",
+            remedy="take it out of competition.yaml",
+        )
+    named = {file for part in parts for file in part["file"]}
+    ending = "" if images.extension == ANY_ENDING else images.extension
+    files = [
+        path
+        for path in image_files(data / images.train, "*")
+        if path.relative_to(data).as_posix() not in named and path.name.endswith(ending)
+    ]
+    any_ending = images.extension == ANY_ENDING
+    names = [path.name.removesuffix(path.suffix if any_ending else ending) for path in files]
+    prefix = competition.columns.train_prefix
+    rows = _rows_of(files, data, images.train, "train")
+    ids = np.array([f"{prefix}{name}" for name in names], dtype=object)
+    return rows.assign(id=ids, table=competition.tables.train, line=0)
 
 
 def image_files(folder: Path, pattern: str) -> list[Path]:

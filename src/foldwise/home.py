@@ -46,6 +46,11 @@ class Home:
         return self.path / "samples.parquet"
 
     @property
+    def masks(self) -> Path:
+        """The masks of train samples, where they are what is asked."""
+        return self.path / "masks.parquet"
+
+    @property
     def audit(self) -> Path:
         """What the audit found."""
         return self.path / "audit.json"
@@ -106,8 +111,8 @@ class Home:
 
     @property
     def submission(self) -> Path:
-        """Copy of the best-founded valid submission so far."""
-        return self.path / "submission.csv"
+        """Copy of the best-founded valid submission so far: `submission.csv`, or a `.zip`."""
+        return submission_in(self.path)
 
     @property
     def report(self) -> Path:
@@ -163,6 +168,12 @@ class Home:
     def set_fresh(self, stage: str, inputs: Any) -> None:
         """Remember what the stage's outputs were made from."""
         publish_json(self.stamp(stage), inputs)
+
+
+def submission_in(folder: Path) -> Path:
+    """The submission of a folder: the zip if there is one, else the place of the table."""
+    packed = folder / "submission.zip"
+    return packed if packed.exists() else folder / "submission.csv"
 
 
 def find_home(start: Path) -> Home:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,26 +13,32 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from foldwise.errors import DataError
+from foldwise.maps.files import read_maps, write_maps
+from foldwise.maps.listing import list_maps, listed_maps
+from foldwise.maps.maps import Maps, joined
 from foldwise.publish import publish
+from foldwise.stored_tables import facts, open_stored
 
 _FORMAT = 1
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Scores of one set of samples, of kind `vector`: named numbers per sample.
+    """Scores of one set of samples: named numbers of each, or of each pixel of each.
 
     Attributes:
         ids: (N,) str, unique.
-        scores: (N, C) float64 on the task's common scale.
+        scores: (N, C) float64 on the task's common scale; of kind `map` the `Maps` of N samples
+            and C classes.
         columns: C names of the scores.
         raw: (N, R) float64 as the network's formulation gives them, or None from outside.
         raw_columns: R names.
         folds: (N,) int64, the fold each row was held out in; None for test rows.
+        kind: `vector` or `map`.
     """
 
     ids: np.ndarray
-    scores: np.ndarray
+    scores: Any
     columns: tuple[str, ...]
     raw: np.ndarray | None = None
     raw_columns: tuple[str, ...] = ()
@@ -93,7 +99,9 @@ def concatenate(parts: Sequence[Predictions]) -> Predictions:
     return replace(
         first,
         ids=np.concatenate([p.ids for p in parts]),
-        scores=np.concatenate([p.scores for p in parts]),
+        scores=joined([p.scores for p in parts])
+        if first.kind == "map"
+        else np.concatenate([p.scores for p in parts]),
         raw=np.concatenate([p.raw for p in parts if p.raw is not None]) if has_raw else None,
         raw_columns=first.raw_columns if has_raw else (),
         folds=np.concatenate([p.folds for p in parts if p.folds is not None])
@@ -103,20 +111,45 @@ def concatenate(parts: Sequence[Predictions]) -> Predictions:
 
 
 def write(path: Path, predictions: Predictions) -> None:
-    """Publish predictions as Parquet, rows sorted by id."""
+    """Publish predictions as Parquet, rows sorted by id.
+
+    Of maps the table says where they stand; those that stand nowhere are written beside it first,
+    one after the other.
+    """
     order = np.array(sorted(range(len(predictions)), key=predictions.ids.__getitem__), dtype=int)
     rows = predictions.take(order)
     data: dict[str, object] = {"id": pa.array(rows.ids.tolist(), pa.string())}
     if rows.folds is not None:
         data["fold"] = rows.folds.astype(np.int64)
+    if rows.kind == "map":
+        rows = replace(rows, scores=_stored(path, rows))
+        listed, files = list_maps(rows.scores, path.parent)
+        data |= listed
+        _publish(path, data, {"kind": "map", "columns": rows.columns, "files": files})
+        return
     for index, column in enumerate(rows.columns):
         data[f"score:{column}"] = np.ascontiguousarray(rows.scores[:, index], dtype=np.float64)
     for index, column in enumerate(rows.raw_columns):
         assert rows.raw is not None
         data[f"raw:{column}"] = np.ascontiguousarray(rows.raw[:, index], dtype=np.float64)
-    meta = {"foldwise": json.dumps({"format": _FORMAT, "kind": rows.kind})}
-    table = pa.table(data).replace_schema_metadata(meta)
+    _publish(path, data, {"kind": rows.kind})
+
+
+def _publish(path: Path, data: dict[str, object], known: dict[str, object]) -> None:
+    table = pa.table(data).replace_schema_metadata(facts(_FORMAT, **known))
     publish(path, lambda part: pq.write_table(table, part))
+
+
+def _stored(path: Path, rows: Predictions) -> Maps:
+    """The maps, in files below the table's folder."""
+    maps: Maps = rows.scores
+    if maps.stored is not None and all(
+        file.is_relative_to(path.parent) for file in set(maps.stored.files)
+    ):
+        return maps
+    place = path.with_suffix(".arrow")
+    write_maps(place, maps.num_classes, zip(rows.ids, maps, strict=True))
+    return replace(read_maps(place)[1], gates=maps.gates)
 
 
 def read(path: Path) -> Predictions:
@@ -125,16 +158,12 @@ def read(path: Path) -> Predictions:
     Raises:
         DataError: the file is absent, damaged, or not of this format.
     """
-    try:
-        table = pq.read_table(path)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file", remedy="run `foldwise predict` first") from None
-    except (OSError, pa.ArrowInvalid) as error:
-        raise DataError(f"{path}: damaged: {error}", remedy="delete it and run again") from None
-    meta = json.loads((table.schema.metadata or {}).get(b"foldwise", b"{}"))
-    if meta.get("format") != _FORMAT:
-        raise DataError(f"{path}: not a foldwise score file of format {_FORMAT}, found {meta}")
+    table, meta = open_stored(
+        path, pq.read_table, what="scores", form=_FORMAT, first="foldwise predict"
+    )
     names = table.column_names
+    if meta["kind"] == "map":
+        return _of_maps(path, table, meta)
     columns = tuple(n.removeprefix("score:") for n in names if n.startswith("score:"))
     raw_columns = tuple(n.removeprefix("raw:") for n in names if n.startswith("raw:"))
     return Predictions(
@@ -145,6 +174,16 @@ def read(path: Path) -> Predictions:
         raw_columns=raw_columns,
         folds=table["fold"].to_numpy() if "fold" in names else None,
         kind=meta["kind"],
+    )
+
+
+def _of_maps(path: Path, table: pa.Table, meta: dict[str, Any]) -> Predictions:
+    return Predictions(
+        ids=np.asarray(table["id"].to_pylist(), dtype=object),
+        scores=listed_maps(table, path, meta["files"], len(meta["columns"])),
+        columns=tuple(meta["columns"]),
+        folds=table["fold"].to_numpy() if "fold" in table.column_names else None,
+        kind="map",
     )
 
 

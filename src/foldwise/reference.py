@@ -98,11 +98,15 @@ def _parts() -> Iterator[str]:
     from foldwise.blending import BLENDS
     from foldwise.data.augment import AUGMENTS
     from foldwise.data.balance import BALANCES
+    from foldwise.data.mask_augment import CHANGES
+    from foldwise.data.mask_crops import MOVES
+    from foldwise.data.mask_sampling import MASK_SAMPLERS
     from foldwise.data.mix import MIXES
     from foldwise.data.samplers import SAMPLERS
     from foldwise.data.steps import STEPS
     from foldwise.decide import DECISIONS
     from foldwise.losses import LOSSES
+    from foldwise.models.decoders import DECODERS
     from foldwise.models.pooling import POOLS
     from foldwise.models.second_level import HEADS
     from foldwise.models.small import NETWORKS
@@ -119,15 +123,24 @@ def _parts() -> Iterator[str]:
     yield from _functions("Class balance", "`imbalance` of a recipe.", balances)
     yield from _functions("Augmentations", "`augment` of a recipe, in order.", AUGMENTS)
     yield from _functions(
+        "Augmentations with masks",
+        f"`augment` of a recipe where masks are asked for; so are {_code(CHANGES)} as above.",
+        MOVES,
+    )
+    yield from _functions(
         "Heads on features",
         "`head` of a second-level recipe.",
         {name: head.fit for name, head in HEADS.items()},
     )
     yield from _functions("Mixing", "`mix` of a recipe.", MIXES)
     yield from _functions("Samplers", "`train.sampler` of a recipe.", SAMPLERS)
+    yield from _functions(
+        "Samplers of masks", "`train.sampler` of a recipe where masks are asked for.", MASK_SAMPLERS
+    )
     yield from _functions("Steps before the cache", "`input.steps` of a recipe.", STEPS)
     yield from _networks(NETWORKS)
     yield from _functions("Pools", "`model.pool` of a recipe.", POOLS)
+    yield from _functions("Decoders", "`model.decoder` of a recipe, which makes masks.", DECODERS)
     yield "## Optimisers"
     yield "`train.optimizer` of a recipe. Every optimiser of timm by name, with its own options."
     yield f"`layer_decay`: {_argument(build_optimizer, 'options').partition('`layer_decay`: ')[2]}"

@@ -9,6 +9,7 @@ import pytest
 
 from foldwise.config.competition import Competition
 from foldwise.config.loading import load
+from foldwise.config.network import InputConfig, ModelConfig, PresenceConfig, TileConfig
 from foldwise.config.plan import Plan
 from foldwise.config.recipe import Recipe
 from foldwise.config.section import Section
@@ -69,3 +70,19 @@ def test_values_with_sense_are_taken(tmp_path: Path) -> None:
     assert loaded(tmp_path, Recipe, "train: {limit: 1h30m}\n").train.limit == "1h30m"
     found = loaded(tmp_path, Competition, "test_prior: {a: 0, b: 2.5}\n")
     assert found.test_prior == {"a": 0, "b": 2.5}
+
+
+def test_a_presence_head_needs_a_decoder_to_stand_beside() -> None:
+    with pytest.raises(ValueError, match="presence stands beside a decoder; set decoder"):
+        ModelConfig(name="resnet18", presence=PresenceConfig())
+    given = {"name": "resnet18", "decoder": "fpn", "presence": {"weight": 0.5}}
+    assert ModelConfig.model_validate(given).presence == PresenceConfig(weight=0.5)
+
+
+def test_tiles_are_of_images_of_their_own_size_which_are_read_from_originals() -> None:
+    native = {"fit": "native", "tile": {"size": 512}}
+    assert InputConfig.model_validate(native).tile == TileConfig(size=512, overlap=0.25)
+    with pytest.raises(ValueError, match="tile cuts images of their own size, and fit: stretch"):
+        InputConfig.model_validate({"tile": {"size": 512}})
+    with pytest.raises(ValueError, match="store: raw would keep copies"):
+        InputConfig.model_validate({**native, "store": "raw"})

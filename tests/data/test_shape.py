@@ -30,6 +30,8 @@ def test_every_shape_gets_the_size_of_the_rule(
         assert min(result.shape[:2]) == size_px
         assert max(result.shape[:2]) <= 4 * size_px
         assert (result == 200).all()
+    elif rule == "native":
+        assert np.array_equal(result, pixels)
     else:
         assert result.shape[:2] == (size_px, size_px)
     if rule == "pad":

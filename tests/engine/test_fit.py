@@ -94,6 +94,20 @@ def test_an_epoch_tells_the_mean_of_each_term_of_its_loss():
     assert [e.terms for e in fit(make_state(), make_plan()) if isinstance(e, EpochEnd)] == [{}] * 3
 
 
+def test_a_target_that_comes_with_a_batch_is_what_is_learned():
+    plan, target = make_plan(), torch.arange(ROWS) % 3
+
+    def carrying(epoch: int, first: int) -> Iterator[Batch]:
+        for batch in plan.batches(epoch, first):
+            yield replace(batch, target=target[torch.from_numpy(batch.rows)])
+
+    state, other = make_state(), make_state()
+    list(fit(state, plan))
+    list(fit(other, replace(plan, batches=carrying, target=torch.zeros(0))))
+    for name, value in state.network.state_dict().items():
+        assert torch.equal(value, other.network.state_dict()[name]), name
+
+
 def test_the_rate_follows_the_schedule():
     found = [e.lr for e in fit(make_state(), make_plan()) if isinstance(e, Step)]
     assert found[:3] == pytest.approx([0.0, 0.005, 0.01])

@@ -12,10 +12,12 @@ from foldwise.engine.sides import (
     branch_side,
     diversity_side,
     label_side,
+    presence_side,
     with_sides,
 )
 from foldwise.losses import LOSSES
 from foldwise.losses.terms import named, total
+from foldwise.masks import IGNORED
 from foldwise.tasks.auxiliary import Auxiliary
 
 _CPU = torch.device("cpu")
@@ -107,3 +109,18 @@ def test_rows_that_are_not_of_train_have_no_further_label() -> None:
     # The mean over all rows is what the rows with a value have, however many others there are.
     known = plain.loss(logits[:3], torch.arange(3), target[:3])
     assert losses.mean() == pytest.approx(float(known.mean()))
+
+
+@pytest.mark.parametrize("is_exclusive", [False, True])
+def test_presence_is_of_what_is_shown_and_counted(is_exclusive: bool) -> None:
+    masks = torch.zeros(3, 2, 4, 4, dtype=torch.uint8)
+    masks[0, 0, 1, 1] = masks[1, :, 2, 2:] = 1
+    masks[2] = IGNORED
+    classes = torch.full((3, 4, 4), IGNORED, dtype=torch.uint8)
+    classes[0, 1, 1] = 0
+    classes[1, 2, 2:] = torch.tensor([0, 1])
+    logits = torch.randn(3, 2)
+    found = presence_side(0.1).loss(logits, torch.arange(3), classes if is_exclusive else masks)
+    there = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]])
+    wanted = functional.binary_cross_entropy_with_logits(logits, there, reduction="none")
+    torch.testing.assert_close(found, wanted.mean(dim=1))

@@ -7,12 +7,18 @@ from collections.abc import Iterator
 import numpy as np
 
 from foldwise.metrics import METRICS, Metric
+from foldwise.metrics.boundary_f import BoundaryCounts, count_boundaries
+from foldwise.metrics.mask_counts import MaskCounts
+from foldwise.metrics.metric import Rows
 
-Rows = tuple[np.ndarray, np.ndarray]
 
-
-def rows_for(metric: Metric, task: str, seed: int, num: int = 60, num_classes: int = 4) -> Rows:
+def rows_for(
+    metric: Metric, task: str, seed: int, num: int = 60, num_classes: int = 4
+) -> tuple[Rows, Rows]:
     """Middling predictions with ties, every class in the target twice at least."""
+    if metric.takes == "masks":
+        counts = counts_for(metric, seed, num, num_classes)
+        return counts, counts.true
     rng = np.random.default_rng(seed)
     target = rng.permutation(np.arange(num) % num_classes)
     if task == "regression":
@@ -29,6 +35,32 @@ def rows_for(metric: Metric, task: str, seed: int, num: int = 60, num_classes: i
     scores = np.round(rng.random((num, num_classes)), 1) + 0.1
     scores[np.arange(num), target] += 0.3
     return scores / scores.sum(axis=1, keepdims=True), target
+
+
+def counts_for(
+    metric: Metric, seed: int, num: int, num_classes: int
+) -> MaskCounts | BoundaryCounts:
+    """Counts of masks of which half the truths are empty, some answered by something."""
+    rng = np.random.default_rng(seed)
+    true, answered = (
+        rng.integers(1, 9, (num, num_classes)) * (rng.random((num, num_classes)) < 0.5)
+        for _ in range(2)
+    )
+    common = rng.integers(0, np.minimum(true, answered) + 1)
+    if metric.count is not count_boundaries:
+        return MaskCounts(common, answered, true)
+    return BoundaryCounts(common, answered, np.minimum(common + 1, true) * (answered > 0), true)
+
+
+def perfect_for(metric: Metric, preds: Rows, target: Rows) -> Rows:
+    """Predictions that leave nothing to want."""
+    if isinstance(preds, MaskCounts):
+        return MaskCounts(preds.true, preds.true, preds.true)
+    if isinstance(preds, BoundaryCounts):
+        return BoundaryCounts(preds.true, preds.true, preds.true, preds.true)
+    if metric.takes == "scores" and target.ndim == 1:
+        return np.eye(preds.shape[1])[target]
+    return target
 
 
 def cases() -> Iterator[tuple[str, str]]:

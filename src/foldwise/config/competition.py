@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from foldwise.config.clock import IN_ZONE, ClockConfig
 from foldwise.config.duration import Duration
+from foldwise.config.masks import MasksConfig
 from foldwise.config.over_time import OverTimeConfig
 from foldwise.config.platform import Platform
 from foldwise.config.section import Name, Part, Section, distinct
@@ -132,8 +133,8 @@ class Columns(Section):
     ] = ""
     target: Annotated[
         tuple[str, ...],
-        Field(min_length=1, description="Label column; several 0/1 columns for multilabel."),
-    ]
+        Field(description="Label column; several 0/1 columns for multilabel; none for masks."),
+    ] = ()
     separator: Annotated[
         str | None, Field(description="Splits several labels in one cell (multilabel).")
     ] = None
@@ -167,6 +168,13 @@ class Submission(Section):
             "which the organiser runs with the network off."
         ),
     ] = "file"
+    form: Annotated[
+        Literal["table", "images"],
+        Field(
+            description="What masks are handed in as. table: cells of runs; images: a zip of PNG "
+            "files of the classes' pixel values, named like the samples."
+        ),
+    ] = "table"
     columns: Annotated[
         dict[str, str],
         Field(description="Column of the sample submission → class or target it holds."),
@@ -290,7 +298,12 @@ class Competition(Section):
         dict[Name, ExternalConfig],
         Field(description="Name → labelled images from elsewhere, for recipes to train on."),
     ] = {}
-    task: Annotated[str, Field(description="multiclass, multilabel, regression or ordinal.")]
+    masks: Annotated[
+        MasksConfig | None, Field(description="Where the masks are, of a task that asks for such.")
+    ] = None
+    task: Annotated[
+        str, Field(description="multiclass, multilabel, regression, ordinal or segmentation.")
+    ]
     classes: Annotated[
         tuple[str, ...], Field(description="Class names or grades in order; empty for regression.")
     ] = ()
@@ -324,6 +337,26 @@ class Competition(Section):
         tuple[str, ...],
         Field(description="Guesses nobody confirmed; shown with every score until removed."),
     ] = ()
+
+    @model_validator(mode="after")
+    def _has_labels_or_masks(self) -> Competition:
+        if self.masks is None and not self.columns.target:
+            raise ValueError("columns.target: needed, the column or columns with the labels")
+        if self.masks is not None and self.columns.target:
+            raise ValueError(
+                "columns.target: masks says where masks are; a label column beside them may be an "
+                "auxiliary label of a recipe"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_handed_in_as_images(self) -> Competition:
+        if self.submission.form == "images" and (self.masks is None or not self.masks.exclusive):
+            raise ValueError(
+                "submission.form: images hold one class a pixel, and only exclusive masks are so: "
+                "set masks.exclusive, or form: table"
+            )
+        return self
 
     @model_validator(mode="after")
     def _external_rows_have_one_image(self) -> Competition:

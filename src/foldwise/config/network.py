@@ -81,6 +81,14 @@ class PrototypesConfig(Section):
     ] = 1.0
 
 
+class PresenceConfig(Section):
+    """A head beside the masks that says which classes are in an image."""
+
+    weight: Annotated[
+        float, Field(gt=0, description="Weight of the head's own loss beside the masks'.")
+    ] = 0.1
+
+
 class ModelConfig(Section):
     """The network."""
 
@@ -130,6 +138,24 @@ class ModelConfig(Section):
             "{name: site, kind: category}; kind: auto, number or category."
         ),
     ] = ()
+    decoder: Annotated[
+        Part | None,
+        Field(
+            description="Makes masks of the network's maps: unet, unetplusplus, fpn, "
+            "deeplabv3plus, segformer, upernet, linknet, pan, manet; null: there are no masks, or "
+            "a network of one's own gives them itself."
+        ),
+    ] = None
+    presence: Annotated[
+        PresenceConfig | None,
+        Field(description="A head on the encoder's last map for which classes are there."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _has_maps_to_look_at(self) -> ModelConfig:
+        if self.presence is not None and self.decoder is None:
+            raise ValueError("presence stands beside a decoder; set decoder, or take presence out")
+        return self
 
 
 class FramesConfig(Section):
@@ -157,6 +183,16 @@ class FramesConfig(Section):
         return self
 
 
+class TileConfig(Section):
+    """Tiles in which a network of masks sees an image that is too large for it."""
+
+    size: Annotated[int, Field(ge=32, le=4096, description="Side of a tile, in pixels.")]
+    overlap: Annotated[
+        float,
+        Field(ge=0, le=0.9, description="Least share of a tile that the next one shows as well."),
+    ] = 0.25
+
+
 class InputConfig(Section):
     """What the network is fed."""
 
@@ -165,9 +201,16 @@ class InputConfig(Section):
         float, Field(ge=1, le=4, description="Cached size over input size; room for crops.")
     ] = 1.15
     fit: Annotated[
-        Literal["stretch", "pad", "shorter_side"],
-        Field(description="How an image of another shape becomes square."),
+        Literal["stretch", "pad", "shorter_side", "native"],
+        Field(
+            description="How an image of another shape becomes square. native, for masks: it does "
+            "not; windows of the original are trained on (mask_crop), and all of it is scored."
+        ),
     ] = "stretch"
+    tile: Annotated[
+        TileConfig | None,
+        Field(description="Of fit: native: scored in overlapping tiles; null: in one piece."),
+    ] = None
     channels: Annotated[
         int, Field(ge=1, le=64, description="Channels of an image, of each where there are more.")
     ] = 3
@@ -197,6 +240,20 @@ class InputConfig(Section):
         Literal["auto", "raw", "jpeg", "none"],
         Field(description="How the cache keeps images; auto: raw if the disk allows."),
     ] = "auto"
+
+    @model_validator(mode="after")
+    def _native_fits(self) -> InputConfig:
+        if self.tile is not None and self.fit != "native":
+            raise ValueError(
+                f"tile cuts images of their own size, and fit: {self.fit} gives them another; use "
+                "fit: native, or take tile out"
+            )
+        if self.fit == "native" and self.store not in ("auto", "none"):
+            raise ValueError(
+                f"fit: native reads originals, and store: {self.store} would keep copies; use "
+                "store: auto"
+            )
+        return self
 
 
 #: What a second-level recipe has in a network's place; no network is called so.

@@ -117,8 +117,8 @@ class TrainConfig(Section):
     sampler: Annotated[
         Part | None,
         Field(
-            description="How rows are drawn: balanced, square_root, progressive or hard; null: "
-            "each once an epoch."
+            description="How rows are drawn: balanced, square_root, progressive or hard; for masks "
+            "defects or hard_negatives; null: each once an epoch."
         ),
     ] = None
     trainable: Annotated[

@@ -91,11 +91,13 @@ class Batch:
             after the other.
         rows: (B,) int64; shorter than `images` where the last batch was padded.
         columns: (B, K, 2) float32 of the images' rows, or None.
+        target: (B, ...) what the loss takes, where it was drawn with the images; or None.
     """
 
     images: torch.Tensor
     rows: np.ndarray
     columns: torch.Tensor | None = None
+    target: torch.Tensor | None = None
 
     def inputs(self, device: torch.device) -> tuple[torch.Tensor, ...]:
         """What a network takes, on a device: the images, and the columns if there are any."""
@@ -160,11 +162,7 @@ def train_batches(
         first: batches that are left out at the start.
         resident: the source's images in the device's memory, if they are there; the same result.
     """
-    counters = seeding.again(source.counters[order], occurrences(order))
-    num_groups = num_steps(len(order), batch)
-    groups = list(
-        zip(np.array_split(order, num_groups), np.array_split(counters, num_groups), strict=True)
-    )
+    groups = drawn_groups(source, order, batch)
     num_each = len(augments) * NUM_DRAWS
     is_shared = source.draws == "shared"
     num_draws = num_each if is_shared else num_each * source.num_images
@@ -188,7 +186,16 @@ def train_batches(
         )
         return Batch(_resized(found, len(rows), source), rows, _columns(source, rows))
 
-    return _ahead(make, groups[first:], workers)
+    return ahead(make, groups[first:], workers)
+
+
+def drawn_groups(
+    source: Source, order: np.ndarray, batch: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows of each batch of an order, and what their draws are keyed with."""
+    counters = seeding.again(source.counters[order], occurrences(order))
+    num = num_steps(len(order), batch)
+    return list(zip(np.array_split(order, num), np.array_split(counters, num), strict=True))
 
 
 def eval_batches(source: Source, *, batch: int, workers: int) -> Iterator[Batch]:
@@ -207,7 +214,7 @@ def eval_batches(source: Source, *, batch: int, workers: int) -> Iterator[Batch]
         found[len(rows) :] = found[len(rows) - 1]
         return Batch(found, rows, _columns(source, padded))
 
-    return _ahead(make, groups, workers)
+    return ahead(make, groups, workers)
 
 
 def _allocated(num: int) -> torch.Tensor:
@@ -249,7 +256,8 @@ def _columns(source: Source, rows: np.ndarray) -> torch.Tensor | None:
     return None if source.columns is None else torch.from_numpy(source.columns[rows])
 
 
-def _ahead(make: Callable[[T], Batch], groups: Sequence[T], workers: int) -> Iterator[Batch]:
+def ahead(make: Callable[[T], Batch], groups: Sequence[T], workers: int) -> Iterator[Batch]:
+    """The batch of each group in order, made by so many threads before it is asked for."""
     if workers == 0:
         yield from map(make, groups)
         return

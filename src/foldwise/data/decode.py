@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import (
@@ -125,6 +126,20 @@ def open_bytes(
     except Exception as error:  # Pillow raises any of a dozen kinds on damaged bytes.
         raise DataError(_reason(error)) from error
     return picture, ImageInfo(picture.width, picture.height, mode, kind, len(data))
+
+
+def image_size(path: Path) -> tuple[int, int] | None:
+    """Height and width of an image file as it is shown, from its header; None: it has none.
+
+    What is wrong with a file is said by those who decode it.
+    """
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            width, height = image.size
+            is_turned = image.getexif().get(_ORIENTATION, 1) in range(5, 9)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return None
+    return (width, height) if is_turned else (height, width)
 
 
 def open_array(pixels: np.ndarray) -> tuple[Picture, ImageInfo]:

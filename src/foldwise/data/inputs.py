@@ -10,7 +10,7 @@ from foldwise.data.cache import Cache
 from foldwise.data.filling import FillingCache
 from foldwise.data.originals import ORIGINALS_VERSION
 from foldwise.data.sources import ImageRef
-from foldwise.data.spec import THUMB, CacheSpec, cached_side
+from foldwise.data.spec import THUMB, CacheSpec, Store, cached_side
 from foldwise.errors import DataError
 from foldwise.home import Home
 from foldwise.json_files import read_json
@@ -24,13 +24,11 @@ def wanted_spec(config: InputConfig) -> CacheSpec:
     Raises:
         ConfigError: an unknown step or option.
     """
-    return CacheSpec.make(
-        cached_side(config.size, config.zoom),
-        config.fit,
-        config.channels,
-        steps=config.steps,
-        store="raw" if config.store == "auto" else config.store,
-    )
+    store: Store = "raw" if config.store == "auto" else config.store
+    side = cached_side(config.size, config.zoom)
+    if config.fit == "native":  # Of any input size: nothing but the index is kept.
+        side, store = 0, "none"
+    return CacheSpec.make(side, config.fit, config.channels, steps=config.steps, store=store)
 
 
 def read_caches(home: Home) -> dict[str, CacheSpec]:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from foldwise.data.decode import Picture, as_pixels
 
-Fit = Literal["stretch", "pad", "shorter_side"]
+Fit = Literal["stretch", "pad", "shorter_side", "native"]
 FITS: tuple[str, ...] = get_args(Fit)
 
 #: The longer side under `shorter_side`, in multiples of the shorter; the rest is cut off.
@@ -33,12 +33,14 @@ def fit(picture: Picture, *, size_px: int, rule: Fit) -> np.ndarray:
         size_px: S.
         rule: `stretch`: (S, S), aspect lost. `pad`: (S, S), aspect kept, centred on black (and,
             with 4 channels, transparent). `shorter_side`: shorter side S, longer side in
-            proportion, at most 4 S: what is longer is cut at both ends alike.
+            proportion, at most 4 S: what is longer is cut at both ends alike. `native`: as it is.
 
     Returns:
         (h, w, C) uint8.
     """
     height, width = picture.shape[:2] if isinstance(picture, np.ndarray) else picture.size[::-1]
+    if rule == "native":
+        return as_pixels(picture) if isinstance(picture, Image.Image) else picture
     if rule == "stretch":
         return _resized(picture, (size_px, size_px), None)
     if rule == "pad":

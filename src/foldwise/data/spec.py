@@ -22,7 +22,8 @@ class CacheSpec:
     """How every image of a cache was made.
 
     Attributes:
-        size_px: side in the cache: input size times zoom (see `cached_side`).
+        size_px: side in the cache: input size times zoom (see `cached_side`); 0: images have their
+            own.
         fit: the shape rule.
         channels: 1, 3 or 4 for image files; other counts for arrays that have them.
         steps: with all their options; `make` spells them out.

@@ -85,6 +85,9 @@ def plan_store(
 def _choices(
     spec: CacheSpec, size: int, zoom: float, store: Literal["auto"] | Store
 ) -> Iterator[tuple[CacheSpec, float]]:
+    if spec.fit == "native":
+        yield replace(spec, store="none"), 1.0
+        return
     full = replace(spec, size_px=cached_side(size, zoom))
     if store != "auto":
         yield replace(full, store=store), zoom

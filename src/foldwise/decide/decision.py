@@ -18,6 +18,7 @@ from foldwise.decide.steps import (
 )
 from foldwise.decide.timeline import Timeline
 from foldwise.errors import ConfigError, DataError
+from foldwise.maps.maps import Maps
 
 _FORMAT = 1
 
@@ -85,21 +86,23 @@ class Decision:
         """Whether a row's answer depends on its neighbours in time, so that it needs these."""
         return any(step.name in OVER_TIME for step in self.steps)
 
-    def scores(self, scores: np.ndarray, timeline: Timeline | None = None) -> np.ndarray:
+    def scores(self, scores: Any, timeline: Timeline | None = None) -> Any:
         """The scores after all steps but the last, as a metric that takes scores reads them.
 
         Args:
-            scores: (N, C) float.
+            scores: (N, C) float; or `Maps`, of which there is no step but the last.
             timeline: where the N rows stand in time, for steps over time; all rows of a sequence
                 must be among them. None where there are no such steps.
 
         Returns:
-            (N, C) float64.
+            (N, C) float64, or the maps.
 
         Raises:
             DataError: scores are not finite, or not what a step takes; a step over time does not
                 know where the rows stand.
         """
+        if isinstance(scores, Maps):
+            return scores
         values = np.asarray(scores, dtype=np.float64)
         bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
         if len(bad):
@@ -111,11 +114,11 @@ class Decision:
             values = self._after(place, values, timeline)
         return values
 
-    def answers(self, scores: np.ndarray, timeline: Timeline | None = None) -> np.ndarray:
-        """The answers: (N,) classes, grades or numbers, or (N, C) of 0 and 1.
+    def answers(self, scores: Any, timeline: Timeline | None = None) -> Any:
+        """The answers: (N,) classes, grades or numbers, (N, C) of 0 and 1, or `Masks`.
 
         Args:
-            scores: (N, C) float.
+            scores: as for `scores`.
             timeline: as for `scores`.
 
         Raises:
@@ -123,7 +126,7 @@ class Decision:
         """
         return self._after(-1, self.scores(scores, timeline), timeline)
 
-    def _after(self, place: int, values: np.ndarray, timeline: Timeline | None) -> np.ndarray:
+    def _after(self, place: int, values: Any, timeline: Timeline | None) -> Any:
         name, function = self.steps[place].name, self._functions[place]
         if name not in OVER_TIME:
             return function(values)

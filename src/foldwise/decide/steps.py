@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
-import numpy as np
+from foldwise.decide import (
+    classes,
+    cuts,
+    hysteresis,
+    mask_steps,
+    numbers,
+    peaks,
+    prior,
+    smoothing,
+)
 
-from foldwise.decide import classes, cuts, hysteresis, numbers, peaks, prior, smoothing
-
-StepFunction = Callable[..., np.ndarray]
+#: Scores → scores or answers, (N, ...) arrays; of maps the answers are masks.
+StepFunction = Callable[..., Any]
 
 #: Steps that take a `Timeline` beside the scores: a row's result depends on its neighbours in time.
 OVER_TIME: dict[str, StepFunction] = {
@@ -28,6 +37,7 @@ ANSWER_STEPS: dict[str, StepFunction] = {
     **cuts.ANSWER_STEPS,
     **numbers.ANSWER_STEPS,
     **hysteresis.ANSWER_STEPS,
+    **mask_steps.ANSWER_STEPS,
 }
 
 DECISIONS: dict[str, StepFunction] = {**SCORE_STEPS, **ANSWER_STEPS}

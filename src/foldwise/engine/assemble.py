@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from foldwise.engine.balancing import Balancing
 from foldwise.engine.feeding import Feed
 from foldwise.engine.fit_plan import Mix
 from foldwise.engine.frozen import frozen_problems
+from foldwise.engine.map_problems import map_problems
 from foldwise.engine.networks import build_network, siamese_of
 from foldwise.engine.norms import followed_norms
 from foldwise.engine.objective import bound_loss
@@ -76,6 +77,16 @@ class Assembly:
         return found
 
     @property
+    def gives_maps(self) -> bool:
+        """Whether the network answers each pixel, and its targets are masks."""
+        return self.problem.task.kind == "map"
+
+    @property
+    def probs(self) -> Callable[[torch.Tensor], torch.Tensor]:
+        """(B, C, H, W) logits of masks → probabilities."""
+        return partial(torch.softmax, dim=1) if self.formulation.is_exclusive else torch.sigmoid
+
+    @property
     def code(self) -> Path:
         """Folder of the competition's own code."""
         return self.problem.home.code
@@ -113,7 +124,7 @@ class Assembly:
     def is_solved(self) -> bool:
         """Whether the head starts from the solution on frozen features."""
         start = self.recipe.train.head_start or self.recipe.freeze == "backbone"
-        return self.weights is not None and start
+        return self.weights is not None and start and not self.gives_maps
 
     @cached_property
     def auxiliary(self) -> tuple[Auxiliary, ...]:
@@ -157,6 +168,7 @@ class Assembly:
         """
         problems = [p for found in frozen_problems(self.recipe).values() for p in found]
         problems += prototype_problems(self.recipe, self.formulation_name, self.formulation)
+        problems += map_problems(self.recipe, self.problem.competition, self.problem.task)
         if problems:
             raise ConfigError(
                 *(f"{problem.key}: {problem.found}" for problem in problems),
@@ -198,6 +210,7 @@ class Assembly:
             columns=columns,
             auxiliary=auxiliary,
             corrects_prior=self.balancing.corrects_prior,
+            gives_maps=self.gives_maps,
             code=self.code,
         )
 

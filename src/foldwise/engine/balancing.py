@@ -9,8 +9,7 @@ import numpy as np
 
 from foldwise.config.recipe import Recipe
 from foldwise.data.balance import Balance
-from foldwise.data.samplers import Sampler
-from foldwise.engine.drawing import bound_sampler, offset_of_shares, standing
+from foldwise.engine.drawing import Sampler, bound_sampler, offset_of_shares, standing
 from foldwise.parts import name_of
 from foldwise.tasks.balancing import bound_balance, check_corrected
 from foldwise.tasks.extra_rows import ExtraRows, fitted_target

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
 from foldwise import parts
 from foldwise.config.recipe import Recipe
-from foldwise.data.samplers import BY_CLASS, SAMPLERS, STEADY, Sampler, Standing
+from foldwise.data.mask_sampling import BY_PEAK, MASK_SAMPLERS, MaskStanding
+from foldwise.data.samplers import BY_CLASS, BY_LOSS, SAMPLERS, STEADY, Standing
 from foldwise.errors import ConfigError
 from foldwise.tasks.balancing import check_corrected
 from foldwise.tasks.extra_rows import ExtraRows, fitted_target
 from foldwise.tasks.problem import Problem
+
+#: What `standing` says of the rows → (n,) chance of each, mean 1; None: each row once.
+Sampler = Callable[[Any], np.ndarray | None]
+#: Samplers that draw by what training notes of each row.
+BY_NOTES = BY_LOSS | BY_PEAK
 
 
 def bound_sampler(recipe: Recipe, problem: Problem, formulation: str) -> Sampler | None:
@@ -28,8 +37,15 @@ def bound_sampler(recipe: Recipe, problem: Problem, formulation: str) -> Sampler
     spec = recipe.train.sampler
     if spec is None:
         return None
-    bound: Sampler = parts.bind(SAMPLERS, spec, what="sampler")
+    if problem.task.kind == "map":
+        return _bound(MASK_SAMPLERS, spec)
+    bound = _bound(SAMPLERS, spec)
     _check_fit(parts.name_of(spec), problem, formulation)
+    return bound
+
+
+def _bound(table: Mapping[str, Sampler], spec: parts.Spec) -> Sampler:
+    bound: Sampler = parts.bind(table, spec, what="sampler")
     return bound
 
 
@@ -62,7 +78,7 @@ def standing(
     *,
     progress: float = 0.0,
     losses: np.ndarray | None = None,
-) -> Standing:
+) -> Standing | MaskStanding:
     """What a sampler may know of these train rows and the extra rows after them.
 
     Args:
@@ -70,8 +86,12 @@ def standing(
         rows: positions of train rows.
         extra: rows that are not of train.
         progress: of the schedule.
-        losses: (n,) last losses; None: none is known.
+        losses: (n,) last losses, or of masks how sure the network was to see something; None: none
+            is known.
     """
+    if problem.task.kind == "map":
+        present = problem.target[rows].present > 0
+        return MaskStanding(present, np.full(len(rows), np.nan) if losses is None else losses)
     labels = fitted_target(problem, rows, extra)
     classes = labels if problem.task.one_of_classes else None
     known = np.full(len(labels), np.nan) if losses is None else losses

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +17,8 @@ from foldwise.data.boxes import Cut
 from foldwise.data.cache import Cache
 from foldwise.data.filling import FillingCache
 from foldwise.data.inputs import cache_spec, open_images, pixels_version
+from foldwise.data.mask_augment import MaskAugments, bound_augments
+from foldwise.device import num_cores
 from foldwise.parts import name_of
 from foldwise.samples import Samples
 from foldwise.tasks.columns import Column, column_values, read_columns
@@ -106,6 +109,8 @@ class Feed:
         of an image that was resampled before. So what augments whole images first scores whole
         ones.
         """
+        if self.problem.task.kind == "map":
+            return None  # Masks are placed by the whole image.
         first = self.recipe.augment[0] if self.recipe.augment else "crop"
         return self.cache.cut if name_of(first) == "crop" else None
 
@@ -121,11 +126,48 @@ class Feed:
             self._cut,
         )
 
-    def augments(self) -> list[Augment]:
-        """Bound augmentations in order."""
-        return [self.augment(spec) for spec in self.recipe.augment]
+    def scored(self, samples: Samples) -> Source:
+        """The same as a finished network scores them, which is all of each image.
 
-    def augment(self, spec: parts.Spec) -> Augment:
-        """A bound augmentation."""
-        bound: Augment = parts.bind(AUGMENTS, spec, what="augmentation")
-        return bound
+        A network of masks that trains on windows of images as they are cached sees them whole at
+        that size, so that what it looks for is as large as it was.
+        """
+        source = self.source(samples)
+        is_cropped = "mask_crop" in map(name_of, self.recipe.augment)
+        if self.problem.task.kind != "map" or not is_cropped:
+            return source
+        return replace(source, size=cache_spec(self.problem.home, self.recipe.input).size_px)
+
+    @property
+    def num_workers(self) -> int:
+        """Threads that prepare batches of training."""
+        workers = self.recipe.train.workers
+        return max(workers, num_cores()) if self.decodes else workers
+
+    def augments(self) -> list[Augment]:
+        """Bound augmentations in order.
+
+        Raises:
+            ConfigError: one is unknown, or its options are.
+        """
+        return [parts.bind(AUGMENTS, spec, what="augmentation") for spec in self.recipe.augment]
+
+    def mask_augments(self, size: int, *, augment: bool = True) -> MaskAugments:
+        """Bound augmentations of images with their masks.
+
+        Args:
+            size: side of what the network is shown, pixels.
+            augment: False: whole images as they are.
+
+        Raises:
+            ConfigError: one is unknown, or masks cannot follow it.
+        """
+        return bound_augments(self.recipe.augment if augment else (), (size, size))
+
+    def check_augment(self, specs: Sequence[parts.Spec]) -> None:
+        """Bind augmentations as training will, one or all of them; raises as that does."""
+        if self.problem.task.kind == "map":
+            bound_augments(specs, (self.recipe.input.size, self.recipe.input.size))
+            return
+        for spec in specs:
+            parts.bind(AUGMENTS, spec, what="augmentation")

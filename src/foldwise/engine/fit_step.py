@@ -45,7 +45,7 @@ def take_step(
     _seed_torch(key, state.accelerator.device)
     images, *others = batch.inputs(state.accelerator.device)
     rows = torch.from_numpy(batch.rows).to(images.device)
-    target = plan.target[rows]
+    target = _target(plan, batch, rows)
     weights = None if plan.row_weights is None else plan.row_weights[rows]
     if plan.mix is not None:
         images, target = plan.mix(images, target, np.random.default_rng(key))
@@ -78,6 +78,14 @@ def take_step(
     if state.ema is not None:
         state.ema.update(state.network)
     return mean
+
+
+def _target(plan: FitPlan, batch: Batch, rows: torch.Tensor) -> torch.Tensor:
+    """What the loss takes: drawn with the images, else that of their rows."""
+    if batch.target is not None:
+        return batch.target.to(rows.device, non_blocking=True)
+    assert plan.target is not None, "a plan without targets has batches that bring them"
+    return plan.target[rows]
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,7 @@ def _backward(
         if not np.isfinite(value):
             raise _NotFiniteError
         if is_first and state.row_losses is not None:
-            state.row_losses.update(rows.cpu().numpy(), total(own))
+            state.row_losses.update(rows.cpu().numpy(), plan.note(logits.detach(), total(own)))
         state.accelerator.backward(loss)
         mean += value
         for name, term in named(losses).items():

@@ -15,24 +15,27 @@ from torch import nn
 from foldwise import seeding
 from foldwise.data.batches import Batch, epoch_order, num_steps, occurrences, train_batches
 from foldwise.data.resident import Resident, hold
-from foldwise.data.samplers import BY_LOSS, RowLosses
-from foldwise.device import num_cores
+from foldwise.data.samplers import RowLosses
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.compiling import training_outputs
-from foldwise.engine.drawing import standing
-from foldwise.engine.fit_plan import FitPlan
+from foldwise.engine.drawing import BY_NOTES, standing
+from foldwise.engine.fit_plan import Batches, FitPlan, loss_of
 from foldwise.engine.fit_state import FitState
+from foldwise.engine.mask_feeding import mask_batches, noted_peaks
 from foldwise.engine.precision import autocast_dtype
-from foldwise.engine.sides import Side, branch_side, diversity_side, label_side
+from foldwise.engine.sides import (
+    Side,
+    branch_side,
+    diversity_side,
+    label_side,
+    presence_side,
+)
 from foldwise.optim.averaging import Ema, WeightMean
 from foldwise.optim.epochs import Epoch
 from foldwise.optim.lookahead import Lookahead
 from foldwise.optim.schedule import Stage
 from foldwise.parts import name_of
 from foldwise.tasks.extra_rows import ExtraRows, fitted_samples
-
-#: Epoch, steps of it that are done → its other batches.
-Batches = Callable[[int, int], Iterator[Batch]]
 
 _CPU = torch.device("cpu")
 _PRECISION = {None: "no", torch.bfloat16: "bf16", torch.float16: "fp16"}
@@ -52,12 +55,12 @@ def fit_state(
         assembly: of the recipe.
         module: trained in place; moved to the device.
         device: where to compute.
-        num_rows: rows to fit on, whose losses are kept if the sampler draws by them; None: they
-            are not kept.
+        num_rows: rows to fit on, of which is kept what the sampler draws by; None: it is not
+            kept.
         compiled: whether steps are compiled.
     """
     train = assembly.recipe.train
-    by_loss = train.sampler is not None and name_of(train.sampler) in BY_LOSS
+    is_noted = train.sampler is not None and name_of(train.sampler) in BY_NOTES
     precision = _PRECISION[autocast_dtype(train.precision, device)]
     accelerator = Accelerator(mixed_precision=precision, cpu=device.type == "cpu")
     module.to(device)
@@ -78,7 +81,7 @@ def fit_state(
         lookahead=None
         if train.lookahead is None
         else Lookahead(module, k=train.lookahead.k, alpha=train.lookahead.alpha),
-        row_losses=None if num_rows is None or not by_loss else RowLosses(num_rows),
+        row_losses=None if num_rows is None or not is_noted else RowLosses(num_rows),
     )
 
 
@@ -114,7 +117,8 @@ def fit_plan(
         stages=stages,
         num_steps=num_steps(_count(rows, extra), train.batch),
         batches=batches,
-        target=assembly.encoded(rows, extra).to(device),
+        target=None if assembly.gives_maps else assembly.encoded(rows, extra).to(device),
+        note=noted_peaks(assembly.probs) if assembly.gives_maps else loss_of,
         loss=assembly.loss(),
         row_weights=row_weights,
         logit_shift=shift,
@@ -153,10 +157,11 @@ def image_batches(
         extra: rows that are not of train; they come after those.
         device: that trains; a set of small images is held in its memory.
     """
-    train = assembly.recipe.train
+    shares = _shares(assembly, rows, extra, epochs, losses)
+    if assembly.gives_maps:
+        return mask_batches(assembly, rows, shares, seed=seed, fold=fold, epochs=epochs)
     source = assembly.feed.source(fitted_samples(assembly.problem, rows, extra))
     augments = assembly.feed.augments()
-    shares = _shares(assembly, rows, extra, epochs, losses)
     sizes = {source.size, *(epoch.size for epoch in epochs)}
 
     @lru_cache
@@ -171,11 +176,11 @@ def image_batches(
         return train_batches(
             replace(source, size=now.size),
             epoch_order(len(source), seeding.key("order", seed, fold, epoch), shares(epoch)),
-            batch=train.batch,
+            batch=assembly.recipe.train.batch,
             augments=augments if now.augment else (),
             key=seeding.key("augment", seed, fold, epoch),
             first=first,
-            workers=max(train.workers, num_cores()) if assembly.feed.decodes else train.workers,
+            workers=assembly.feed.num_workers,
             resident=held,
         )
 
@@ -252,11 +257,15 @@ def _sides(
     row_weights: torch.Tensor | None,
     shift: torch.Tensor | None,
 ) -> tuple[Side, ...]:
-    """In the order of the network's outputs: its branch, its auxiliary heads, its prototypes."""
-    branch = assembly.recipe.model.branch
+    """In the order of the network's outputs: its branch, its auxiliary heads, its prototypes.
+
+    Of masks in place of a branch the head for which classes are there.
+    """
+    branch, presence = assembly.recipe.model.branch, assembly.recipe.model.presence
     found = (
         [] if branch is None else [branch_side(branch.weight, assembly.loss(), row_weights, shift)]
     )
+    found += [] if presence is None else [presence_side(presence.weight)]
     num_extra = _count(rows, extra) - len(rows)
     labels = (label_side(each, rows, device, num_extra=num_extra) for each in assembly.auxiliary)
     if assembly.formulation.has_prototypes:

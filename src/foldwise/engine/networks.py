@@ -11,6 +11,7 @@ from foldwise.models.building import build
 from foldwise.models.columns import ColumnEncoder
 from foldwise.models.network import Network
 from foldwise.models.prototypes import Prototypes
+from foldwise.models.segmentation import build_masks
 from foldwise.models.siamese import Siamese
 from foldwise.models.weights import Weights
 from foldwise.tasks.task import Formulation
@@ -26,6 +27,7 @@ def build_network(
     columns: ColumnEncoder | None,
     auxiliary: Sequence[int],
     corrects_prior: bool,
+    gives_maps: bool,
     code: Path,
 ) -> Network:
     """A fresh network of a recipe.
@@ -39,6 +41,7 @@ def build_network(
         columns: makes features of table columns; None: there are none.
         auxiliary: outputs of the head of each further label.
         corrects_prior: whether numbers are added to its logits later.
+        gives_maps: whether it answers each pixel.
         code: folder of the competition's own code.
 
     Raises:
@@ -56,6 +59,22 @@ def build_network(
         siamese=siamese_of(recipe, num_images),
         prototypes=_prototypes_of(recipe, formulation),
     )
+    if gives_maps:
+        return build_masks(
+            name=config.name,
+            decoder=config.decoder,
+            num_outputs=formulation.num_outputs(num_classes),
+            channels=recipe.input.channels,
+            num_images=num_images,
+            size=recipe.input.size,
+            drop=config.drop,
+            drop_path=config.drop_path,
+            options=config.options,
+            weights=weights,
+            code=code,
+            additions=additions,
+            presence=config.presence is not None,
+        )
     return build(
         name=config.name,
         num_outputs=formulation.num_outputs(num_classes),

@@ -87,6 +87,28 @@ def label_side(
     return Side(f"auxiliary_{label.column}", label.weight, losses)
 
 
+def presence_side(weight: float) -> Side:
+    """Which classes are in what the network is shown: cross-entropy of each, mean over classes.
+
+    Args:
+        weight: of the term.
+    """
+
+    def losses(logits: Tensor, rows: Tensor, target: Tensor) -> Tensor:
+        there = _present(target, logits.shape[1]).float()
+        return functional.binary_cross_entropy_with_logits(logits, there, reduction="none").mean(1)
+
+    return Side("presence", weight, losses)
+
+
+def _present(target: Tensor, num_classes: int) -> Tensor:
+    """(B, C) bool, of a target (B, C, H, W) of 0 and 1 or (B, H, W) classes."""
+    if target.ndim == 4:
+        return (target == 1).flatten(2).any(dim=2)
+    pixels = target.flatten(1)
+    return torch.stack([(pixels == number).any(dim=1) for number in range(num_classes)], dim=1)
+
+
 def diversity_side(weight: float) -> Side:
     """What the prototypes of the head lack in equal spacing, the same for every row.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import torch
+
 from foldwise.errors import ConfigError
 from foldwise.models.network import Network
 from foldwise.models.sizes import MORE_SIZES, refusal
@@ -37,3 +39,26 @@ def check_views(network: Network, views: Sequence[View], size: int) -> None:
                 f"{side} px where input.size is {size}: {reason}",
                 remedy=f"take the view out, or {MORE_SIZES}",
             )
+
+
+def check_shown(views: Sequence[View], size: int) -> None:
+    """Check that every pixel of an image is shown in some view, as its map wants.
+
+    Args:
+        views: that are averaged.
+        size: side of the images they are of, pixels.
+
+    Raises:
+        ConfigError: some pixels are in none.
+    """
+    weights = torch.zeros(1, 1, size, size)
+    for view in views:
+        height, width = view.sizes((size, size))[-1]
+        weights = weights + view.maps(torch.zeros(1, 1, height, width), (size, size))[1]
+    hidden = float((weights <= 0).float().mean())
+    if hidden:
+        raise ConfigError(
+            f"{hidden:.1%} of an image's pixels are in none of the views, so nothing is said of "
+            "them",
+            remedy="add identity",
+        )

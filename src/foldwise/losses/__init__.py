@@ -1,6 +1,6 @@
 """Losses by name: functions of logits and target that give one number per row, or its terms."""
 
-from foldwise.losses import multiclass, multilabel, ordinal, regression
+from foldwise.losses import multiclass, multilabel, ordinal, regression, segmentation
 from foldwise.losses.terms import Loss
 
 LOSSES: dict[str, Loss] = {
@@ -8,4 +8,5 @@ LOSSES: dict[str, Loss] = {
     **multilabel.LOSSES,
     **ordinal.LOSSES,
     **regression.LOSSES,
+    **segmentation.LOSSES,
 }

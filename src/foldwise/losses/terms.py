@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+import torch
 from torch import Tensor
 
 #: What a loss gives: (N,) losses, or the name of each term → its (N,) part of them.
@@ -31,6 +32,18 @@ def total(found: Losses) -> Tensor:
 def named(found: Losses) -> dict[str, Tensor]:
     """Name → (N,) term; none for a loss that is one number."""
     return {} if isinstance(found, Tensor) else dict(found)
+
+
+def means(found: Losses) -> dict[str, float]:
+    """Name → mean of each term; none for a loss that is one number."""
+    return {name: float(term.mean()) for name, term in named(found).items()}
+
+
+def joined_losses(parts: Sequence[Losses]) -> Losses:
+    """What a loss gave for several batches, one after the other."""
+    if isinstance(parts[0], Tensor):
+        return torch.cat([total(part) for part in parts])
+    return {name: torch.cat([named(part)[name] for part in parts]) for name in parts[0]}
 
 
 def weighted(found: Losses, weights: Tensor | None) -> Losses:

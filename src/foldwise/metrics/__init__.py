@@ -1,12 +1,15 @@
 """Metrics by name, what they say by class, and the intervals around them."""
 
 from foldwise.metrics import (
+    boundary_f,
     classification,
+    dice,
     f_scores,
     ordinal,
     probabilities,
     ranking,
     regression,
+    segmentation,
 )
 from foldwise.metrics.metric import Metric, bind
 
@@ -17,6 +20,9 @@ METRICS: dict[str, Metric] = {
     **ranking.METRICS,
     **ordinal.METRICS,
     **regression.METRICS,
+    **dice.METRICS,
+    **segmentation.METRICS,
+    **boundary_f.METRICS,
 }
 
 __all__ = ["METRICS", "Metric", "bind"]

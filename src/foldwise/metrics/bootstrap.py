@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foldwise.metrics.metric import Metric, Reweighted
+from foldwise.metrics.metric import Metric, Reweighted, Rows
 from foldwise.row_weights import row_weights
 from foldwise.seeding import key, uniforms
 
@@ -52,8 +52,8 @@ class PairedGain:
 
 def interval(
     metric: MetricFunction,
-    preds: np.ndarray,
-    target: np.ndarray,
+    preds: Rows,
+    target: Rows,
     *,
     weight: np.ndarray | None = None,
     groups: np.ndarray | None = None,
@@ -69,8 +69,8 @@ def interval(
 
     Args:
         metric: a `Metric` (fast: it may sort once), or `f(preds, target, weight) -> float`.
-        preds: (N,) or (N, C), as the metric takes them.
-        target: (N,) or (N, C).
+        preds: (N,) or (N, C), as the metric takes them, or counts of N images' masks.
+        target: (N,) or (N, C); for counts anything of N rows.
         weight: (N,) float, or None for ones.
         groups: (N,) labels of what belongs together.
         num: resamples.
@@ -89,15 +89,15 @@ def interval(
     """
     score = _reweighted(metric, preds, target)
     score(weight)
-    draws = _Draws.of(weight, groups, len(target), num, np.size(preds), seed)
+    draws = _Draws.of(weight, groups, len(target), num, preds.size, seed)
     return _percentiles(lambda weights: [score(weights)], draws, level, num_scores=1)[0]
 
 
 def paired_interval(
     metric: MetricFunction,
-    preds_a: np.ndarray,
-    preds_b: np.ndarray,
-    target: np.ndarray,
+    preds_a: Rows,
+    preds_b: Rows,
+    target: Rows,
     *,
     higher_is_better: bool,
     weight: np.ndarray | None = None,
@@ -144,9 +144,9 @@ def paired_interval(
 
 def paired_intervals(
     metric: MetricFunction,
-    references: Sequence[np.ndarray],
-    preds: np.ndarray,
-    target: np.ndarray,
+    references: Sequence[Rows],
+    preds: Rows,
+    target: Rows,
     *,
     higher_is_better: bool,
     weight: np.ndarray | None = None,
@@ -185,7 +185,7 @@ def paired_intervals(
         own = score(weights)
         return [sign * (own - other(weights)) for other in others]
 
-    num_read = np.size(preds) * (1 + len(others))
+    num_read = preds.size * (1 + len(others))
     draws = _Draws.of(weight, groups, len(target), num, num_read, seed)
     points = gains(weight)
     ends = _percentiles(gains, draws, level, num_scores=len(others))
@@ -209,8 +209,8 @@ class Resampled:
 
 def resampled_scores(
     metric: MetricFunction,
-    preds: Sequence[np.ndarray],
-    target: np.ndarray,
+    preds: Sequence[Rows],
+    target: Rows,
     *,
     weight: np.ndarray | None = None,
     groups: np.ndarray | None = None,
@@ -235,7 +235,7 @@ def resampled_scores(
         ValueError: shapes do not fit.
     """
     reweighted = [_reweighted(metric, each, target) for each in preds]
-    num_read = sum(np.size(each) for each in preds)
+    num_read = sum(each.size for each in preds)
     draws = _Draws.of(weight, groups, len(target), num, num_read, seed)
     if draws.num_units < FEWEST:
         return None
@@ -304,7 +304,7 @@ class _Draws:
         return f"{self.num_units} {self.noun} resampled, {self.num} times"
 
 
-def _reweighted(metric: MetricFunction, preds: np.ndarray, target: np.ndarray) -> Reweighted:
+def _reweighted(metric: MetricFunction, preds: Rows, target: Rows) -> Reweighted:
     if isinstance(metric, Metric):
         return metric.prepared(preds, target)
     return lambda weight: metric(preds, target, weight)

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from foldwise import parts
 from foldwise.errors import ConfigError
+from foldwise.metrics.mask_counts import count_masks
 from foldwise.row_weights import require_rows, row_weights
 
 #: Scores rows whose predictions and targets are settled, for any weights of theirs.
 Reweighted = Callable[[np.ndarray | None], float]
+
+
+class Rows(Protocol):
+    """What has a row for each sample: an array, or counts of masks."""
+
+    def __len__(self) -> int:
+        """Samples."""
+
+    def __getitem__(self, rows: Any, /) -> Any:
+        """Some of the samples, by position or by a mask over them."""
+
+    @property
+    def size(self) -> int:
+        """Numbers in all, which is what scoring reads."""
 
 
 @dataclass(frozen=True)
@@ -26,37 +42,45 @@ class Metric:
     Attributes:
         function: `f(preds, target, weight=None, *, options) -> float`. Rows weigh as in
             scikit-learn: weight 2 is the row twice, weight 0 is no row. Raises ValueError where
-            the metric is undefined.
-        takes: `answers` for decided preds, `scores` for (N, C) float.
+            the metric is undefined. For masks `f(counts, weight=None, *, options)`: the truths
+            are in the counts.
+        takes: `answers` for decided preds, `scores` for (N, C) float, `masks` for what `count`
+            gives.
         label: its name for people.
         words: lower-case phrases by which a README names it. A phrase may be part of another
             metric's (`accuracy`, `balanced accuracy`): the longest one found counts.
         tasks: names of the tasks whose predictions it can score.
-        prepare: `prepare(preds, target, *, options)` gives the score as a function of the
-            weights alone, so that a bootstrap checks, sorts and counts rows once.
+        prepare: `prepare(preds, target, *, options)`, or `prepare(counts, *, options)`, gives the
+            score as a function of the weights alone, so that a bootstrap checks, sorts and counts
+            rows once.
+        count: for masks, `count(answers, truths, num_classes, ignored=None, *, options)` says of
+            each image what the score needs: an array or another value of `Rows`. Scores and
+            bootstraps read that and no mask again. Its options are among those of `function`.
     """
 
     function: Callable[..., float]
     higher_is_better: bool
-    takes: Literal["scores", "answers"]
+    takes: Literal["scores", "answers", "masks"]
     label: str
     words: tuple[str, ...] = ()
     tasks: tuple[str, ...] = ()
     lowest: float = -math.inf
     highest: float = math.inf
     prepare: Callable[..., Reweighted] | None = None
+    count: Callable[..., Any] = count_masks
 
-    def __call__(
-        self, preds: np.ndarray, target: np.ndarray, weight: np.ndarray | None = None
-    ) -> float:
-        """The score of these rows."""
-        return self.function(preds, target, weight)
+    def __call__(self, preds: Rows, target: Rows, weight: np.ndarray | None = None) -> float:
+        """The score of these rows; for masks the preds are counts, and the target has their rows.
 
-    def prepared(self, preds: np.ndarray, target: np.ndarray) -> Reweighted:
+        Raises:
+            ValueError: the score is undefined, or preds and target do not fit.
+        """
+        return self.function(*self._read(preds, target), weight)
+
+    def prepared(self, preds: Rows, target: Rows) -> Reweighted:
         """The score of these rows as a function of their weights."""
-        if self.prepare is not None:
-            return self.prepare(preds, target)
-        return partial(self.function, preds, target)
+        read = self._read(preds, target)
+        return partial(self.function, *read) if self.prepare is None else self.prepare(*read)
 
     def with_options(self, options: Mapping[str, Any]) -> Metric:
         """The metric with its options bound.
@@ -68,7 +92,17 @@ class Metric:
             return self
         checked = parts.checked_options(self.function, options, what=f"metric {self.label!r}")
         prepare = partial(self.prepare, **checked) if self.prepare is not None else None
-        return replace(self, function=partial(self.function, **checked), prepare=prepare)
+        known = inspect.signature(self.count).parameters
+        count = partial(self.count, **{k: v for k, v in checked.items() if k in known})
+        function = partial(self.function, **checked)
+        return replace(self, function=function, prepare=prepare, count=count)
+
+    def _read(self, preds: Rows, target: Rows) -> tuple[Rows, ...]:
+        if self.takes != "masks":
+            return preds, target
+        if len(preds) != len(target):
+            raise ValueError(f"counts have the shape of {len(preds)} rows, not of {len(target)}")
+        return (preds,)
 
 
 def bind(table: Mapping[str, Metric], spec: parts.Spec, *, code: Path | None = None) -> Metric:
@@ -102,6 +136,22 @@ def mean_of(values: np.ndarray) -> Reweighted:
         return float((weights * values).sum() / weights.sum())
 
     return mean
+
+
+def ratio_of(part: np.ndarray, whole: np.ndarray, *, nothing: str) -> Reweighted:
+    """The weighted sum of (N,) parts over that of their wholes, as a function of the weights.
+
+    Where no row with a weight has a whole, that function raises ValueError, saying `nothing`.
+    """
+    both = np.stack([part, whole]).astype(np.float64)
+
+    def ratio(weight: np.ndarray | None) -> float:
+        found, total = both @ row_weights(weight, len(whole))
+        if total == 0:
+            raise ValueError(nothing)
+        return float(found / total)
+
+    return ratio
 
 
 def finite(values: np.ndarray, *, what: str) -> np.ndarray:

@@ -64,6 +64,7 @@ class Order:
         options: further options.
         code: folder of the competition's own code.
         pool: by name, in the place of the network's own; None: its own.
+        gives_maps: whether it gives logits for every pixel.
     """
 
     name: str
@@ -75,6 +76,13 @@ class Order:
     options: Mapping[str, Any]
     code: Path | None
     pool: parts.Spec | None = None
+    gives_maps: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the logits of one image."""
+        maps = (self.size, self.size) if self.gives_maps else ()
+        return (1, self.num_outputs, *maps)
 
     @property
     def image(self) -> Tensor:
@@ -106,7 +114,7 @@ def build_timm(order: Order, weights: Weights | None) -> Built:
     """A timm network; raises ConfigError as `building.build` says."""
     check_name(order.name, own=tuple(NETWORKS))
     config = get_pretrained_cfg(order.name) or PretrainedCfg()
-    keywords = _timm_keywords(order, config)
+    keywords = timm_keywords(order, config)
     # On the meta device nothing is allocated: a wrong option or size costs no time.
     with torch.device("meta"):
         sketch = _create(order, keywords).eval()
@@ -177,7 +185,12 @@ def _without_pool(
     return rest, {name: tensors[name] for name in names}
 
 
-def _timm_keywords(order: Order, config: PretrainedCfg) -> dict[str, Any]:
+def timm_keywords(order: Order, config: PretrainedCfg) -> dict[str, Any]:
+    """What timm is told beside the number of classes.
+
+    Raises:
+        ConfigError: an option of the network is said elsewhere in the recipe.
+    """
     elsewhere = _ELSEWHERE if order.pool is None else {**_ELSEWHERE, "global_pool": "model.pool"}
     twice = [
         f"model.options.{key}: is set by {elsewhere[key]}"
@@ -206,7 +219,7 @@ def _create(order: Order, keywords: Mapping[str, Any]) -> nn.Module:
     except (ValueError, AssertionError, RuntimeError, KeyError) as error:
         raise ConfigError(
             f"network {order.name} cannot be built with "
-            f"{', '.join(f'{k}={v}' for k, v in settings.items())}: {_first_line(error)}"
+            f"{', '.join(f'{k}={v}' for k, v in settings.items())}: {first_line(error)}"
         ) from error
     return network
 
@@ -258,20 +271,20 @@ def _try(order: Order, network: nn.Module) -> None:
     except (RuntimeError, ValueError, AssertionError, IndexError) as error:
         raise ConfigError(
             f"network {order.name} cannot take {order.channels} channels of "
-            f"{order.size} x {order.size} px: {_first_line(error)}",
+            f"{order.size} x {order.size} px: {first_line(error)}",
             remedy="change input.size or the network",
         ) from error
-    if not isinstance(logits, Tensor) or logits.shape != (1, order.num_outputs):
+    if not isinstance(logits, Tensor) or logits.shape != order.shape:
         found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise ConfigError(
-            f"network {order.name} gives {found} for one image, {(1, order.num_outputs)} is needed"
+            f"network {order.name} gives {found} for one image, {order.shape} is needed"
         )
 
 
 def _unknown_option(order: Order, error: TypeError) -> ConfigError:
     found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
     if found is None:
-        return ConfigError(f"network {order.name}: {_first_line(error)}")
+        return ConfigError(f"network {order.name}: {first_line(error)}")
     option = found[1]
     if option in ("drop_rate", "drop_path_rate"):
         key = _ELSEWHERE[option]
@@ -282,6 +295,7 @@ def _unknown_option(order: Order, error: TypeError) -> ConfigError:
     return ConfigError(f"network {order.name}: unknown option {option!r}{hint}")
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says first, or its kind."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__

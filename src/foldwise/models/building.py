@@ -82,14 +82,8 @@ def build(
         code,
         added.pool,
     )
-    # Weights of a network that took as many images already know them apart.
-    is_whole = stacked > 1 and weights is not None and num_channels(weights) == order.channels
-    built = _built(order, weights, 1 if is_whole else stacked)
+    built = build_whole(order, weights, stacked)
     mean, std = built.statistics
-    if weights is not None and weights.mean is not None and weights.std is not None:
-        mean, std = weights.mean, weights.std
-    if not is_whole:
-        mean, std = (fit_channels(values, channels) * stacked for values in (mean, std))
     offset = torch.zeros(num_outputs) if with_offset else None
     if not added.need_features:
         head = _shared(built.head, order) if shares_weights else built.head
@@ -101,6 +95,29 @@ def build(
             remedy="take it out, or use another formulation (ordinal: corn, borders)",
         )
     return _with_additions(built, added, order, mean=mean, std=std, offset=offset)
+
+
+def build_whole(order: Order, weights: Weights | None, stacked: int) -> Built:
+    """The network of a name, nothing added to it, with its starting weights.
+
+    Args:
+        order: what it is to be; its channels are those of all stacked images.
+        weights: from `resolve`; those that know one image are spread over the stacked ones.
+        stacked: images whose channels lie one after the other.
+
+    Raises:
+        ConfigError: as `build` says.
+    """
+    # Weights of a network that took as many images already know them apart.
+    is_whole = stacked > 1 and weights is not None and num_channels(weights) == order.channels
+    built = _built(order, weights, 1 if is_whole else stacked)
+    mean, std = built.statistics
+    if weights is not None and weights.mean is not None and weights.std is not None:
+        mean, std = weights.mean, weights.std
+    if not is_whole:
+        channels = order.channels // stacked
+        mean, std = (fit_channels(values, channels) * stacked for values in (mean, std))
+    return replace(built, statistics=(mean, std))
 
 
 def _built(order: Order, weights: Weights | None, stacked: int) -> Built:

@@ -106,8 +106,8 @@ def _norms(network: Network) -> list[nn.Parameter]:
 
 
 def _head(network: Network) -> list[nn.Parameter]:
-    if network.has_features:
-        return list(network.head.parameters())
+    if network.end is not None:
+        return list(network.end.parameters())
     named = getattr(network.backbone, "get_classifier", None)
     found = named() if named is not None else getattr(network.backbone, "head", None)
     heads = found if isinstance(found, tuple | list) else [found]

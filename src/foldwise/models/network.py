@@ -95,6 +95,11 @@ class Network(nn.Module):
         return self._modules["head"] is not None
 
     @property
+    def end(self) -> nn.Module | None:
+        """What comes after the backbone and can train alone; None: the network is one piece."""
+        return self._modules["head"]
+
+    @property
     def num_features(self) -> int:
         """Length of a sample's features.
 

@@ -67,8 +67,19 @@ def thumbnails(home: Home, samples: Samples) -> np.ndarray:
 def _labels(problem: Problem) -> list[object]:
     """The label of each sample as text; None for test rows."""
     columns = problem.competition.columns.target
+    if not columns:
+        return [*_classes_shown(problem), *[None] * len(problem.test)]
     cells = [problem.train.cells(column) for column in columns]
     return [" ".join(row) for row in zip(*cells, strict=True)] + [None] * len(problem.test)
+
+
+def _classes_shown(problem: Problem) -> list[str]:
+    """The classes that each train sample shows, where no column says so."""
+    names = problem.competition.classes
+    shown = problem.task.strata(problem.target)
+    return [
+        " ".join(name for name, there in zip(names, row, strict=True) if there) for row in shown
+    ]
 
 
 def _duplicates(problem: Problem) -> DuplicateReport:
@@ -183,7 +194,7 @@ def _most_equal(images: Samples) -> int:
 def _label_counts(problem: Problem) -> list[dict[str, Any]]:
     if not problem.task.has_classes:
         return []
-    ones = problem.target.sum(axis=0)
+    ones = problem.task.strata(problem.target).sum(axis=0)
     return [
         {"label": name, "count": int(count), "share": float(count) / len(problem.target)}
         for name, count in zip(problem.competition.classes, ones, strict=True)

@@ -20,7 +20,7 @@ from foldwise.blending.gain import GainReport, gain_report
 from foldwise.blending.methods import Fit, takes_votes
 from foldwise.blending.refit import check_resamples, refit_intervals
 from foldwise.config.writing import fingerprint
-from foldwise.errors import RunError
+from foldwise.errors import ConfigError, RunError
 from foldwise.home import Home
 from foldwise.json_files import read_json
 from foldwise.predictions import Predictions
@@ -29,6 +29,7 @@ from foldwise.rundir import RunDir
 from foldwise.stages.commit import commit_of
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate
+from foldwise.stages.joining.map_blend import blend_maps
 from foldwise.stages.joining.members import Chosen, choose_members
 from foldwise.stages.joining.pool import Pool, diversity_of, pool_of, takes_any_scale
 from foldwise.stages.joining.telling import tell
@@ -87,6 +88,11 @@ def blend(
             remedy="give the blend another name",
         )
     check_resamples(refit)
+    is_map = problem.task.kind == "map"
+    if is_map and refit:
+        raise ConfigError(
+            f"{name}: --refit {refit}: nothing is fitted in a mean of maps", remedy="leave it out"
+        )
     any_scale = takes_any_scale(problem, method)
     chosen = choose_members(problem, members, blend=name, any_scale=any_scale)
     for reason in chosen.left_out.values():
@@ -94,7 +100,11 @@ def blend(
     inputs = _inputs(problem, method, chosen, refit)
     if stored is None or not _is_fresh(run, stored, inputs):
         try:
-            made = _make(problem, method, fit, chosen, refit, show)
+            made = (
+                _make_maps(problem, method, chosen)
+                if is_map
+                else _make(problem, method, fit, chosen, refit, show)
+            )
         except ValueError as error:
             raise RunError(
                 f"{name}: the metric is undefined on part of the rows: {error}",
@@ -117,13 +127,33 @@ def _is_fresh(run: RunDir, stored: Mapping[str, Any], inputs: Mapping[str, Any])
 
 @dataclass(frozen=True)
 class _Made:
-    """A blend, what it is worth and what it gives."""
+    """A blend, what it is worth and what it gives.
 
-    pool: Pool
-    fitted: Fitted
+    Attributes:
+        chosen: the members.
+        oof: cross-fitted scores of the common rows.
+        test: scores of the test rows by the blend that is fitted to all of these.
+        apart: fold → the other rows' scores by what has not seen it; none where all are alike.
+        gain: over the best member and the plain mean.
+        worth: of each member; none where that was not looked into.
+        diversity: of the members' errors; None as there.
+        blend: the fitted blend, as JSON.
+        method: its name.
+        takes: what it is of: scores, votes or maps.
+        notes: on how it was fitted.
+    """
+
+    chosen: Chosen
+    oof: Predictions
+    test: Predictions
+    apart: dict[int, Predictions]
     gain: GainReport
     worth: list[Contribution]
-    diversity: Diversity
+    diversity: Diversity | None
+    blend: dict[str, Any]
+    method: str
+    takes: str
+    notes: tuple[str, ...]
 
 
 def _make(
@@ -159,7 +189,58 @@ def _make(
         paired=paired,
         counting=show.counting,
     )
-    return _Made(pool, fitted, gain, worth, diversity_of(pool, goal))
+    apart = _apart(problem, pool, fitted)
+    test = fitted.blend.apply(pool.test)
+    own = {str(fold): fitted.without[fold].to_json() for fold in apart}
+    return _Made(
+        chosen,
+        Predictions(problem.train.ids[held.rows], fitted.crossed, problem.columns, folds=folds),
+        Predictions(problem.test.ids, test, problem.columns),
+        apart,
+        gain,
+        worth,
+        diversity_of(pool, goal),
+        {**fitted.blend.to_json(), "without": own},
+        fitted.blend.method,
+        fitted.blend.takes,
+        tuple(fitted.blend.notes),
+    )
+
+
+def _apart(problem: Problem, pool: Pool, fitted: Fitted) -> dict[int, Predictions]:
+    """Fold → the other rows' scores by what has not seen it, where blends or members differ.
+
+    A decision for a fold must not be fitted to scores that the fold's targets had a part in.
+    """
+    if fitted.is_alike and not pool.oof.stand_ins:
+        return {}
+    held, found = pool.scorer.held, {}
+    for fold in sorted(fitted.without):
+        rows = np.flatnonzero(held.folds != fold)
+        scores = fitted.without[fold].apply(pool.oof.unseen(fold, rows))
+        ids = problem.train.ids[held.rows][rows]
+        found[fold] = Predictions(ids, scores, problem.columns, folds=held.folds[rows])
+    return found
+
+
+def _make_maps(problem: Problem, method: parts.Spec, chosen: Chosen) -> _Made:
+    """The mean of maps; what a member adds to it is not looked into."""
+    found, columns = blend_maps(method, chosen.members), problem.columns
+    ids, folds = problem.train.ids[found.held.rows], found.held.folds
+    weights = list(found.gain.weights.values())
+    return _Made(
+        chosen,
+        Predictions(ids, found.oof, columns, folds=folds, kind="map"),
+        Predictions(problem.test.ids, found.test, columns, kind="map"),
+        {},
+        found.gain,
+        [],
+        None,
+        {"weights": weights, "without": {}},
+        parts.name_of(method),
+        "maps",
+        (),
+    )
 
 
 def _inputs(problem: Problem, method: parts.Spec, chosen: Chosen, refit: int) -> dict[str, Any]:
@@ -185,7 +266,7 @@ def _write(
     stored: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     sign = 1 if problem.metric.higher_is_better else -1
-    gain, chosen, blend = made.gain, made.pool.chosen, made.fitted.blend
+    gain, chosen = made.gain, made.chosen
     worth = [part.to_json() for part in made.worth] or [{}] * len(chosen.members)
     record = {
         "kind": "blend",
@@ -203,10 +284,10 @@ def _write(
         "naive_score": sign * gain.blend_score,
         "gain": gain.to_json(),
         "refit": inputs["refit"],
-        "diversity": made.diversity.to_json(),
-        "notes": list(blend.notes),
-        "blend": {"method": blend.method, "takes": blend.takes},
-        "without": _folds_apart(made),
+        "diversity": None if made.diversity is None else made.diversity.to_json(),
+        "notes": list(made.notes),
+        "blend": {"method": made.method, "takes": made.takes},
+        "without": sorted(made.apart),
         "inputs": inputs,
         "competition": inputs["competition"],
         "folds": inputs["folds"],
@@ -216,35 +297,12 @@ def _write(
         "commit": commit_of(problem.home.path),
         "created": (stored or {}).get("created") or time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
-    _write_scores(problem, run, made, record["without"])
-    apart = {str(fold): made.fitted.without[fold].to_json() for fold in record["without"]}
-    publish_json(run.blend, {**blend.to_json(), "without": apart})
-    publish_json(run.record, record)  # Last: what is there without it is made again.
-    return record
-
-
-def _folds_apart(made: _Made) -> list[int]:
-    """Folds that have something of their own: a blend fitted without them, or such a member."""
-    is_alike = made.fitted.is_alike and not made.pool.oof.stand_ins
-    return [] if is_alike else sorted(made.fitted.without)
-
-
-def _write_scores(problem: Problem, run: RunDir, made: _Made, without: Sequence[int]) -> None:
-    """Write cross-fitted out-of-fold scores, test scores, and what decisions are fitted to.
-
-    A decision for a fold must not be fitted to scores that the fold's targets had a part in. So
-    where blends differ there are, for each fold, the other rows' scores by the blend that has
-    not seen it.
-    """
-    held, fitted = made.pool.scorer.held, made.fitted
-    ids, folds, columns = problem.train.ids[held.rows], held.folds, problem.columns
     for path in run.every_without:
         path.unlink()
-    for fold in without:
-        rows = np.flatnonzero(folds != fold)
-        scores = fitted.without[fold].apply(made.pool.oof.unseen(fold, rows))
-        part = Predictions(ids[rows], scores, columns, folds=folds[rows])
+    for fold, part in made.apart.items():
         predictions_file.write(run.without(fold), part)
-    predictions_file.write(run.oof, Predictions(ids, fitted.crossed, columns, folds=folds))
-    test = fitted.blend.apply(made.pool.test)
-    predictions_file.write(run.test, Predictions(problem.test.ids, test, columns))
+    predictions_file.write(run.oof, made.oof)
+    predictions_file.write(run.test, made.test)
+    publish_json(run.blend, made.blend)
+    publish_json(run.record, record)  # Last: what is there without it is made again.
+    return record

@@ -22,6 +22,7 @@ from foldwise.stages.scoring.headline import headline, more_metrics
 from foldwise.stages.scoring.held_out import file_hash, ordered_columns, run_label
 from foldwise.stages.scoring.how_got import how_got
 from foldwise.stages.scoring.learning import learning_curves
+from foldwise.stages.scoring.mask_tables import mask_tables
 from foldwise.stages.scoring.references import compare, has_thumbnails, member_runs, references
 from foldwise.stages.scoring.warnings import spread, warnings
 from foldwise.stages.training.prints import code_hash, data_hash
@@ -122,7 +123,7 @@ def _scored(problem: Problem, run: RunDir, record: dict[str, Any]) -> dict[str, 
         "undecided": list(problem.competition.undecided),
         **headline(held),
         "more_metrics": more_metrics(held),
-        **error_tables(held),
+        **(mask_tables(held) if problem.task.kind == "map" else error_tables(held)),
         "learning": learning_curves(run) if record["kind"] == "recipe" else None,
         "references": compare(held, references(problem, run, record, held)),
         "spread": spread(held, test),
@@ -139,6 +140,8 @@ def tell(show: Display, scores: dict[str, Any]) -> None:
     cuts = "shares" if decision["kind"] == "shares" else cuts
     if decision["gain"] is not None or cuts != "fixed":
         show.say(f"  decision {cuts}: {decision['reason']}")
+    for tried in decision["masks"]:
+        show.say(f"  {', '.join(tried['steps'])}: {tried['reason']}")
     for tried in decision["over_time"]:
         used = "used" if tried["is_used"] else "not used"
         show.say(f"  over time, {', '.join(tried['steps'])} {used}: {tried['reason']}")

@@ -26,11 +26,13 @@ from foldwise.stages.proposing.downloading import data_place, download_data, reh
 from foldwise.stages.proposing.files import write_assumptions, write_files
 from foldwise.stages.proposing.looking import NUM_LOOKED, Looks, load_squares, look, spread_rows
 from foldwise.stages.proposing.machine import Machine, look_at_machine
+from foldwise.stages.proposing.mask_recipes import MASKS_FIT, propose_masks
 from foldwise.stages.proposing.note import Note, aligned
 from foldwise.stages.proposing.platform import ask_platform
 from foldwise.stages.proposing.question import Ask
 from foldwise.stages.proposing.recipes import Facts, Proposal, fit_reason, propose
 from foldwise.stages.proposing.said import Said
+from foldwise.stages.proposing.shown import Shown, look_at_shown
 from foldwise.stages.proposing.symmetries import (
     SIDE,
     Measured,
@@ -44,6 +46,8 @@ from foldwise.tasks.problem import read_target
 
 #: What training may take where nobody says: a coffee on a CPU, a lunch on a graphics card.
 _BUDGET_CPU, _BUDGET_GPU = "8m", "40m"
+#: Masks are given so many times that: the decoder, and images large enough to show small things.
+_TIMES_FOR_MASKS = 3
 #: Five folds may take so many times that; else three are proposed.
 _PATIENCE = 1.5
 
@@ -99,16 +103,23 @@ def init(
     samples = _read_samples(competition, data)
     looks = look(image_refs(samples.take(spread_rows(len(samples), NUM_LOOKED)), data))
     machine = look_at_machine()
-    measured = _measure(home, data, competition, samples.part("train"), looks, machine, show)
-    budget = budget or seconds(_BUDGET_GPU if machine.num_gpus else _BUDGET_CPU)
-    facts = _facts(competition, samples, looks, machine, measured, budget)
-    proposals = propose(facts)
+    allowed = competition.rules.pretrained == "allowed" and looks.channels == 3
+    network = machine.networks[0] if allowed and machine.networks else None
+    shown = look_at_shown(data, competition, samples.part("train"))
+    sample = _sample(data, competition, shown, looks, show)
+    measured = measure(sample, network, home.cache / "weights")
+    usual_s = seconds(_BUDGET_GPU if machine.num_gpus else _BUDGET_CPU)
+    budget = budget or usual_s * (1 if competition.masks is None else _TIMES_FOR_MASKS)
+    facts = _facts(finding, competition, samples, looks, machine, shown, measured, budget)
+    suggest = propose if competition.masks is None else propose_masks
+    proposals = suggest(facts)
     if sum(proposal.forecast_s for proposal in proposals) > _PATIENCE * budget:
         facts = replace(facts, num_folds=min(3, facts.num_folds))
-        proposals = propose(facts)
+        proposals = suggest(facts)
     plan, plan_comments = _plan(facts, proposals)
     _check(proposals, plan)
-    notes = _notes(finding, facts, notes_of(measured, competition.classes), proposals)
+    fit = fit_reason(looks) if competition.masks is None else MASKS_FIT
+    notes = _notes(finding, facts, fit, notes_of(measured, competition.classes), proposals)
     write_assumptions(home, competition, finding.comments, notes, measured)
     written, kept = write_files(home, finding, proposals, plan, plan_comments)
     for line in aligned(notes):
@@ -161,7 +172,8 @@ def _read_samples(competition: Competition, data: Path) -> Samples:
     """
     try:
         samples = collect(competition, data)
-        read_target(competition, TASKS[competition.task], samples.part("train"))
+        if competition.masks is None:
+            read_target(competition, TASKS[competition.task], samples.part("train"))
     except DataError as error:
         raise DataError(
             *error.problems,
@@ -171,42 +183,32 @@ def _read_samples(competition: Competition, data: Path) -> Samples:
     return samples
 
 
-def _measure(
-    home: Home,
-    data: Path,
-    competition: Competition,
-    train: Samples,
-    looks: Looks,
-    machine: Machine,
-    show: Display,
-) -> Measured:
-    """What flips and turns cost, on the first network whose weights are at hand."""
-    allowed = competition.rules.pretrained == "allowed" and looks.channels == 3
-    network = machine.networks[0] if allowed and machine.networks else None
-    task = TASKS[competition.task]
-    target = read_target(competition, task, train)
-    one_hot = task.one_hot(target, max(1, len(competition.classes))).astype(float)
-    columns = competition.columns.group
-    groups = np.array(train.cells(columns[0]), dtype=object) if columns else None
-    rows = choose_rows(target if task.one_of_classes else None, groups, len(train))
+def _sample(
+    data: Path, competition: Competition, shown: Shown, looks: Looks, show: Display
+) -> Sample:
+    """Train images to measure on what flips and turns cost, with what they show."""
+    columns, labels = competition.columns.group, shown.labels
+    groups = np.array(shown.train.cells(columns[0]), dtype=object) if columns else None
+    rows = choose_rows(labels, groups, len(shown.train))
     show.say(f"measuring flips and turns on {len(rows)} images ...")
-    images = load_squares(image_refs(train.take(rows), data), looks, SIDE)
+    images = load_squares(image_refs(shown.train.take(rows), data), looks, SIDE)
     rows = rows[list(images)]
-    has_labels = task.one_of_classes and one_hot.shape[1] > 1
-    sample = Sample(
+    has_labels = labels is not None and shown.target.shape[1] > 1
+    return Sample(
         images=np.stack(list(images.values())),
-        target=one_hot[rows],
-        labels=target[rows] if has_labels else None,
+        target=shown.target[rows],
+        labels=labels[rows] if labels is not None and has_labels else None,
         groups=None if groups is None else groups[rows],
     )
-    return measure(sample, network, home.cache / "weights")
 
 
 def _facts(
+    finding: Finding,
     competition: Competition,
     samples: Samples,
     looks: Looks,
     machine: Machine,
+    shown: Shown,
     measured: Measured,
     budget: float,
 ) -> Facts:
@@ -219,12 +221,13 @@ def _facts(
         formulations=tuple(
             name
             for name, found in TASKS[competition.task].formulations.items()
-            if found.is_proposed
+            if found.is_proposed and name in (finding.formulations or (name,))
         ),
         symmetries=measured.harmless,
         pretrained=competition.rules.pretrained == "allowed",
         num_folds=_num_folds(competition, train),
         budget_s=budget,
+        clean_share=shown.clean_share,
     )
 
 
@@ -258,12 +261,16 @@ def _check(proposals: Sequence[Proposal], plan: dict[str, Any]) -> None:
 
 
 def _notes(
-    finding: Finding, facts: Facts, symmetries: Sequence[Note], proposals: Sequence[Proposal]
+    finding: Finding,
+    facts: Facts,
+    fit: str,
+    symmetries: Sequence[Note],
+    proposals: Sequence[Proposal],
 ) -> list[Note]:
     """All guesses in the order of the work."""
     return [
         *finding.notes,
-        Note("image size", facts.looks.words, fit_reason(facts.looks)),
+        Note("image size", facts.looks.words, fit),
         *symmetries,
         Note("machine", facts.machine.words, _weights_words(facts)),
         *(Note("recipe", p.name, f"{p.reason}; about {duration(p.forecast_s)}") for p in proposals),

@@ -36,6 +36,7 @@ from foldwise.stages.preparing.caches import (
     choose_stores,
     verify_caches,
 )
+from foldwise.stages.preparing.masks import keep_masks, masks_state
 from foldwise.stages.progress import duration
 from foldwise.stages.recipes import network_inputs, planned_recipes
 from foldwise.tasks.problem import data_folder, load_competition, read_target
@@ -90,15 +91,17 @@ def prepare(
     if inputs is None:
         inputs = network_inputs(planned_recipes(home).values())
     found = _collected(home, competition, data)
-    read_target(competition, task, found.part("train"))  # Wrong labels must stop it here.
+    if task.kind == "vector":
+        read_target(competition, task, found.part("train"))  # Wrong labels must stop it here.
     external = found.part("external")
     for name in competition.external:
         read_target(competition, task, external.take(external_set(external, name)))
     wanted = {spec.key: (spec, config) for config in inputs for spec in [wanted_spec(config)]}
-    state = _state(found, data, competition)
+    state = {**_state(found, data, competition), **masks_state(competition, data)}
     with locked(home.cache / ".lock", doing="preparing images", wait_s=86_400):
         files = [home.samples, home.external] if competition.external else [home.samples]
-        is_known = home.is_fresh("prepare", state, *files)
+        kept = [] if competition.masks is None else [home.masks]
+        is_known = home.is_fresh("prepare", state, *files, *kept)
         known = _joined([samples_file.read(file) for file in files]) if is_known else None
         if known is not None and caches_stand(home, known, wanted):
             prepared, changed = known, False
@@ -119,6 +122,8 @@ def prepare(
                 samples_file.write(home.samples, _own(prepared))
                 if competition.external:
                     samples_file.write(home.external, prepared.part("external"))
+                if competition.masks is not None:
+                    keep_masks(home, competition, data, _own(prepared), show)
                 home.set_fresh("prepare", state)
         if verify:
             verify_caches(home, prepared, data, inputs)

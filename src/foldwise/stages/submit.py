@@ -27,6 +27,7 @@ from foldwise.stages.submitting.content import submission_bytes
 from foldwise.stages.submitting.file import DIGITS
 from foldwise.stages.submitting.founding import Founding, best_run, founding, is_better
 from foldwise.stages.submitting.ledger import MADE_OF, Entry, add_entry, read_ledger
+from foldwise.stages.submitting.masks import submission_ending
 from foldwise.stages.submitting.provenance import keep_provenance
 from foldwise.tasks.problem import Problem, open_problem
 
@@ -40,7 +41,7 @@ class Submitted:
     Attributes:
         entry: the ledger's entry, new or the one that holds the same already.
         is_new: whether it was written now.
-        is_current: whether `submission.csv` is this entry's file now.
+        is_current: whether `submission.csv` (or `.zip`) is this entry's file now.
         reason: why it is, or why it is not.
         notes: what was done beyond copying scores or answers.
     """
@@ -143,7 +144,8 @@ def _entered(
     taken = 0
     with contextlib.suppress(FoldwiseError):  # What is wrong with the store is said below.
         taken = last_number(home)
-    entry = add_entry(home, data, facts, made_of, after=taken)
+    ending = submission_ending(problem.competition)
+    entry = add_entry(home, data, facts, made_of, ending=ending, after=taken)
     try:
         save_rows(home)
     except FoldwiseError as error:  # The folder is enough to hand in, and to store the row later.
@@ -159,7 +161,7 @@ def _amend(problem: Problem, entry: Entry, facts: dict[str, Any]) -> None:
 
 
 def _place(problem: Problem, entry: Entry, data: bytes, scores: dict[str, Any]) -> tuple[bool, str]:
-    """Copy the entry to `submission.csv` if it is better founded than what is there."""
+    """Copy the entry to the competition's folder if it is better founded than what is there."""
     home = problem.home
     current = file_hash(home.submission)
     old = None if current is None else _standing(home, current)
@@ -167,10 +169,10 @@ def _place(problem: Problem, entry: Entry, data: bytes, scores: dict[str, Any]) 
         # Two runs may give the same file; it rests on the better founded of them.
         if is_better(founding(problem, scores["run"], scores), _founding_of(problem, old))[0]:
             _remember(home, entry, scores)
-        return True, "submission.csv is this file already"
+        return True, f"{home.submission.name} is this file already"
     is_placed, reason = _compared(problem, entry, scores, old, is_there=current is not None)
     if is_placed:
-        publish_bytes(home.submission, data)
+        _put(home, entry, data)
         _remember(home, entry, scores)
     return is_placed, reason
 
@@ -187,13 +189,14 @@ def _compared(
 ) -> tuple[bool, str]:
     home = problem.home
     if not is_there:
-        return True, "there was no submission.csv"
+        return True, f"there was no {entry.file.name}"
     if old is None:
+        there = home.submission.name
         aside = _set_aside(home)
-        return True, f"submission.csv was not written by foldwise; it is kept as {aside.name}"
+        return True, f"{there} was not written by foldwise; it is kept as {aside.name}"
     name = old.facts["run"]
     if check_submission(home, home.submission):
-        return True, f"submission.csv of {name} is not valid any more"
+        return True, f"{home.submission.name} of {name} is not valid any more"
     if all(old.facts[key] == entry.facts[key] for key in ("run", "oof_sha256")):
         return True, "the same run, whose test scores or form have changed"
     standing = _founding_of(problem, old)
@@ -219,11 +222,19 @@ def _founding_of(problem: Problem, old: Entry) -> Founding:
     return Founding(**old.facts["founding"], held=None)
 
 
+def _put(home: Home, entry: Entry, data: bytes) -> None:
+    """The copy, and no other beside it of another form."""
+    place = home.path / entry.file.name
+    publish_bytes(place, data)
+    for other in {home.path / "submission.csv", home.path / "submission.zip"} - {place}:
+        other.unlink(missing_ok=True)
+
+
 def _set_aside(home: Home) -> Path:
-    number = 1
-    while (aside := home.path / f"submission-yours-{number}.csv").exists():
+    place, number = home.submission, 1
+    while (aside := home.path / f"submission-yours-{number}{place.suffix}").exists():
         number += 1
-    home.submission.rename(aside)
+    place.rename(aside)
     return aside
 
 
@@ -250,4 +261,4 @@ def _tell(show: Display, home: Home, done: Submitted, scores: dict[str, Any]) ->
     for note in done.notes:
         show.warn(note)
     verb = "is" if done.is_current else "stays as it was, not"
-    show.say(f"submission.csv {verb} this file: {done.reason}")
+    show.say(f"{home.submission.name} {verb} this file: {done.reason}")

@@ -67,7 +67,8 @@ def views(
         `oof`, the hash of the predictions it goes with. None for a dry run.
 
     Raises:
-        RunError: there is no such run, it has no network of its own, or fewer than two folds.
+        RunError: there is no such run, it has no network of its own or one that gives masks, or
+            fewer than two folds.
         ConfigError: a view is unknown, or is asked for and cannot be shown to the network.
         BudgetError: there is no time for any view.
     """
@@ -77,6 +78,7 @@ def views(
     asked = candidates_of(home, recipe, candidates)
     prepare(home, inputs=[recipe.input], display=show)
     problem = open_problem(home)
+    _check_kind(problem, run)
     predict(home, name, problem=problem, display=show)
     units = _merged_units(problem, run, recipe)
     asked, cost = _possible(units, asked, candidates is not None, stop_at)
@@ -89,6 +91,15 @@ def views(
     found = _found(problem, run, units, asked)
     tell(show, found)
     return found
+
+
+def _check_kind(problem: Problem, run: RunDir) -> None:
+    if problem.task.kind == "map":
+        raise RunError(
+            f"{run.name} gives masks, and what views are worth is measured by one score for each "
+            "sample",
+            remedy="name views in the recipe, and compare two runs: foldwise compare",
+        )
 
 
 def _merged_units(problem: Problem, run: RunDir, recipe: Recipe) -> list[Unit]:

@@ -69,9 +69,9 @@ def is_flag(cell: str) -> bool:
 
 
 def flag_rows(targets: Mapping[str, Sequence[str]]) -> np.ndarray | None:
-    """(N, C) 0/1 where every cell of several columns is a flag; None: some is not."""
+    """(N, C) 0/1 where every cell of several columns is a flag; None: some is not, or none is."""
     columns = list(targets.values())
-    if not all(is_flag(cell) for column in columns for cell in column):
+    if not any(columns) or not all(is_flag(cell) for column in columns for cell in column):
         return None
     return np.array([[_FLAGS[cell.lower()] for cell in row] for row in zip(*columns, strict=True)])
 

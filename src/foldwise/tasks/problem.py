@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +14,11 @@ from foldwise.config.competition import Competition
 from foldwise.config.loading import load
 from foldwise.data.fold_groups import merge_groups
 from foldwise.data.folds_file import folds_hash, read_folds
-from foldwise.decide.decision import Decision
+from foldwise.decide.decision import Decision, Step
 from foldwise.errors import ConfigError, DataError
 from foldwise.external import check_rules
 from foldwise.home import Home
+from foldwise.masks.of_samples import masks_of
 from foldwise.metrics import METRICS, Metric, bind
 from foldwise.parts import Spec, name_of
 from foldwise.samples import Samples
@@ -64,8 +66,10 @@ class Problem:
         return self.samples.part("test")
 
     @cached_property
-    def target(self) -> np.ndarray:
-        """(N,) or (N, C), one row per train sample."""
+    def target(self) -> Any:
+        """(N,) or (N, C) array, or N samples' `Masks`: one row per train sample."""
+        if self.task.kind == "map":
+            return masks_of(self.home.masks, self.train.ids)
         return read_target(self.competition, self.task, self.train)
 
     @cached_property
@@ -210,6 +214,9 @@ class Problem:
 
     def default_decision(self) -> Decision:
         """The task's fixed decision."""
+        masks = self.competition.masks
+        if masks is not None and masks.exclusive:
+            return Decision((Step("surest_class"),))
         train, test = self.shares()
         return self.task.decision(self.num_classes, train, test)
 
@@ -235,7 +242,7 @@ class Problem:
         """
         return metric(self.preds(metric, scores, decision), self.target[rows], weight)
 
-    def preds(self, metric: Metric, scores: np.ndarray, decision: Decision) -> np.ndarray:
+    def preds(self, metric: Metric, scores: Any, decision: Decision) -> Any:
         """What the metric takes: decided answers or scores after the decision's score steps."""
         return decision.answers(scores) if metric.takes == "answers" else decision.scores(scores)
 
@@ -253,11 +260,12 @@ def load_competition(home: Home) -> tuple[Competition, Task]:
             remedy=f"known: {', '.join(TASKS)}",
         )
     task = TASKS[competition.task]
-    if task.has_classes and len(competition.classes) < 2:
-        raise ConfigError(
-            f"{home.competition}: classes: task {task.name} needs at least two classes"
-        )
+    least = 1 if task.kind == "map" else 2  # Of masks there may be one kind.
+    if task.has_classes and len(competition.classes) < least:
+        few = "a class" if least == 1 else "at least two classes"
+        raise ConfigError(f"{home.competition}: classes: task {task.name} needs {few}")
     _check_prior(home, competition, task)
+    _check_masks(home, competition, task)
     check_rules(home.competition, competition)
     return competition, task
 
@@ -287,6 +295,18 @@ def read_target(competition: Competition, task: Task, train: Samples) -> np.ndar
     """
     columns = competition.columns
     return task.target(train.table, columns.target, competition.classes, columns.separator)
+
+
+def _check_masks(home: Home, competition: Competition, task: Task) -> None:
+    if task.kind == "map" and competition.masks is None:
+        raise ConfigError(
+            f"{home.competition}: masks: task {task.name} needs to know where they are",
+            remedy="such as masks: {kind: runs, column: rle, class_column: defect}",
+        )
+    if task.kind != "map" and competition.masks is not None:
+        raise ConfigError(
+            f"{home.competition}: masks: task {task.name} asks for none", remedy="take it out"
+        )
 
 
 def _check_prior(home: Home, competition: Competition, task: Task) -> None:

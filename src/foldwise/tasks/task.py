@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 
 from foldwise.decide.decision import Decision
+from foldwise.maps.maps import mean as mean_of_maps
 from foldwise.predictions import Predictions
 from foldwise.tables import Table
 
@@ -36,10 +37,11 @@ class Formulation:
         shares_weights: whether one weight per feature serves all outputs, each with a bias.
         has_prototypes: whether its outputs are log-similarities to prototypes of the classes.
         is_proposed: whether `init` writes it into a recipe.
+        is_exclusive: of masks: whether each pixel has one class, and classes share a softmax.
     """
 
     num_outputs: Callable[[int], int]
-    encode: Callable[[np.ndarray, int], np.ndarray]
+    encode: Callable[[Any, int], np.ndarray]
     activate: Callable[[np.ndarray], np.ndarray]
     raw_columns: Callable[[Sequence[str]], tuple[str, ...]]
     to_common: Callable[[np.ndarray, int], np.ndarray]
@@ -52,11 +54,29 @@ class Formulation:
     shares_weights: bool = False
     has_prototypes: bool = False
     is_proposed: bool = True
+    is_exclusive: bool = False
 
     @property
     def has_class_logits(self) -> bool:
         """Whether there is a logit per class, and a softmax makes probabilities of them."""
         return self.solver == "softmax"
+
+
+@dataclass(frozen=True)
+class MasksSeen:
+    """Masks of the train samples that `init` saw.
+
+    Attributes:
+        classes: their names in order.
+        is_exclusive: whether every pixel is of one class.
+        is_asked: whether nothing but masks can be what the submission is to hold.
+        reason: where they stand.
+    """
+
+    classes: tuple[str, ...]
+    is_exclusive: bool
+    is_asked: bool
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -68,12 +88,14 @@ class Evidence:
         asked: columns of the sample submission beside the id → their cells.
         readme: text beside the data, lower case.
         metric: the metric's name when it is already known.
+        masks: what was seen of masks; None: there are none.
     """
 
     targets: Mapping[str, Sequence[str]]
     asked: Mapping[str, Sequence[str]]
     readme: str
     metric: str | None
+    masks: MasksSeen | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +111,7 @@ class Guess:
         gives: what the submission holds.
         separator: splits several labels in one cell.
         columns: sample submission's column → class, where they differ.
+        formulations: those that suit what was seen, to be proposed; empty: all.
     """
 
     confidence: float
@@ -98,6 +121,7 @@ class Guess:
     gives: Literal["answers", "scores"]
     separator: str | None = None
     columns: Mapping[str, str] | None = None
+    formulations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,14 +143,16 @@ class Task:
         has_classes: whether it has classes or grades.
         certainty: (n, C) scores → (n,) probability of each row's answer; None: scores hold none.
         one_of_classes: whether each sample has exactly one of them, so that shares make sense.
+        kind: of its predictions: `vector`, numbers of each sample; `map`, numbers of each pixel,
+            whose target are the masks that `prepare` keeps.
     """
 
     name: str
     formulations: Mapping[str, Formulation]
     columns: Callable[[Sequence[str], Sequence[str]], tuple[str, ...]]
     target: Callable[[Table, Sequence[str], Sequence[str], str | None], np.ndarray]
-    strata: Callable[[np.ndarray], np.ndarray]
-    one_hot: Callable[[np.ndarray, int], np.ndarray]
+    strata: Callable[[Any], np.ndarray]
+    one_hot: Callable[[Any, int], np.ndarray]
     decision: Callable[[int, np.ndarray | None, np.ndarray | None], Decision]
     answers: Callable[[np.ndarray, Sequence[str], int, str | None], list[list[str]]]
     recognise: Callable[[Evidence], Guess | None]
@@ -134,6 +160,7 @@ class Task:
     has_classes: bool = True
     certainty: Callable[[np.ndarray], np.ndarray] | None = None
     one_of_classes: bool = True
+    kind: Literal["vector", "map"] = "vector"
 
     @property
     def default_formulation(self) -> str:
@@ -152,6 +179,8 @@ def merge(parts: Sequence[Predictions], *, weights: Sequence[float] | None = Non
     for part in parts[1:]:
         assert part.columns == first.columns
         assert (part.ids == first.ids).all()
+    if first.kind == "map":
+        return replace(first, scores=mean_of_maps([p.scores for p in parts], weights))
     scores = np.average([p.scores for p in parts], axis=0, weights=weights)
     raws = [p.raw for p in parts if p.raw is not None and p.raw_columns == first.raw_columns]
     has_raw = len(raws) == len(parts)

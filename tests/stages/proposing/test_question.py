@@ -169,8 +169,8 @@ def test_nobody_is_asked_what_the_text_says():
 
 
 def test_an_answer_that_there_is_not_is_an_error():
-    with pytest.raises(ConfigError, match="segmentation"):
-        question(DIGITS, ask=lambda text, default: "segmentation")
+    with pytest.raises(ConfigError, match="detection"):
+        question(DIGITS, ask=lambda text, default: "detection")
     with pytest.raises(ConfigError, match="cannot score"):
         question(GRADES, text="", ask=lambda text, default: "roc_auc")
 
@@ -187,3 +187,8 @@ def test_flags_that_name_nothing_are_errors():
 def test_no_task_is_an_error():
     with pytest.raises(DataError, match="no task recognises"):
         question({"mask": [f"1 {n} 5 7" for n in range(40)]}, {"mask": ("",)})
+
+
+def test_columns_of_which_no_row_is_whole_are_no_task():
+    with pytest.raises(DataError, match="no task recognises itself"):
+        question({"a": ["1", ""] * 6, "b": ["", "1"] * 6})

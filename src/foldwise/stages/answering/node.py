@@ -93,7 +93,8 @@ class Node:
                 raise DataError(f"{self.name}: none of its units has scored the test rows")
             whole = ordered_columns(merge(there), problem.columns, name=self.name)
             wanted = problem.test.ids if ids is None else ids
-            return whole.align(wanted, name=self.name).scores
+            scores: np.ndarray = whole.align(wanted, name=self.name).scores
+            return scores
         parts = [member.scores(problem, scores_of, ids) for member in self.members]
         return self.blend.apply(self._side_by_side(parts))
 

@@ -18,10 +18,11 @@ from foldwise.config.recipe import Recipe
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.extra import extra_problems
 from foldwise.engine.frozen import frozen_problems
+from foldwise.engine.map_problems import map_problems
 from foldwise.engine.precision import autocast_dtype
 from foldwise.engine.prototypes import prototype_problems
 from foldwise.engine.second_level import bound_head, chosen_formulation
-from foldwise.engine.viewing import check_views
+from foldwise.engine.viewing import check_shown, check_views
 from foldwise.errors import ConfigError, FoldwiseError, OfflineError
 from foldwise.home import Home
 from foldwise.models.freezing import Trainable, set_trainable
@@ -59,7 +60,7 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
     if failures.found:
         return failures.found
     for index, spec in enumerate(recipe.augment):
-        attempt("augment", f"augment.{index}", partial(assembly.feed.augment, spec))
+        attempt("augment", f"augment.{index}", partial(assembly.feed.check_augment, [spec]))
     views = _bind_views(assembly, failures)
     attempt("mix-fit", "mix", assembly.mix)
     attempt("loss-fit", "loss", assembly.loss)
@@ -89,11 +90,15 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
     ]
     prototypes = prototype_problems(recipe, assembly.formulation_name, assembly.formulation)
     failures.found += [Failure("prototypes", p.key, (p.found,), p.remedy) for p in prototypes]
+    unfit = map_problems(recipe, assembly.problem.competition, assembly.problem.task)
+    failures.found += [Failure("map-fit", p.key, (p.found,), p.remedy) for p in unfit]
     if len(failures.found) == num_before and None not in (balance, stages):
         network = attempt("network", "model", assembly.network)
     if network is not None:
         for key, found in views.items():
             attempt("views", key, partial(check_views, network, found, recipe.input.size))
+        if views and assembly.gives_maps:
+            attempt("views", "views", partial(check_shown, assembly.views, recipe.input.size))
     # Layers' rates need the layers; without a network that would be a second error of one cause.
     if network is not None or "layer_decay" not in options_of(recipe.train.optimizer):
         attempt("optimizer", "train.optimizer", lambda: _optimizer(assembly, network))
@@ -106,6 +111,9 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
 def bind_second_level(problem: Problem, recipe: Recipe) -> list[Failure]:
     """Each part of a second-level recipe that cannot be bound."""
     failures = _Failures()
+    unfit = map_problems(recipe, problem.competition, problem.task)
+    if found := [Failure("map-fit", p.key, (p.found,), p.remedy) for p in unfit]:
+        return found
     failures.attempt("head", "head", lambda: bound_head(recipe))
     chosen = None
     if not failures.found:
@@ -176,7 +184,9 @@ def _check_trainable(assembly: Assembly, network: Network, failures: _Failures) 
 def _check_head(assembly: Assembly, network: Network) -> None:
     if network.has_features:
         return
-    trains_head = any(stage.trainable == "head" for stage in assembly.stages())
+    trains_head = network.end is None and any(
+        stage.trainable == "head" for stage in assembly.stages()
+    )
     if assembly.is_solved or trains_head:
         raise ConfigError(
             "the network ends in something other than one linear layer, so no head can be solved "

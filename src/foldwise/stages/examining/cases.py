@@ -29,7 +29,7 @@ class Ground:
         task: which kind of question.
         tables: `train`, `test`, `sample_submission` → table, those that are files.
         train: train rows with their cells.
-        target: (N,) or (N, C), of the train rows.
+        target: (N,) or (N, C), of the train rows; of masks which classes are in each.
         folds: (N,) int64, of the train rows, if `split` has run.
         side_px: median shorter side of the images, if `prepare` has run.
         plan: the plan.

@@ -6,12 +6,14 @@ import difflib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
+from foldwise.config.masks import MasksConfig
 from foldwise.data.fold_order import is_order
-from foldwise.errors import ConfigError
+from foldwise.errors import ConfigError, DataError
 from foldwise.metrics import METRICS, bind
 from foldwise.parts import name_of
 from foldwise.stages.examining.cases import Ground
 from foldwise.stages.examining.finding import Fault, error, warning
+from foldwise.stages.submitting.mask_shape import mask_shape
 from foldwise.tables import Table, is_number
 
 _MAX_NAMED = 5
@@ -25,10 +27,12 @@ def unreachable_column(ground: Ground) -> Iterator[Fault]:
     order = ["columns.order"] if columns.order is not None else []
     groups = [f"columns.group.{i}" for i in range(len(columns.group))]
     targets = [f"columns.target.{i}" for i in range(len(columns.target))]
+    masks = ground.competition.masks
     wanted = {
         "train": ["columns.id", *targets, *groups, *order, *image],
         "test": ["columns.id", *image],
-        "sample_submission": ["columns.id"],
+        # Ids of masks may be of a class, too, and stand in a column of another name.
+        "sample_submission": ["columns.id"] if masks is None else [],
     }
     for part, keys in wanted.items():
         table = ground.tables.get(part)
@@ -40,6 +44,8 @@ def unreachable_column(ground: Ground) -> Iterator[Fault]:
     for column in ground.competition.submission.columns if sample is not None else ():
         assert sample is not None
         yield from _missing(sample, "submission.columns", column)
+    if masks is not None:
+        yield from _unreachable_masks(ground, masks)
 
 
 def group_values(ground: Ground) -> Iterator[Fault]:
@@ -166,6 +172,21 @@ def _against_sample(ground: Ground) -> Iterator[Fault]:
             f"{', '.join(known)} stand in another order in {sample.path.name}: {', '.join(held)}",
             "use its order: scores are matched by name here, but not by every notebook",
         )
+
+
+def _unreachable_masks(ground: Ground, masks: MasksConfig) -> Iterator[Fault]:
+    """Columns of masks that train lacks, and a sample submission that is none of masks."""
+    train = ground.tables.get("train")
+    for name in masks.table_columns if train is not None else ():
+        assert train is not None
+        yield from _missing(train, "masks", name)
+    is_table = ground.competition.submission.form == "table"
+    if is_table and ground.tables.get("sample_submission") is not None:
+        try:
+            mask_shape(ground.home, ground.competition)
+        except (ConfigError, DataError) as problem:
+            told = "; ".join(problem.problems)
+            yield error("tables.sample_submission", told, problem.remedy)
 
 
 def _missing(table: Table, key: str, name: str) -> Iterator[Fault]:

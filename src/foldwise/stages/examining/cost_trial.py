@@ -19,6 +19,7 @@ from foldwise.data.batches import Batch
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.fit import Step, fit
 from foldwise.engine.fitting import fit_plan, fit_state
+from foldwise.engine.mask_feeding import noise_masks
 from foldwise.home import Home
 from foldwise.optim.schedule import Stage
 from foldwise.stages.examining.costs import Cost
@@ -67,6 +68,7 @@ def tried_cost(
         images.to(torch.uint8).permute(0, 3, 1, 2),
         shown,
         None if columns is None else torch.from_numpy(columns[shown]).float(),
+        noise_masks(assembly, batch, size) if assembly.gives_maps else None,
     )
 
     def batches(epoch: int, first: int) -> Iterator[Batch]:

@@ -8,6 +8,7 @@ from itertools import starmap
 
 from foldwise.config.recipe import Recipe
 from foldwise.engine.frozen import Problem
+from foldwise.engine.map_problems import map_problems
 from foldwise.engine.unfit import loss_problems, mix_problems
 from foldwise.errors import ConfigError
 from foldwise.stages.examining import unhonoured
@@ -41,6 +42,11 @@ def loss_fit(case: RecipeCase) -> Iterator[Fault]:
 def mix_fit(case: RecipeCase) -> Iterator[Fault]:
     """The formulation's targets cannot be mixed, or what goes with the images is not."""
     yield from _unfit(mix_problems, case)
+
+
+def map_fit(case: RecipeCase) -> Iterator[Fault]:
+    """The task wants masks, or none, and what is asked for goes with the other."""
+    yield from starmap(error, map_problems(case.recipe, case.ground.competition, case.ground.task))
 
 
 def imbalance(case: RecipeCase) -> Iterator[Fault]:
@@ -111,6 +117,7 @@ RULES: dict[str, Callable[[RecipeCase], Iterator[Fault]]] = {
     "formulation": formulation,
     "loss-fit": loss_fit,
     "mix-fit": mix_fit,
+    "map-fit": map_fit,
     "imbalance": imbalance,
     "batch-size": batch_size,
     "tiny-parts": tiny_parts,

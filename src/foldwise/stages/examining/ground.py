@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from foldwise import samples as samples_file
 from foldwise.collecting import collect
@@ -15,6 +16,7 @@ from foldwise.config.reading import shown
 from foldwise.data.folds_file import read_folds
 from foldwise.errors import FoldwiseError
 from foldwise.home import Home
+from foldwise.masks.of_samples import read_masks
 from foldwise.samples import Samples
 from foldwise.stages.examining import over_time
 from foldwise.stages.examining.cases import Ground
@@ -54,7 +56,7 @@ def open_ground(home: Home, plan: Plan | None, found: list[Finding]) -> Ground |
         rows = collect(competition, data_folder(home, competition))
         train = rows.part("train")
         ground = replace(ground, train=train, side_px=_side_px(home))
-        ground = replace(ground, target=read_target(competition, task, train))
+        ground = replace(ground, target=_target(ground, train))
     except FoldwiseError as problem:
         found += from_error(
             problem, "labels" if ground.train is not None else "data", where=places.file
@@ -75,6 +77,18 @@ def _tables(ground: Ground, found: list[Finding]) -> Iterator[tuple[str, Table]]
             yield part, read_table(data / name)
         except FoldwiseError as problem:
             found += from_error(problem, "data", where=shown(ground.home.competition))
+
+
+def _target(ground: Ground, train: Samples) -> np.ndarray | None:
+    """Labels of the train rows; of masks which classes are in each, once `prepare` kept them."""
+    if ground.task.kind != "map":
+        return read_target(ground.competition, ground.task, train)
+    if not ground.home.masks.exists():
+        return None
+    names, masks = read_masks(ground.home.masks)
+    places = pd.Index(names).get_indexer(pd.Index(train.ids))
+    # Damaged images have no masks; rows that have come since are prepared later.
+    return np.asarray(np.where(places[:, None] >= 0, masks.present[places], 0))
 
 
 def _side_px(home: Home) -> float | None:

@@ -17,7 +17,7 @@ from foldwise.stages.examining.finding import Fault, error, warning
 _PRETRAINED_LEAST = 160
 _ENLARGED, _ENLARGED_PRETRAINED, _REDUCED = 2.0, 3.0, 8.0
 _WIDE_ZOOM = 1.5
-_USES_MARGIN = ("crop", "shift", "rotate")
+_USES_MARGIN = ("crop", "mask_crop", "shift", "rotate")
 
 
 def input_size(case: RecipeCase) -> Iterator[Fault]:

@@ -34,6 +34,7 @@ def learn_by_heart(
     lr: float,
     device: torch.device,
     parts: int = 1,
+    target: torch.Tensor | None = None,
 ) -> Overfit:
     """Train on one batch until it is learned, the steps are done or the time is up.
 
@@ -47,6 +48,7 @@ def learn_by_heart(
         lr: constant rate.
         device: where to compute.
         parts: that the batch is cut into.
+        target: (n, ...) what the loss takes, where the rows' labels do not say it: masks.
 
     Raises:
         StepMemoryError: memory ran out.
@@ -57,7 +59,7 @@ def learn_by_heart(
     state = fit_state(plain, network, device)
     columns = plain.feed.column_values(plain.problem.train.take(rows))
     given = None if columns is None else torch.from_numpy(columns)
-    batch = Batch(images, np.arange(len(rows)), given)
+    batch = Batch(images, np.arange(len(rows)), given, target)
     plan = fit_plan(
         plain,
         rows,
@@ -70,7 +72,9 @@ def learn_by_heart(
     # What is left of the sides, a penalty, has no rows to learn.
     plan = replace(plan, sides=(), accumulate=parts)
     num_outputs = plain.formulation.num_outputs(plain.problem.num_classes)
-    blind = blind_loss(plan.loss, plan.target, num_outputs)
+    wanted = plan.target if target is None else target.to(device)
+    assert wanted is not None, "masks come with their images"
+    blind = blind_loss(plan.loss, wanted, num_outputs)
     losses: list[float] = []
     seen: set[str] = set()
     set_trainable(network, trainable)
@@ -93,23 +97,25 @@ def learn_by_heart(
 
 
 def blind_loss(loss: Loss, target: torch.Tensor, num_outputs: int) -> float:
-    """The least mean loss that the same outputs for all rows can have.
+    """The least mean loss that the same outputs for all rows, and all their pixels, can have.
 
     Args:
-        loss: (N, O) logits, target → (N,), or terms by name.
-        target: as the loss takes it.
+        loss: (N, O) logits, or (N, O, H, W), and target → (N,), or terms by name.
+        target: as the loss takes it; of masks (N, O, H, W) or (N, H, W).
         num_outputs: O.
 
     >>> mse = lambda logits, target: (logits - target).square().mean(dim=1)
     >>> round(blind_loss(mse, torch.tensor([[1.0], [3.0]]), 1), 4)
     1.0
     """
-    logits = torch.zeros(1, num_outputs, device=target.device, requires_grad=True)
+    of_pixels = target.shape[-2:] if target.ndim > 2 else ()
+    once = (1, num_outputs, *(1 for _ in of_pixels))
+    logits = torch.zeros(once, device=target.device, requires_grad=True)
     optimizer = torch.optim.LBFGS([logits], max_iter=100, line_search_fn="strong_wolfe")
 
     def mean_loss() -> torch.Tensor:
         optimizer.zero_grad()
-        value = total(loss(logits.expand(len(target), -1), target)).mean()
+        value = total(loss(logits.expand(len(target), -1, *of_pixels), target)).mean()
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
@@ -119,7 +125,13 @@ def blind_loss(loss: Loss, target: torch.Tensor, num_outputs: int) -> float:
 
 def _plain(recipe: Recipe) -> Recipe:
     model = recipe.model.model_copy(
-        update={"drop": 0.0, "drop_path": 0.0, "multi_sample_dropout": None, "branch": None}
+        update={
+            "drop": 0.0,
+            "drop_path": 0.0,
+            "multi_sample_dropout": None,
+            "branch": None,
+            "presence": None,
+        }
     )
     plain = {
         "ema": None,
@@ -135,7 +147,6 @@ def _plain(recipe: Recipe) -> Recipe:
         update={
             "model": model,
             "train": train,
-            "augment": (),
             "mix": None,
             "imbalance": "none",
             "auxiliary": (),

@@ -18,6 +18,10 @@ from foldwise.tasks.problem import Problem
 _NUM, _PAIRS_A_ROW = 16, 4
 _TILE, _CAPTION, _GAP = 112, 18, 6
 _FLAGS = ("1", "1.0", "true")
+_COLOURS = (
+    *((230, 25, 75), (60, 180, 75), (255, 225, 25), (0, 130, 200), (245, 130, 48)),
+    *((145, 30, 180), (70, 240, 240), (240, 50, 230), (210, 245, 60), (250, 190, 212)),
+)
 
 
 def write_picture(assembly: Assembly, path: Path) -> None:
@@ -26,7 +30,10 @@ def write_picture(assembly: Assembly, path: Path) -> None:
     rows = fed.rows[:_NUM]
     source = assembly.feed.source(assembly.problem.train.take(rows))
     plain = next(eval_batches(source, batch=len(rows), workers=0)).images
-    sheet = draw_pairs(plain, fed.images[: len(rows)], [caption(assembly.problem, r) for r in rows])
+    shown = fed.images[: len(rows)]
+    if fed.target is not None:
+        shown = marked(shown, fed.target[: len(rows)])
+    sheet = draw_pairs(plain, shown, [caption(assembly.problem, r) for r in rows])
     publish(path, lambda part: sheet.save(part, format="PNG"))
 
 
@@ -53,14 +60,41 @@ def draw_pairs(plain: torch.Tensor, fed: torch.Tensor, captions: list[str]) -> I
 
 
 def caption(problem: Problem, row: int) -> str:
-    """The label of a train row as its table has it, cut to the width of a pair."""
+    """The label of a train row as its table has it, cut to the width of a pair.
+
+    Of masks the classes that are in the image.
+    """
+    if problem.task.kind == "map":
+        (there,) = problem.target[np.array([row])].present
+        return _cut([name for name, n in zip(problem.columns, there, strict=True) if n])
     columns = problem.competition.columns.target
     cells = [problem.train.cells(name)[row] for name in columns]
     if len(cells) == 1:
-        text = cells[0]
-    else:
-        held = [name for name, cell in zip(columns, cells, strict=True) if cell.lower() in _FLAGS]
-        text = ", ".join(held) or "none"
+        return _cut(cells)
+    return _cut([name for name, cell in zip(columns, cells, strict=True) if cell.lower() in _FLAGS])
+
+
+def marked(images: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """Images with their masks laid over them, each class in a colour of its own.
+
+    Args:
+        images: (n, C, S, S) uint8; of other than three channels the first is shown.
+        target: (n, K, S, S) uint8 of 0 and 1 or (n, S, S) uint8 classes; 255: not counted, as is.
+
+    Returns:
+        (n, 3, S, S) uint8.
+    """
+    shown = images if images.shape[1] == 3 else images[:, :1].expand(-1, 3, -1, -1)
+    found = shown.float()
+    for number in range(target.shape[1] if target.ndim == 4 else len(_COLOURS)):
+        mask = target[:, number] == 1 if target.ndim == 4 else target == number
+        colour = torch.tensor(_COLOURS[number % len(_COLOURS)]).view(3, 1, 1)
+        found = torch.where(mask[:, None], 0.5 * found + 0.5 * colour, found)
+    return found.round().to(torch.uint8)
+
+
+def _cut(words: list[str]) -> str:
+    text = ", ".join(words) or "none"
     most = 2 * _TILE // 7
     return text if len(text) <= most else text[: most - 3] + "..."
 

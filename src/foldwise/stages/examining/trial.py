@@ -17,9 +17,10 @@ from foldwise import device as machine
 from foldwise import seeding
 from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
-from foldwise.data.batches import eval_batches
+from foldwise.data.batches import Batch, eval_batches
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.fit_step import NonFiniteLossError
+from foldwise.engine.mask_feeding import whole_batches
 from foldwise.engine.memory import in_parts, step_memory
 from foldwise.home import Home
 from foldwise.models.network import Network
@@ -72,12 +73,20 @@ def spread_rows(problem: Problem, num: int) -> np.ndarray:
     return np.asarray(order[np.argsort(turn, kind="stable")][:num])
 
 
+def plain_batch(assembly: Assembly, rows: np.ndarray) -> Batch:
+    """Images of train rows as they are, at `input.size`, and their masks if there are any."""
+    if assembly.gives_maps:
+        size = assembly.recipe.input.size
+        return next(whole_batches(assembly, rows, batch=len(rows), size=size))
+    source = assembly.feed.source(assembly.problem.train.take(rows))
+    return next(eval_batches(source, batch=len(rows), workers=0))
+
+
 def _measure(assembly: Assembly) -> TrialFacts:
     device = machine.pick()
     is_small = assembly.recipe.input.size <= _SMALL_PX
     rows = spread_rows(assembly.problem, _MANY if is_small else _FEW)
-    source = assembly.feed.source(assembly.problem.train.take(rows))
-    batch = next(eval_batches(source, batch=len(rows), workers=0))
+    batch = plain_batch(assembly, rows)
     images = batch.images
     torch.manual_seed(seeding.key("weights", 0, -1))
     started = time.monotonic()
@@ -89,7 +98,7 @@ def _measure(assembly: Assembly) -> TrialFacts:
     features, outputs = in_parts(partial(_passed, network, batch.inputs(device)), batch=len(images))
     attempts: tuple[Overfit, ...] = ()
     if trains := assembly.recipe.freeze == "none" and bool(assembly.stages()):
-        attempts = _attempts(assembly, images, rows, device)
+        attempts = _attempts(assembly, batch, rows, device)
     infer = infer_rate(assembly, network, num_batches=_INFER_BATCHES)
     train = _train_trial(assembly, network)
     return TrialFacts(
@@ -126,13 +135,13 @@ def _passed(
 
 
 def _attempts(
-    assembly: Assembly, images: torch.Tensor, rows: np.ndarray, device: torch.device
+    assembly: Assembly, batch: Batch, rows: np.ndarray, device: torch.device
 ) -> tuple[Overfit, ...]:
     """At the recipe's rate; if that fails at a usual one, to tell a bad rate from the rest."""
     stage = _main_stage(assembly)
     attempts: list[Overfit] = []
     for rate in dict.fromkeys((stage.peak_lr, _USUAL_LR)):
-        attempts.append(_attempt(assembly, images, rows, stage.trainable, rate, device))
+        attempts.append(_attempt(assembly, batch, rows, stage.trainable, rate, device))
         if attempts[-1].is_learned or attempts[-1].is_open:
             break
     return tuple(attempts)
@@ -140,7 +149,7 @@ def _attempts(
 
 def _attempt(
     assembly: Assembly,
-    images: torch.Tensor,
+    batch: Batch,
     rows: np.ndarray,
     trainable: Trainable,
     lr: float,
@@ -148,7 +157,14 @@ def _attempt(
 ) -> Overfit:
     return in_parts(
         lambda parts: learn_by_heart(
-            assembly, images, rows, trainable=trainable, lr=lr, device=device, parts=parts
+            assembly,
+            batch.images,
+            rows,
+            trainable=trainable,
+            lr=lr,
+            device=device,
+            parts=parts,
+            target=batch.target,
         ),
         batch=len(rows),
         cut=partial(check_cut, assembly),

@@ -34,7 +34,7 @@ class Member:
 
     Attributes:
         held: out-of-fold scores with the member's own decision.
-        test: (M, C) float64 scores of the problem's test rows, in their order.
+        test: (M, C) float64 scores of the problem's test rows, in their order; or their `Maps`.
         without: fold → (N, C) the scores of the same rows by what has not seen the fold's targets;
             the fold's own rows stand there as in `held`. Empty unless it is a blend whose weights
             were fitted.
@@ -44,7 +44,7 @@ class Member:
     """
 
     held: HeldOut
-    test: np.ndarray
+    test: Any
     without: Mapping[int, np.ndarray]
     facts: dict[str, Any]
 
@@ -145,8 +145,8 @@ def _without(run: RunDir, held: HeldOut) -> dict[int, np.ndarray]:
     return found
 
 
-def _aligned(problem: Problem, test: Predictions, name: str) -> np.ndarray:
-    """(M, C) finite scores of the problem's test rows, in their order.
+def _aligned(problem: Problem, test: Predictions, name: str) -> Any:
+    """(M, C) finite scores of the problem's test rows, in their order; or their `Maps`.
 
     Raises:
         DataError: ids missing, or there more than once; scores that are no numbers.
@@ -158,6 +158,8 @@ def _aligned(problem: Problem, test: Predictions, name: str) -> np.ndarray:
             remedy="keep one row for each id",
         )
     found = test.align(problem.test.ids, name=name)
+    if found.kind == "map":  # Levels are finite by their type.
+        return found.scores
     bad = np.flatnonzero(~np.isfinite(found.scores).all(axis=1))
     if len(bad):
         raise DataError(

@@ -10,6 +10,7 @@ import numpy as np
 
 from foldwise.errors import DataError, FoldwiseError, RunError
 from foldwise.home import Home
+from foldwise.maps.maps import Maps
 from foldwise.stages.joining.member import Member, read_outside_member, read_run
 from foldwise.stages.joining.outside_scores import is_outside
 from foldwise.stages.recipes import load_plan
@@ -102,7 +103,8 @@ def _read(problem: Problem, spec: str, blend: str, any_scale: bool) -> Member:
     if blend in [member.name, *member.facts["made_of"]]:
         raise RunError(f"{spec}: the blend {blend!r} cannot be a member of itself")
     for what, scores in (("out-of-fold", member.held.scores), ("test", member.test)):
-        if len(scores) > 1 and not np.ptp(scores, axis=0).any():
+        is_map = isinstance(scores, Maps)
+        if not is_map and len(scores) > 1 and not np.ptp(scores, axis=0).any():
             raise DataError(
                 f"{spec}: its {what} scores are the same for every row, {_shown(scores[0])}",
                 remedy="such a member only waters others down: leave it out, or predict it again",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,7 @@ class Subset:
     held: HeldOut
 
     @property
-    def preds(self) -> np.ndarray:
+    def preds(self) -> Any:
         """(N, ...) what the metric takes, no row by what has seen it."""
         return self.held.preds(self._metric)
 

@@ -62,7 +62,8 @@ def find_asked(
         targets = tuple(said) or (_lone_target(train, test, id_column),)
         return Asked(id_column, targets, {}, {}, (note, Note("label", listed(targets), why)))
     if test is not None:
-        _check_asked_ids(sample, test, id_column)
+        asked = set(sample.frame[sample.frame.columns[0]])
+        check_asked_ids(sample, asked, test, set(test.frame[id_column]))
     names = [str(name) for name in sample.frame.columns[1:]]
     cells = {name: tuple(sample.frame[name]) for name in names}
     if said:
@@ -73,9 +74,18 @@ def find_asked(
     return Asked(id_column, targets, cells, renamed, (note, Note("label", listed(targets), why)))
 
 
-def _check_asked_ids(sample: Table, test: Table, id_column: str) -> None:
-    """Refuse a sample submission that asks for other rows than those of test."""
-    asked, there = set(sample.frame[sample.frame.columns[0]]), set(test.frame[id_column])
+def check_asked_ids(sample: Table, asked: set[str], test: Table, there: set[str]) -> None:
+    """Refuse a sample submission that asks for other samples than those of test.
+
+    Args:
+        sample: the sample submission.
+        asked: the samples it asks for.
+        test: the test table.
+        there: the samples of test.
+
+    Raises:
+        DataError: with the count of them, or one that is none.
+    """
     if asked == there:
         return
     if asked < there:
@@ -84,7 +94,7 @@ def _check_asked_ids(sample: Table, test: Table, id_column: str) -> None:
             remedy="if it only shows the form, say --sample none; if only its ids are asked for, "
             f"take the others out of {test.path.name}",
         )
-    strange = next(cell for cell in sample.frame[sample.frame.columns[0]] if cell not in there)
+    strange = next(cell for cell in sorted(asked) if cell not in there)
     raise DataError(
         f"{sample.path}: its ids are not those of {test.path.name} ({strange!r} is none): it asks "
         "for several rows per image, or for other rows",

@@ -45,11 +45,11 @@ def find_class_folders(data: Path) -> ClassFolders | None:
             nested.setdefault(str(Path(folder.name).parent), []).append(folder)
     roots = {root: inside for root, inside in nested.items() if len(inside) > 1}
     train_named = [root for root in roots if "train" in Path(root).name.lower()]
-    candidates = train_named or [root for root in roots if not _is_test(root)]
+    candidates = train_named or [root for root in roots if not is_test(root)]
     if not candidates:
         return None
     root = min(candidates, key=lambda name: (len(Path(name).parts), name))
-    inside = [f for f in roots[root] if train_named or not _is_test(f.name)]
+    inside = [f for f in roots[root] if train_named or not is_test(f.name)]
     if len(inside) < 2:
         return None
     outside = [f for f in folders if not any(is_below(f.name, c.name) for c in inside)]
@@ -74,13 +74,14 @@ def find_class_folders(data: Path) -> ClassFolders | None:
     return ClassFolders(root, cells, test, unused)
 
 
-def _is_test(folder: str) -> bool:
+def is_test(folder: str) -> bool:
+    """Whether a folder is named after test."""
     return _TEST.search(Path(folder).name.lower()) is not None
 
 
 def _test_root(folder: str) -> str | None:
     """The outermost folder of a path that is named after test."""
     return next(
-        (p.as_posix() for p in [*reversed(Path(folder).parents), Path(folder)] if _is_test(p.name)),
+        (p.as_posix() for p in [*reversed(Path(folder).parents), Path(folder)] if is_test(p.name)),
         None,
     )

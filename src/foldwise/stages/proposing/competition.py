@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from foldwise.errors import DataError
 from foldwise.home import Home
 from foldwise.platforms.kaggle import Listing
+from foldwise.stages.proposing.masks import FoundMasks
 from foldwise.stages.proposing.note import Note, listed
 from foldwise.stages.proposing.platform import listed_values, source_of
 from foldwise.stages.proposing.question import Ask, Question, find_question
 from foldwise.stages.proposing.readme import Readme, read_readme
 from foldwise.stages.proposing.said import Said
-from foldwise.stages.proposing.seen import TRAIN_PREFIX, Seen, look_at_data
+from foldwise.stages.proposing.seen import TRAIN_PREFIX, Seen
+from foldwise.stages.proposing.subject import look_at_data
 from foldwise.stages.proposing.tables import FoundTables, find_tables
 from foldwise.tasks import TASKS
 from foldwise.tasks.labels import whole
@@ -33,11 +35,13 @@ class Finding:
         values: keys of `competition.yaml`.
         comments: dotted key → reason.
         notes: the guesses in the order of the work.
+        formulations: those of the task that suit what was seen; empty: all.
     """
 
     values: dict[str, Any]
     comments: dict[str, str]
     notes: tuple[Note, ...]
+    formulations: tuple[str, ...] = ()
 
 
 def find_competition(
@@ -59,19 +63,38 @@ def find_competition(
     readme = read_readme(data)
     tables = find_tables(data, said)
     try:
-        seen = look_at_data(data, tables, said)
-        question = find_question(
-            seen.targets,
-            seen.asked.cells,
-            readme,
-            task=said.task,
-            metric=said.metric,
-            ask=ask,
-            platform=None if listing is None else source_of(listing),
-        )
+        seen, question = _seen(data, tables, said, readme, ask, listing)
+        if (question.task.kind == "map") != seen.is_of_masks:  # As a person has said just now.
+            known = replace(said, task=question.task.name)
+            seen, question = _seen(data, tables, known, readme, ask, listing)
     except DataError as error:
         raise _lost(error, tables) from None
     return _finding(home, data, seen, question, readme, said.pretrained, listing)
+
+
+def _seen(
+    data: Path,
+    tables: FoundTables,
+    said: Said,
+    readme: Readme,
+    ask: Ask | None,
+    listing: Listing | None,
+) -> tuple[Seen, Question]:
+    task = TASKS.get(said.task or "")
+    wants_masks = None if task is None else task.kind == "map"
+    seen = look_at_data(data, tables, said, readme, wants_masks=wants_masks)
+    masks = None if seen.masks is None else seen.masks.seen(is_asked=seen.is_of_masks)
+    question = find_question(
+        seen.targets,
+        seen.asked.cells,
+        readme,
+        task=said.task,
+        metric=said.metric,
+        ask=ask,
+        platform=None if listing is None else source_of(listing),
+        masks=masks,
+    )
+    return seen, question
 
 
 def _finding(
@@ -84,6 +107,7 @@ def _finding(
     listing: Listing | None,
 ) -> Finding:
     known, heard = ({}, []) if listing is None else listed_values(listing)
+    masks = seen.masks if seen.is_of_masks else None
     guess, notes = question.guess, [*heard, *seen.notes, *question.notes, *_rare(seen, question)]
     values: dict[str, Any] = {
         "name": home.path.resolve().name,
@@ -94,6 +118,7 @@ def _finding(
             **seen.source.images.model_dump(mode="json", exclude_defaults=True),
         },
         "columns": _columns(seen, guess.separator),
+        **({} if masks is None else {"masks": masks.values}),
         "task": question.task.name,
     }
     if question.task.has_classes:
@@ -102,14 +127,28 @@ def _finding(
     if question.more_metrics:
         values["more_metrics"] = list(question.more_metrics)
     renamed = {**seen.asked.renamed, **(guess.columns or {})}
-    values["submission"] = {"gives": guess.gives, **({"columns": renamed} if renamed else {})}
+    values["submission"] = {
+        "gives": guess.gives,
+        **({} if masks is None else _form(masks, notes)),
+        **({"columns": renamed} if renamed else {}),
+    }
     values |= _rules(question, readme, pretrained, notes)
     rules = values.pop("rules", {}) | known.pop("rules", {})
     values["submission"] |= known.pop("submission", {})
     values |= ({"rules": rules} if rules else {}) | known
-    if question.undecided:
-        values["undecided"] = list(question.undecided)
-    return Finding(values, _comments(seen, notes, question), tuple(notes))
+    undecided = [*question.undecided, *(() if masks is None else masks.undecided)]
+    if undecided:
+        values["undecided"] = undecided
+    return Finding(values, _comments(notes, undecided), tuple(notes), guess.formulations)
+
+
+def _form(masks: FoundMasks, notes: list[Note]) -> dict[str, str]:
+    """Images of classes, where classes exclude each other and no sample submission shows cells."""
+    if masks.asked is not None or not masks.is_exclusive:
+        return {}
+    why = "no sample submission of masks: a zip of PNG files with the pixel values of train"
+    notes.append(Note("handed in as", "images", why))
+    return {"form": "images"}
 
 
 def _rare(seen: Seen, question: Question) -> list[Note]:
@@ -123,7 +162,9 @@ def _rare(seen: Seen, question: Question) -> list[Note]:
 
 
 def _columns(seen: Seen, separator: str | None) -> dict[str, Any]:
-    columns: dict[str, Any] = {"id": seen.asked.id, "target": list(seen.asked.targets)}
+    columns: dict[str, Any] = {"id": seen.asked.id}
+    if seen.asked.targets:
+        columns["target"] = list(seen.asked.targets)
     if any(note.topic == "train ids" for note in seen.notes):
         columns["train_prefix"] = TRAIN_PREFIX
     if separator is not None:
@@ -166,6 +207,14 @@ KEYS = {
     "order": "columns.order",
     "task": "task",
     "metric": "metric",
+    "masks": "masks",
+    "mask order": "masks.order",
+    "mask classes": "classes",
+    "mask rows": "masks.several_rows",
+    "clean": "masks.clean",
+    "ignored": "masks.ignored",
+    "without rows": "masks.without_rows",
+    "handed in as": "submission.form",
     "test mix": "test_prior",
     "pretrained": "rules.pretrained",
     "external data": "rules.external_data",
@@ -177,11 +226,12 @@ KEYS = {
 }
 
 
-def _comments(seen: Seen, notes: Sequence[Note], question: Question) -> dict[str, str]:
+def _comments(notes: Sequence[Note], undecided: Sequence[str]) -> dict[str, str]:
     comments = {KEYS[n.topic]: n.reason for n in notes if n.topic in KEYS and n.value}
     comments[""] = "What is asked, as `foldwise init` understood it. Correct what it got wrong."
-    comments["submission.gives"] = "what the sample submission shows"
-    if question.undecided:
+    if any(n.topic == "sample submission" for n in notes):
+        comments["submission.gives"] = "what the sample submission shows"
+    if undecided:
         comments["undecided"] = "shown with every score until you have checked it and removed it"
     return comments
 
@@ -194,6 +244,6 @@ def _data_path(home: Home, data: Path) -> str:
 
 def _lost(error: DataError, tables: FoundTables) -> DataError:
     seen = [f"seen: {line}" for line in tables.seen] or ["seen: no table"]
-    tasks = f"tasks there are: {', '.join(TASKS)}; masks and boxes come in a later version"
+    tasks = f"tasks there are: {', '.join(TASKS)}; boxes come in a later version"
     flags = error.remedy or "say what could not be told: --task, --id, --target, --images"
     return DataError(*error.problems, *seen, remedy=f"{flags}. {tasks.capitalize()}")

@@ -12,7 +12,7 @@ from foldwise.stages.proposing.readme import Readme
 from foldwise.stages.proposing.source import Source, can_score
 from foldwise.tasks import TASKS
 from foldwise.tasks.labels import sound_rows
-from foldwise.tasks.task import Evidence, Guess, Task
+from foldwise.tasks.task import Evidence, Guess, MasksSeen, Task
 
 #: Below this a guess counts as undecided, and so do two tasks nearer to each other than that.
 _MIN_CONFIDENCE = 0.6
@@ -52,6 +52,7 @@ def find_question(
     metric: str | None,
     ask: Ask | None,
     platform: Source | None = None,
+    masks: MasksSeen | None = None,
 ) -> Question:
     """Decide on task and metric.
 
@@ -63,6 +64,7 @@ def find_question(
         metric: what a flag says.
         ask: puts a question to a person; None: nobody is there.
         platform: what the platform says, which comes before the text.
+        masks: what was seen of masks; None: there are none.
 
     Raises:
         ConfigError: a flag names what there is not.
@@ -70,7 +72,7 @@ def find_question(
     """
     _check_flags(task, metric)
     sources = _sources(readme, metric, platform)
-    evidence = Evidence(targets=_sound(targets), asked=asked, readme=readme.text, metric=None)
+    evidence = Evidence(_sound(targets), asked, readme.text, metric=None, masks=masks)
     source, claims = _heard(sources, evidence, task)
     if not claims and task is not None:  # Whoever names the task may mean odd cells as labels.
         source, claims = _heard(sources, replace(evidence, targets=targets), task)

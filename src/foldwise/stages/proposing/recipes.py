@@ -34,6 +34,7 @@ class Facts:
         pretrained: whether the rules allow pretrained weights.
         num_folds: folds.
         budget_s: seconds that all training may take, about.
+        clean_share: share of the train images without any mask, where masks are asked.
     """
 
     looks: Looks
@@ -45,6 +46,7 @@ class Facts:
     pretrained: bool
     num_folds: int
     budget_s: float
+    clean_share: float = 0.0
 
     @property
     def num_rows(self) -> int:

@@ -7,20 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from foldwise.collecting import image_files
 from foldwise.config.competition import Images
-from foldwise.errors import ConfigError, DataError
-from foldwise.stages.proposing.asked import Asked, find_asked
-from foldwise.stages.proposing.class_folders import ClassFolders, find_class_folders
-from foldwise.stages.proposing.columns import Meaning, find_id, find_meaning
-from foldwise.stages.proposing.images import ImageSource, find_images, locate_ids
+from foldwise.errors import DataError
+from foldwise.stages.proposing.asked import Asked
+from foldwise.stages.proposing.columns import Meaning
+from foldwise.stages.proposing.images import ImageSource, find_images
+from foldwise.stages.proposing.masks import FoundMasks
 from foldwise.stages.proposing.note import Note
 from foldwise.stages.proposing.said import Said
-from foldwise.stages.proposing.tables import FoundTables
 from foldwise.tables import Table
 
 TRAIN_PREFIX = "train/"
-_UNUSED = "neither train nor test by its name; to learn from them, move them into train/<class>/"
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,8 @@ class Seen:
         meaning: what other columns are for.
         targets: label column → its cells.
         notes: the guesses.
+        masks: of train; None: there are none.
+        is_of_masks: whether these are what is read here, and not labels.
     """
 
     tables: dict[str, Any]
@@ -42,22 +41,22 @@ class Seen:
     meaning: Meaning
     targets: Mapping[str, Sequence[str]]
     notes: tuple[Note, ...]
+    masks: FoundMasks | None = None
+    is_of_masks: bool = False
 
 
-def look_at_data(data: Path, tables: FoundTables, said: Said) -> Seen:
-    """What the rows, images and columns are.
-
-    Raises:
-        ConfigError: a flag names what there is not.
-        DataError: something that is needed cannot be told.
-    """
-    if tables.train is None:
-        return _look_at_folders(data, tables, said)
-    train, test, sample = tables.train, tables.test, tables.sample
-    inputs = None if test is sample else test  # The sample's columns are answers, not inputs.
-    id_column = find_id(train, inputs, sample, said.id)
-    asked = find_asked(train, inputs, sample, id_column, said.target)
-    source = find_images(data, train, test, id_column, said.images)
+def image_source(
+    data: Path,
+    train: Table,
+    test: Table | None,
+    id_column: str,
+    said: Said,
+    *,
+    but: Sequence[str] = (),
+) -> ImageSource:
+    """Where the images are; columns of `but` do not lead to them."""
+    plain = Table(train.path, train.frame.drop(columns=list(but)), train.lines)
+    source = find_images(data, plain, test, id_column, said.images)
     if source is None:
         raise DataError(
             f"the images of {train.path.name} cannot be found: no column holds paths that exist "
@@ -66,96 +65,26 @@ def look_at_data(data: Path, tables: FoundTables, said: Said) -> Seen:
             remedy="name what leads to them: --images COLUMN, FOLDER or FILE; or the column that "
             "files are named like: --id COLUMN",
         )
-    meaning = find_meaning(train, inputs, asked, source.images.column, said.group)
-    names = {
-        "train": _relative(train, data),
-        "test": None if test is None else _relative(test, data),
-        "sample_submission": None if sample is None else _relative(sample, data),
-    }
-    targets = {name: tuple(train.frame[name]) for name in asked.targets}
-    shared = _shared_ids(train, test, id_column, source.images)
-    notes = (*tables.notes, source.note, *asked.notes, *meaning.notes, *shared)
-    return Seen(names, source, asked, meaning, targets, notes)
+    return source
 
 
-def _shared_ids(
+def shared_ids(
     train: Table, test: Table | None, id_column: str, images: Images
 ) -> tuple[Note, ...]:
     """What to do where both tables count their rows alike, as far as the images differ."""
     both = set() if test is None else set(train.frame[id_column]) & set(test.frame[id_column])
     is_same_place = images.kind == "folder" and images.train == images.test
-    return () if is_same_place else _prefix_note(len(both))
+    return () if is_same_place else prefix_note(len(both))
 
 
-def _prefix_note(num_shared: int) -> tuple[Note, ...]:
+def prefix_note(num_shared: int) -> tuple[Note, ...]:
+    """A note on ids that train and test share; nothing where they share none."""
     why = (
         f"{num_shared} ids are in test, too, for other images: those of train get {TRAIN_PREFIX!r}"
     )
     return (Note("train ids", TRAIN_PREFIX, why),) if num_shared else ()
 
 
-def _look_at_folders(data: Path, tables: FoundTables, said: Said) -> Seen:
-    without_meaning = {"--id": said.id, "--target": said.target, "--group": said.group}
-    given = [flag for flag, value in (without_meaning | {"--images": said.images}).items() if value]
-    folders = find_class_folders(data)
-    if folders is None:
-        raise DataError(
-            f"{data}: neither a table of train rows nor a folder per class was found",
-            "wanted: train.csv (or .tsv, .parquet) at its top or one level down, or "
-            "train/<class>/<image>",
-            remedy="name the train table: --train TABLE" if tables.seen else "",
-        )
-    if given:
-        raise ConfigError(
-            f"{', '.join(given)}: no train table was found, only a folder per class",
-            remedy="name the train table: --train TABLE",
-        )
-    images, names = _folder_images(data, folders, tables.sample)
-    sample = tables.sample
-    cells = (
-        {} if sample is None else {str(c): tuple(sample.frame[c]) for c in sample.frame.columns[1:]}
-    )
-    id_column = "id" if sample is None else str(sample.frame.columns[0])
-    asked = Asked(id_column, ("label",), cells, {}, ())
-    unused = sorted(folders.unused.items())
-    notes = (
-        Note(
-            "images",
-            f"{folders.root}/<class>/",
-            f"a folder for each of {len(set(folders.cells))} classes, {len(folders.cells)} images",
-        ),
-        *((Note("test images", folders.test, "by its name"),) if folders.test else ()),
-        *tables.notes,
-        *(Note("not used", f"{name}/", f"{num} images: {_UNUSED}") for name, num in unused),
-    )
-    if folders.test is not None and names["test"] == folders.test:
-        train, test = (_names_in(data / name) for name in (folders.root, folders.test))
-        notes = (*notes, *_prefix_note(len(train & test)))
-    source = ImageSource(images, notes[0])
-    targets = {"label": folders.cells}
-    return Seen(names, source, asked, Meaning((), None, ()), targets, notes)
-
-
-def _names_in(folder: Path) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in image_files(folder, "**/*")}
-
-
-def _folder_images(
-    data: Path, folders: ClassFolders, sample: Table | None
-) -> tuple[Images, dict[str, Any]]:
-    """Images and tables; the sample submission lists the test rows if its ids are files."""
-    names: dict[str, Any] = {"train": folders.root, "test": folders.test}
-    names["sample_submission"] = None if sample is None else _relative(sample, data)
-    if sample is None or folders.test is None:
-        return Images(kind="class_folder"), names
-    id_column = str(sample.frame.columns[0])
-    ending = locate_ids(data, list(sample.frame[id_column]), folders.test)
-    if ending in (None, ""):
-        return Images(kind="class_folder"), names
-    names["test"] = names["sample_submission"]
-    images = Images(kind="class_folder", column=id_column, test=folders.test, extension=str(ending))
-    return images, names
-
-
-def _relative(table: Table, data: Path) -> str:
+def relative(table: Table, data: Path) -> str:
+    """The table's name in competition.yaml."""
     return table.path.relative_to(data).as_posix()

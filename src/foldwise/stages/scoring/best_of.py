@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from foldwise.maps.maps import Maps, scattered_maps
 from foldwise.stages.scoring.held_out import HeldOut
 
 
@@ -67,13 +69,27 @@ def _cross_fitted(parts: Sequence[HeldOut]) -> Best:
         )
         for fold in names
     }
-    scores = parts[0].scores.copy()
-    for fold, k in chosen.items():
-        scores[folds == fold] = parts[k].scores[folds == fold]
+    scores = _of_chosen(parts, chosen)
     by_fold = {fold: parts[k].without(fold) for fold, k in chosen.items()}
     taken = tuple(part.name for k, part in enumerate(parts) if k in chosen.values())
     best = replace(parts[0].with_scores(scores), by_fold=by_fold)
     return Best(best, taken, is_cross_fitted=True)
+
+
+def _of_chosen(parts: Sequence[HeldOut], chosen: dict[int, int]) -> Any:
+    """In each fold the scores of the run that was chosen for it."""
+    folds, first = parts[0].folds, parts[0].scores
+    if isinstance(first, Maps):
+        return scattered_maps(
+            [
+                (np.flatnonzero(folds == fold), parts[k].scores[folds == fold])
+                for fold, k in chosen.items()
+            ]
+        )
+    scores = first.copy()
+    for fold, k in chosen.items():
+        scores[folds == fold] = parts[k].scores[folds == fold]
+    return scores
 
 
 def _score(part: HeldOut) -> float:

@@ -46,6 +46,7 @@ class Choice:
         reason: one sentence, of cuts and thresholds.
         gain: of fitted cuts over the fixed ones, cross-fitted; None where none were fitted.
         over_time: what became of the steps over time that are asked for.
+        masks: what became of the further steps of masks that were tried.
     """
 
     decision: Decision
@@ -53,6 +54,7 @@ class Choice:
     reason: str
     gain: dict[str, Any] | None = None
     over_time: tuple[Tried, ...] = ()
+    masks: tuple[Tried, ...] = ()
 
 
 def choose(fixed: HeldOut, without: Without, asked: str, *, fewest_folds: int = 2) -> Choice:
@@ -139,7 +141,7 @@ def _over_time(
 ) -> tuple[_Rung, Tried]:
     """Steps over time taken up as asked for, or where they win."""
     if asked == "auto" and len(before.others) < fewest_folds:
-        return before, Tried(names, is_used=False, reason=_too_few(before.held))
+        return before, Tried(names, is_used=False, reason=too_few(before.held))
     after = before.after(fit)
     gain = gain_over(before.crossed, after.crossed) if before.others else None
     facts = None if gain is None else asdict(gain)
@@ -182,7 +184,7 @@ def _winner(fixed: HeldOut, without: Without, fitted: Decision, fewest_folds: in
     """The fitted decision if it wins on folds it was not fitted to, else the fixed one."""
     rung = _Rung.of(fixed, without)
     if len(np.unique(fixed.folds)) < fewest_folds:
-        return Choice(fixed.decision, "fixed", _too_few(fixed))
+        return Choice(fixed.decision, "fixed", too_few(fixed))
     try:
         after = rung.after(lambda held: fit_last(held, "exact"))
         gain = gain_over(rung.crossed, after.crossed)
@@ -218,7 +220,8 @@ def _has_fit(held: HeldOut) -> bool:
     return True
 
 
-def _too_few(held: HeldOut) -> str:
+def too_few(held: HeldOut) -> str:
+    """Why nothing can be chosen on these rows."""
     num = len(np.unique(held.folds))
     few = "1 fold is" if num == 1 else f"{num} folds are"
     return f"{few} too few to cross-fit the choice of another"

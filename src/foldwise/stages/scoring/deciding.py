@@ -24,6 +24,7 @@ from foldwise.stages.scoring.held_out import (
     ordered_columns,
     run_label,
 )
+from foldwise.stages.scoring.mask_choice import decide_masks
 from foldwise.tasks.problem import Problem
 
 #: Raised whenever the same scores would be decided otherwise than before.
@@ -50,7 +51,8 @@ def read_decided(problem: Problem, run: RunDir) -> HeldOut:
         stored = {**_decided(problem, run, fixed), "inputs": inputs}
         publish_json(run.decision, stored)
     folds = {int(fold): Decision.from_json(value) for fold, value in stored["folds"].items()}
-    return replace(fixed, decision=Decision.from_json(stored), by_fold=folds or None)
+    decided = replace(fixed, decision=Decision.from_json(stored), by_fold=folds or None)
+    return decided.with_answers() if problem.task.kind == "map" else decided
 
 
 def scores_without(run: RunDir, held: HeldOut, fold: int) -> np.ndarray:
@@ -67,19 +69,21 @@ def scores_without(run: RunDir, held: HeldOut, fold: int) -> np.ndarray:
     name = f"{held.name} (without fold {fold})"
     columns = held.problem.columns
     found = ordered_columns(predictions_file.read(run.without(fold)), columns, name=name)
-    return found.align(held.problem.train.ids[held.rows[held.folds != fold]], name=name).scores
+    rows = held.rows[held.folds != fold]
+    scores: np.ndarray = found.align(held.problem.train.ids[rows], name=name).scores
+    return scores
 
 
 def decision_facts(run: RunDir) -> dict[str, Any]:
     """What `decision.json` says of the choice, for `scores.json`.
 
     Returns:
-        `asked`, `kind`, `reason`, `gain`, `over_time`, `steps`; `folds`: the kind chosen for each
-        fold; `naive_score`: of the final decision on the rows it was fitted to; None if it is
+        `asked`, `kind`, `reason`, `gain`, `over_time`, `masks`, `steps`; `folds`: the kind chosen
+        for each; `naive_score`: of the final decision on the rows it was fitted to; None if it is
         fixed, or if a blend's weights were fitted as well.
     """
     stored = read_json(run.decision)
-    return {"over_time": [], **stored["choice"], "steps": stored["steps"]}
+    return {"over_time": [], "masks": [], **stored["choice"], "steps": stored["steps"]}
 
 
 def decide(fixed: HeldOut, without: Without) -> tuple[Choice, dict[int, Choice]]:
@@ -95,6 +99,8 @@ def decide(fixed: HeldOut, without: Without) -> tuple[Choice, dict[int, Choice]]
     Raises:
         ConfigError: as `choose`.
     """
+    if fixed.problem.task.kind == "map":
+        return decide_masks(fixed)
     asked = fixed.problem.competition.submission.decision
     final = choose(fixed, without, asked, fewest_folds=3)
     folds = np.unique(fixed.folds).tolist()
@@ -129,6 +135,7 @@ def _decided(problem: Problem, run: RunDir, fixed: HeldOut) -> dict[str, Any]:
             "reason": final.reason,
             "gain": final.gain,
             "over_time": [asdict(tried) for tried in final.over_time],
+            "masks": [asdict(tried) for tried in final.masks],
             "folds": {str(fold): choice.kind for fold, choice in by_fold.items()},
             "naive_score": naive,
         },
@@ -161,7 +168,9 @@ def _inputs(problem: Problem, run: RunDir, fixed: HeldOut) -> Mapping[str, Any]:
         "metric": [name_of(problem.competition.metric), options_of(problem.competition.metric)],
         "submission": fingerprint(submission),
         "shares": [None if part is None else part.tolist() for part in problem.shares()],
-        "target": fingerprint(fixed.target.tolist()),
+        "target": fingerprint(
+            fixed.target.tobytes().hex() if problem.task.kind == "map" else fixed.target.tolist()
+        ),
         "folds": problem.folds_hash,
         "groups": file_hash(problem.home.groups),
     }

@@ -16,6 +16,7 @@ from foldwise.decide.decision import Decision
 from foldwise.decide.timeline import Timeline
 from foldwise.errors import DataError, RunError
 from foldwise.home import Home
+from foldwise.masks.of_samples import Masks, scattered
 from foldwise.metrics import Metric
 from foldwise.predictions import Predictions
 from foldwise.rundir import RunDir
@@ -23,7 +24,30 @@ from foldwise.tasks.problem import Problem
 from foldwise.tasks.timelines import train_timeline
 
 #: `Decision.scores` or `Decision.answers`.
-Decide = Callable[[Decision, np.ndarray, Timeline | None], np.ndarray]
+Decide = Callable[[Decision, Any, Timeline | None], Any]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Answers and the decisions that gave them; by others, they are none.
+
+    Attributes:
+        answers: (n,) or (n, C), or `Masks`.
+        decision: as of `HeldOut`.
+        by_fold: as there.
+    """
+
+    answers: Any
+    decision: Decision
+    by_fold: Mapping[int, Decision] | None
+
+    def is_by(self, decision: Decision, by_fold: Mapping[int, Decision] | None) -> bool:
+        """Whether these decisions gave them."""
+        return decision is self.decision and by_fold is self.by_fold
+
+    def among(self, chosen: np.ndarray) -> Answered:
+        """Those of some rows."""
+        return replace(self, answers=self.answers[chosen])
 
 
 @dataclass(frozen=True)
@@ -34,31 +58,32 @@ class HeldOut:
         problem: whose rows they are.
         name: the run's, for messages.
         rows: (n,) int64 positions in the problem's train rows, rising.
-        scores: (n, C) float64 on the common scale, columns in the problem's order.
+        scores: (n, C) float64 on the common scale, columns in the problem's order; or `Maps`.
         decision: from scores to answers.
         by_fold: fold → the decision that was fitted without it; None: `decision` for all rows.
         timeline: where the rows stand in time; None where no step over time is asked for.
         context: all rows that these were taken from, where a row's answer may depend on its
             neighbours in time: they are decided together. None: these rows are all.
+        answered: answers that were made beforehand: those of maps take a while.
     """
 
     problem: Problem
     name: str
     rows: np.ndarray
-    scores: np.ndarray
+    scores: Any
     decision: Decision
     by_fold: Mapping[int, Decision] | None = None
     timeline: Timeline | None = None
     context: HeldOut | None = None
+    answered: Answered | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
     @property
-    def target(self) -> np.ndarray:
-        """(n,) or (n, C)."""
-        target: np.ndarray = self.problem.target[self.rows]
-        return target
+    def target(self) -> Any:
+        """(n,) or (n, C), or `Masks`."""
+        return self.problem.target[self.rows]
 
     @property
     def folds(self) -> np.ndarray:
@@ -79,12 +104,19 @@ class HeldOut:
         return None if groups is None else groups[self.rows]
 
     @property
-    def answers(self) -> np.ndarray:
-        """(n,) or (n, C) answers, each row's by a decision that has not seen its fold."""
+    def answers(self) -> Any:
+        """(n,) or (n, C), or `Masks`: each row's by a decision that has not seen its fold."""
+        known = self.answered
+        if known is not None and known.is_by(self.decision, self.by_fold):
+            return known.answers
         return self._in_folds(Decision.answers)
 
+    def with_answers(self) -> HeldOut:
+        """The same with its answers made, so that they are not made again."""
+        return replace(self, answered=Answered(self.answers, self.decision, self.by_fold))
+
     @property
-    def decided_scores(self) -> np.ndarray:
+    def decided_scores(self) -> Any:
         """(n, C) scores after the decision's score steps."""
         return self._in_folds(Decision.scores)
 
@@ -106,18 +138,25 @@ class HeldOut:
 
     def among(self, chosen: np.ndarray) -> HeldOut:
         """Some of these rows, by mask or position; they are decided as they are among these."""
-        part = replace(self, rows=self.rows[chosen], scores=self.scores[chosen])
+        answered = None if self.answered is None else self.answered.among(chosen)
+        part = replace(self, rows=self.rows[chosen], scores=self.scores[chosen], answered=answered)
         if self.timeline is None:
             return part
         whole = self if self.context is None else self.context
         return replace(part, timeline=self.timeline.take(chosen), context=whole)
 
-    def with_scores(self, scores: np.ndarray) -> HeldOut:
+    def with_scores(self, scores: Any) -> HeldOut:
         """The same rows by themselves with other scores, (n, C)."""
-        return replace(self, scores=scores, context=None)
+        return replace(self, scores=scores, context=None, answered=None)
 
-    def preds(self, metric: Metric) -> np.ndarray:
-        """What the metric takes: decided answers, or scores after the decision's score steps."""
+    def preds(self, metric: Metric) -> Any:
+        """What the metric takes.
+
+        Decided answers, scores after the decision's score steps, or of masks what it counts.
+        """
+        if metric.takes == "masks":
+            answers, target = self.answers, self.target
+            return metric.count(answers.runs, target.runs, target.num_classes, target.ignored)
         return self.answers if metric.takes == "answers" else self.decided_scores
 
     def score(self, metric: Metric, *, weighted: bool = True) -> float:
@@ -128,11 +167,11 @@ class HeldOut:
         """
         return metric(self.preds(metric), self.target, self.weight if weighted else None)
 
-    def _in_folds(self, decide: Decide) -> np.ndarray:
+    def _in_folds(self, decide: Decide) -> Any:
         if self.context is not None and self._is_over_time:
             whole = self.context.among(np.isin(self.context.folds, self.folds))
             together = replace(whole, decision=self.decision, by_fold=self.by_fold, context=None)
-            found: np.ndarray = together._in_folds(decide)
+            found = together._in_folds(decide)
             return found[np.searchsorted(whole.rows, self.rows)]
         if not self.by_fold or not len(self):
             return decide(self.decision, self.scores, self.timeline)
@@ -146,6 +185,10 @@ class HeldOut:
             for fold in np.unique(folds).tolist()
         }
         first = next(iter(parts.values()))
+        if isinstance(first, Masks):
+            return scattered(
+                [(np.flatnonzero(folds == fold), part) for fold, part in parts.items()]
+            )
         found = np.empty((len(self), *first.shape[1:]), dtype=first.dtype)
         for fold, part in parts.items():
             found[folds == fold] = part
@@ -169,12 +212,7 @@ def held_out(problem: Problem, found: Predictions, decision: Decision, *, name: 
     _refuse_strangers(found, position, name)
     if found.folds is not None:
         refuse_other_folds(problem, found.ids, found.folds, name=name)
-    bad = np.flatnonzero(~np.isfinite(found.scores).all(axis=1))
-    if len(bad):
-        raise DataError(
-            f"{name}: scores of {len(bad)} of {len(found)} rows are NaN or infinite, such as "
-            + ", ".join(map(str, found.ids[bad[:5]]))
-        )
+    _refuse_infinite(found, name)
     order = np.argsort(position, kind="stable")
     rows, timeline = position[order], train_timeline(problem)
     return HeldOut(
@@ -226,7 +264,8 @@ def ordered_columns(found: Predictions, columns: tuple[str, ...], *, name: str) 
             remedy=f"the columns are {', '.join(columns)}",
         )
     places = [found.columns.index(column) for column in columns]
-    return replace(found, scores=found.scores[:, places], columns=columns)
+    scores = found.scores.picked(places) if found.kind == "map" else found.scores[:, places]
+    return replace(found, scores=scores, columns=columns)
 
 
 def refuse_other_folds(problem: Problem, ids: np.ndarray, folds: np.ndarray, *, name: str) -> None:
@@ -261,6 +300,17 @@ def file_hash(path: Path) -> str | None:
         return None
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _refuse_infinite(found: Predictions, name: str) -> None:
+    if found.kind == "map":  # Levels are finite by their type.
+        return
+    bad = np.flatnonzero(~np.isfinite(found.scores).all(axis=1))
+    if len(bad):
+        raise DataError(
+            f"{name}: scores of {len(bad)} of {len(found)} rows are NaN or infinite, such as "
+            + ", ".join(map(str, found.ids[bad[:5]]))
+        )
 
 
 def _refuse_strangers(found: Predictions, position: np.ndarray, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,16 @@ from foldwise.config.writing import fingerprint
 from foldwise.data.cache import Cache
 from foldwise.data.spec import THUMB
 from foldwise.home import Home
+from foldwise.masks.of_samples import empty_masks
+from foldwise.masks.runs import concatenate
+from foldwise.masks.sets import complement
 from foldwise.predictions import Predictions
 from foldwise.rundir import RunDir
 from foldwise.stages.audit import thumbnails
 from foldwise.stages.scoring.best_of import Best, best_of
 from foldwise.stages.scoring.deciding import read_decided
 from foldwise.stages.scoring.frozen import frozen_runs
-from foldwise.stages.scoring.held_out import HeldOut, file_hash, held_out
+from foldwise.stages.scoring.held_out import Answered, HeldOut, file_hash, held_out
 from foldwise.stages.scoring.intervals import gain_over
 from foldwise.stages.training.prints import data_hash
 from foldwise.tasks.problem import Problem
@@ -64,11 +67,7 @@ def references(
     with its best member, too, both by their own decisions: the gain that a blend's record tells is
     that of its scores, under the fixed decision.
     """
-    found = [
-        Reference(name, _LABELS[name], None, held_out(problem, scores, decision, name=name))
-        for name, scores in simple_references(problem).items()
-        for decision in [problem.default_decision()]
-    ]
+    found = [_of_masks(held)] if problem.task.kind == "map" else _simple(problem)
     frozen = [read_decided(problem, place) for place in frozen_runs(problem.home, run, record)]
     if len(frozen) > 1:
         found += [
@@ -91,6 +90,33 @@ def references(
             _best("best_member", "best member by its own decision", best_of(held, members))
         )
     return found
+
+
+def _simple(problem: Problem) -> list[Reference]:
+    decision = problem.default_decision()
+    return [
+        Reference(name, _LABELS[name], None, held_out(problem, scores, decision, name=name))
+        for name, scores in simple_references(problem).items()
+    ]
+
+
+def _of_masks(held: HeldOut) -> Reference:
+    """Empty masks; where every pixel has a class, the commonest class of the other folds."""
+    target, masks = held.target, held.problem.competition.masks
+    answers = empty_masks(target.sizes, target.num_classes)
+    name, label = "all_empty", "every mask empty"
+    if masks is not None and masks.exclusive:
+        areas = target.areas
+        commonest = np.array(
+            [areas[held.folds != fold].sum(axis=0).argmax() for fold in held.folds]
+        )
+        full = complement(answers.runs)
+        chosen = (np.arange(target.num_classes) == commonest[:, None]).ravel()
+        order = np.arange(len(full)) + np.where(chosen, len(full), 0)
+        answers = replace(answers, runs=concatenate([answers.runs, full]).take(order))
+        name, label = "commonest_class", "the commonest class of the other folds everywhere"
+    answered = Answered(answers, held.decision, held.by_fold)
+    return Reference(name, label, None, replace(held, name=name, answered=answered))
 
 
 def member_runs(home: Home, record: dict[str, Any]) -> list[RunDir]:

@@ -23,9 +23,9 @@ def spread(held: HeldOut, test: Predictions) -> dict[str, Any] | None:
     Returns:
         `oof` and `test`: square root of the mean variance over columns; `ratio` test over oof;
         `num_test`: test rows.
-        None without test rows.
+        None without test rows, and of maps.
     """
-    if not len(test):
+    if not len(test) or test.kind == "map":
         return None
     oof = float(np.sqrt(held.scores.var(axis=0).mean()))
     other = float(np.sqrt(test.scores.var(axis=0).mean()))
@@ -142,7 +142,9 @@ def _classes(held: HeldOut) -> list[str]:
     classes = held.problem.competition.classes
     if not held.problem.task.has_classes:
         return []
-    missing = [classes[c] for c in unscored_classes(held.target, len(classes))]
+    is_map = held.problem.task.kind == "map"
+    target = held.problem.task.strata(held.target) if is_map else held.target
+    missing = [classes[c] for c in unscored_classes(target, len(classes))]
     if not missing:
         return []
     return [f"classes without positives among these rows, not scored: {', '.join(missing)}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,9 @@ from foldwise import predictions as predictions_file
 from foldwise.blending.members import votes
 from foldwise.decide.decision import Decision
 from foldwise.decide.timeline import Timeline
+from foldwise.errors import ConfigError
 from foldwise.json_files import read_json
+from foldwise.masks.of_samples import Masks
 from foldwise.predictions import Predictions
 from foldwise.rundir import RunDir, UnitDir
 from foldwise.stages.scoring.deciding import read_decided
@@ -54,7 +57,7 @@ def merged_answers(
     scores: Sequence[np.ndarray],
     decisions: Sequence[Decision],
     timeline: Timeline | None = None,
-) -> np.ndarray:
+) -> Any:
     """The answers of all parts together: a vote for classes, the mean for grades and numbers.
 
     Args:
@@ -76,6 +79,25 @@ def merged_answers(
         mean = np.mean(scores, axis=0)
         shares = shares + 1e-6 * (mean - 0.5) / max(1.0, float(np.abs(mean).max()))
     return Decision(problem.default_decision().steps[-1:]).answers(shares)
+
+
+def merged_masks(problem: Problem, parts: Sequence[Part], *, name: str) -> Masks:
+    """The masks of all test samples, in the order of `problem.test`.
+
+    Raises:
+        RunError: samples have no prediction.
+        ConfigError: each fold is to decide by itself.
+    """
+    if len(parts) > 1:
+        raise ConfigError(
+            f"{problem.home.competition}: submission.test_merge: per_fold_decision is a vote, and "
+            "masks are decided from the mean of the fold models' maps",
+            remedy="use test_merge: mean_score",
+        )
+    answers: Masks = parts[0].decision.answers(
+        parts[0].test.align(problem.test.ids, name=name).scores
+    )
+    return answers
 
 
 def _of_folds(problem: Problem, run: RunDir, name: str) -> dict[int, Predictions]:

@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
-import difflib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from foldwise.csv_files import Cells, read_csv
-from foldwise.errors import DataError
 from foldwise.home import Home
-from foldwise.stages.submitting.cells import CellCheck, cell_check, shown
+from foldwise.stages.submitting.cells import CellCheck, cell_check
+from foldwise.stages.submitting.masks import check_masks_submission
+from foldwise.stages.submitting.opened import (
+    Opened,
+    header_problems,
+    id_problems,
+    limited,
+    open_submission,
+    some,
+)
 from foldwise.stages.submitting.shape import SUM_TOLERANCE, Shape, submission_shape
-from foldwise.tables import formula_cells
 from foldwise.tasks.problem import load_competition
-
-_MAX_PROBLEMS = 20
-_MAX_ALIKE = 5
-_MOST_MATCHED = 2000
-_BOMS = {codecs.BOM_UTF8: "UTF-8", codecs.BOM_UTF16_LE: "UTF-16", codecs.BOM_UTF16_BE: "UTF-16"}
-_DELIMITERS = {";": "semicolons", "\t": "tabs", ",": "commas"}
 
 
 def check_submission(home: Home, path: Path) -> list[str]:
     """What is wrong with a submission file; empty if it is right.
 
     Checked: encoding, what stands between cells, columns and their order, ids (missing, unknown,
-    repeated, out of order, formulas), every cell, and sums of rows where the sample's are 1.
+    repeated, out of order, formulas), every cell, and sums of rows where the sample's are 1. Of
+    masks: see `check_mask_table` and `check_mask_images`.
 
     Args:
         home: the competition whose sample submission says what is asked.
-        path: any CSV file.
+        path: any file.
 
     Returns:
         One sentence each: where, found, wanted or fix. Of one kind five and their number, in all
@@ -45,208 +40,45 @@ def check_submission(home: Home, path: Path) -> list[str]:
         ConfigError, DataError: the competition or its sample submission is wrong itself.
     """
     competition, task = load_competition(home)
+    if task.kind == "map":
+        return check_masks_submission(home, competition, path)
     shape = submission_shape(home, competition, task)
     return check_file(path, shape, cell_check(competition, task))
 
 
 def check_file(path: Path, shape: Shape, check: CellCheck) -> list[str]:
     """As `check_submission`, for a known shape and check of cells."""
-    if path.suffix.lower() != ".csv":
-        kind = path.suffix or "without ending"
-        return [f"{path}: found a file of kind {kind}, wanted a .csv file"]
-    problems = _encoding(path)
-    try:
-        cells = read_csv(path)
-    except DataError as error:
-        fix = f"; {error.remedy}" if error.remedy else ""
-        return _limited([*problems, *(f"{problem}{fix}" for problem in error.problems)])
-    problems += _delimiter(path, cells)
-    problems += _header(path, cells, shape)
-    opened = _Opened(path, cells)
-    if shape.id_column in cells.header:
-        problems += _ids(opened, shape)
+    opened, problems = open_submission(path)
+    if opened is None:
+        return limited(problems)
+    problems += header_problems(opened, shape.header)
+    if shape.id_column in opened.cells.header:
+        problems += id_problems(opened, opened.column(shape.id_column), shape.ids)
     for column in shape.asked:
-        if column in cells.header:
+        if column in opened.cells.header:
             problems += _column(opened, column, check)
     if shape.sums_to_one and not problems:
         problems += _sums(opened, shape)
-    return _limited(problems)
+    return limited(problems)
 
 
-@dataclass(frozen=True)
-class _Opened:
-    """A file that could be read as a table."""
-
-    path: Path
-    cells: Cells
-
-    def column(self, name: str) -> tuple[str, ...]:
-        return self.cells.columns[self.cells.header.index(name)]
-
-    def at(self, row: int) -> str:
-        return f"{self.path}:{self.cells.lines[row]}"
-
-
-def _encoding(path: Path) -> list[str]:
-    try:
-        with path.open("rb") as file:
-            start = file.read(3)
-    except OSError:
-        return []  # The reader says it better.
-    for mark, name in _BOMS.items():
-        if start.startswith(mark):
-            return [
-                f"{path}:1: found a byte order mark of {name}, which many scorers read as part of "
-                "the first column's name; save as UTF-8 without it"
-            ]
-    return []
-
-
-def _delimiter(path: Path, cells: Cells) -> list[str]:
-    if len(cells.header) < 2:
-        return []
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        first = file.readline()
-    for delimiter, name in _DELIMITERS.items():
-        found = next(csv.reader([first], delimiter=delimiter), [])
-        if found == cells.header and delimiter != ",":
-            return [f"{path}:1: found {name} between cells; write commas"]
-    return []
-
-
-def _header(path: Path, cells: Cells, shape: Shape) -> list[str]:
-    missing = [name for name in shape.header if name not in cells.header]
-    extra = [name for name in cells.header if name not in shape.header]
-    problems = []
-    for name in missing:
-        near = difflib.get_close_matches(name, extra, n=1, cutoff=0.5)
-        if not near and len(missing) == len(extra) == 1:
-            near = [*extra]
-        hint = f"; rename {near[0]!r}" if near else ""
-        extra = [other for other in extra if other not in near]
-        problems.append(f"{path}:1: column {name!r} is missing{hint}")
-    for name in extra:
-        index = name.startswith("Unnamed") or name in ("index", "level_0")
-        fix = "; write with index=False" if index else "; take it out"
-        problems.append(f"{path}:1: column {name!r} is not asked for{fix}")
-    if not problems and tuple(cells.header) != shape.header:
-        problems.append(
-            f"{path}:1: columns are in another order: found {', '.join(cells.header)}, wanted "
-            + ", ".join(shape.header)
-        )
-    return problems
-
-
-def _ids(opened: _Opened, shape: Shape) -> list[str]:
-    found = opened.column(shape.id_column)
-    wanted = dict.fromkeys(shape.ids)
-    first: dict[str, int] = {}
-    unknown, repeated = [], []
-    for row, cell in enumerate(found):
-        if cell not in wanted:
-            unknown.append(row)
-        elif cell in first:
-            repeated.append(row)
-        first.setdefault(cell, row)
-    formulas = {
-        row for row, _, _ in formula_cells(pd.DataFrame({shape.id_column: found}), known=shape.ids)
-    }
-    hint = _IdHint(shape.ids)
-    problems = [
-        *_some(
-            sorted(formulas),
-            lambda row: (
-                f"{opened.at(row)}: id {shown(found[row])} starts as a formula does, and no id "
-                "of the sample submission does; a spreadsheet would run it: take it out"
-            ),
-        ),
-        *_some(
-            [row for row in unknown if row not in formulas],
-            lambda row: (
-                f"{opened.at(row)}: id {shown(found[row])} is not asked for{hint(found[row])}"
-            ),
-        ),
-        *_some(
-            repeated,
-            lambda row: (
-                f"{opened.at(row)}: id {found[row]!r} is there already in line "
-                f"{opened.cells.lines[first[found[row]]]}; keep one row for each id"
-            ),
-        ),
-    ]
-    missing = [name for name in shape.ids if name not in first]
-    if missing:
-        problems.append(
-            f"{opened.path}: {len(missing)} of {len(shape.ids)} ids are missing: "
-            + ", ".join(missing[:_MAX_ALIKE])
-            + (" ..." if len(missing) > _MAX_ALIKE else "")
-            + "; every id of the sample submission needs a row"
-        )
-    if not problems and found != shape.ids:
-        row = next(r for r, (a, b) in enumerate(zip(found, shape.ids, strict=True)) if a != b)
-        problems.append(
-            f"{opened.at(row)}: ids are in another order: found {found[row]!r} where the sample "
-            f"submission has {shape.ids[row]!r}; sort the rows as there"
-        )
-    return problems
-
-
-class _IdHint:
-    """What an unknown id may have been: known ids by what programs do to them."""
-
-    def __init__(self, ids: Sequence[str]) -> None:
-        self._ids = ids
-        self._by_change: dict[str, str] = {}
-
-    def __call__(self, cell: str) -> str:
-        if not self._by_change:
-            for name in self._ids:
-                for changed in _changes(name):
-                    self._by_change.setdefault(changed, name)
-        near = next((self._by_change[c] for c in _changes(cell) if c in self._by_change), None)
-        if near is None:
-            close = difflib.get_close_matches(cell[:100], self._ids[:_MOST_MATCHED], 1, 0.8)
-            near = close[0] if close else None
-        return f"; did you mean {near!r}?" if near is not None else ""
-
-
-def _changes(name: str) -> list[str]:
-    """Forms that ids take on when read as numbers, trimmed, or written with a file ending."""
-    bare = name.strip().casefold()
-    stem = bare.rpartition("/")[2]
-    stem = stem.rpartition(".")[0] or stem
-    return [bare, stem, stem.lstrip("0") or stem]
-
-
-def _column(opened: _Opened, column: str, check: CellCheck) -> list[str]:
+def _column(opened: Opened, column: str, check: CellCheck) -> list[str]:
     cells = opened.column(column)
     wrong = {cell for cell in set(cells) if not check.is_right(cell)}
     rows = [row for row, cell in enumerate(cells) if cell in wrong] if wrong else []
-    return _some(
+    return some(
         rows, lambda row: f"{opened.at(row)}: column {column!r}: {check.problem(cells[row])}"
     )
 
 
-def _sums(opened: _Opened, shape: Shape) -> list[str]:
+def _sums(opened: Opened, shape: Shape) -> list[str]:
     values = np.array([opened.column(name) for name in shape.asked]).astype(np.float64)
     sums = values.sum(axis=0)
     wrong: list[int] = np.flatnonzero(np.abs(sums - 1) > SUM_TOLERANCE).tolist()
-    return _some(
+    return some(
         wrong,
         lambda row: (
             f"{opened.at(row)}: the row sums to {sums[row]:.6g}, wanted 1 as in the sample "
             "submission; divide the row by its sum"
         ),
     )
-
-
-def _some(rows: Sequence[int], problem: Callable[[int], str]) -> list[str]:
-    """Five problems of a kind and the number of the others."""
-    hidden = len(rows) - _MAX_ALIKE
-    more = [f"... and {hidden} more like this"] if hidden > 0 else []
-    return [*map(problem, rows[:_MAX_ALIKE]), *more]
-
-
-def _limited(problems: Sequence[str]) -> list[str]:
-    hidden = len(problems) - _MAX_PROBLEMS
-    return [*problems[:_MAX_PROBLEMS], *([f"... and {hidden} more"] if hidden > 0 else [])]

@@ -8,10 +8,15 @@ from pathlib import Path
 
 from foldwise.errors import RunError
 from foldwise.rundir import RunDir
-from foldwise.stages.submitting.answering import Part, read_parts
+from foldwise.stages.submitting.answering import Part, merged_masks, read_parts
 from foldwise.stages.submitting.cells import cell_check
 from foldwise.stages.submitting.checks import check_file
 from foldwise.stages.submitting.file import DIGITS, submission_content
+from foldwise.stages.submitting.masks import (
+    check_masks_submission,
+    submission_ending,
+    write_masks_submission,
+)
 from foldwise.stages.submitting.shape import submission_shape
 from foldwise.tables import write_csv
 from foldwise.tasks.problem import Problem
@@ -45,17 +50,29 @@ def checked_submission(
         RunError: ids without a prediction, or it would not be valid.
         ConfigError, DataError: as `submission_shape`.
     """
-    competition = problem.competition
-    shape = submission_shape(problem.home, competition, problem.task)
-    content = submission_content(problem, shape, parts, name=name)
     with tempfile.TemporaryDirectory(prefix="foldwise-") as folder:
-        draft = Path(folder) / "submission.csv"
-        write_csv(draft, content.frame, digits=DIGITS)
-        problems = check_file(draft, shape, cell_check(competition, problem.task))
+        draft = Path(folder) / f"submission{submission_ending(problem.competition)}"
+        if problem.task.kind == "map":
+            answers = merged_masks(problem, parts, name=name)
+            notes = write_masks_submission(draft, problem, answers, name=name)
+            problems = check_masks_submission(problem.home, problem.competition, draft)
+        else:
+            notes, problems = _written(problem, parts, draft, name)
         if problems:
             raise RunError(
                 f"{name}: its submission would not be valid:",
-                *(text.replace(str(draft), "submission.csv") for text in problems),
+                *(text.replace(str(draft), draft.name) for text in problems),
                 remedy="look at `submission` and `classes` in competition.yaml",
             )
-        return draft.read_bytes(), content.notes
+        return draft.read_bytes(), notes
+
+
+def _written(
+    problem: Problem, parts: Sequence[Part], draft: Path, name: str
+) -> tuple[tuple[str, ...], list[str]]:
+    """The notes on how the table came about, and what is wrong with it."""
+    competition = problem.competition
+    shape = submission_shape(problem.home, competition, problem.task)
+    content = submission_content(problem, shape, parts, name=name)
+    write_csv(draft, content.frame, digits=DIGITS)
+    return content.notes, check_file(draft, shape, cell_check(competition, problem.task))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from foldwise.home import Home
+from foldwise.home import Home, submission_in
 from foldwise.json_files import read_json
 from foldwise.publish import publish_bytes, publish_json
 
@@ -32,7 +32,7 @@ class Entry:
     @property
     def file(self) -> Path:
         """The submission."""
-        return self.path / "submission.csv"
+        return submission_in(self.path)
 
     @property
     def sha256(self) -> str:
@@ -56,6 +56,7 @@ def add_entry(
     facts: dict[str, Any],
     made_of: dict[str, Any],
     *,
+    ending: str = ".csv",
     after: int = 0,
 ) -> Entry:
     """Write the next entry; its record comes last, so that an entry is whole or not there.
@@ -65,6 +66,7 @@ def add_entry(
         data: the submission.
         facts: what the record says; the number is added.
         made_of: see `provenance.py`.
+        ending: of the submission's file.
         after: numbers up to this one belong to submissions that were made elsewhere.
     """
     _remove_leftovers(home)
@@ -72,7 +74,7 @@ def add_entry(
     number = 1 + max(after, int(entries[-1].facts["number"]) if entries else 0)
     name = facts["run"].replace("/", "-")
     entry = Entry(home.submissions / f"{number:04d}-{name}", {"number": number, **facts})
-    publish_bytes(entry.file, data)
+    publish_bytes(entry.path / f"submission{ending}", data)
     publish_json(entry.path / MADE_OF, made_of)
     publish_json(entry.path / "entry.json", entry.facts)
     return entry
@@ -82,5 +84,5 @@ def _remove_leftovers(home: Home) -> None:
     for path in home.submissions.glob("*-*"):
         if _FOLDER.fullmatch(path.name) and not (path / "entry.json").exists():
             left = {file.name for file in path.iterdir()}
-            if left <= {"submission.csv", MADE_OF}:  # Anything else is not ours.
+            if left <= {"submission.csv", "submission.zip", MADE_OF}:  # Anything else is not ours.
                 shutil.rmtree(path)

@@ -15,6 +15,7 @@ from torch import nn
 from torch.utils import deterministic
 
 from foldwise import device as machine
+from foldwise import predictions as predictions_file
 from foldwise.data.batches import Source
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.backends import BackendTrial, opened
@@ -22,6 +23,7 @@ from foldwise.engine.backends.making import Forward
 from foldwise.engine.checkpoint import file_hash
 from foldwise.engine.features import features, features_folder, joined
 from foldwise.engine.infer import apply_head, infer
+from foldwise.engine.map_scoring import score_maps, usual_batch
 from foldwise.engine.precision import autocast_dtype, scoring_dtype
 from foldwise.models.network import Network
 from foldwise.predictions import Predictions
@@ -30,6 +32,7 @@ from foldwise.stages.progress import Reporter
 from foldwise.stages.scheduling.rates import Rates
 from foldwise.stages.training.backend_trials import tried_backends
 from foldwise.stages.training.choices import Choices, amend
+from foldwise.stages.training.keeping_maps import Keep, keep_maps
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.task import merge
 from foldwise.views import num_passes
@@ -80,7 +83,8 @@ class UnitWork:
     @property
     def eval_batch(self) -> int:
         """Images that are scored at a time."""
-        return self.choices.eval_batch or EVAL_BATCH
+        usual = usual_batch(self.assembly) if self.assembly.gives_maps else EVAL_BATCH
+        return self.choices.eval_batch or usual
 
     def amend(self, note: str, *, parts: int | None = None, eval_batch: int | None = None) -> None:
         """Record smaller batches before they take effect, and why."""
@@ -182,6 +186,36 @@ class UnitWork:
                 halved=self.halve,
             )
         return self._merged(samples, outputs, held_out)
+
+    def keep(self, network: Network, path: Path, *, held_out: bool) -> Predictions:
+        """Publish what `score` gives; maps as they come, and with them nothing is held."""
+        if not self.assembly.gives_maps:
+            found = self.score(network, held_out=held_out)
+            predictions_file.write(path, found)
+            return found
+        problem = self.unit.problem
+        samples = problem.train.take(self.unit.valid_rows) if held_out else problem.test
+        return keep_maps(
+            path,
+            samples,
+            problem.columns,
+            partial(self._score_maps, network.to(self.device).eval(), samples),
+            fold=self.key[1] if held_out else None,
+        )
+
+    def _score_maps(self, network: Network, samples: Samples, keep: Keep) -> None:
+        score_maps(
+            self.assembly,
+            network,
+            samples,
+            keep,
+            views=self.assembly.views,
+            batch=self.eval_batch,
+            device=self.device,
+            autocast=self.autocast,
+            progress=lambda done: self.report("predict", done, len(samples)),
+            halved=self.halve,
+        )
 
     def tried_backends(self, network: Network, source: Source, num_images: int) -> BackendTrial:
         """What each backend takes for these images, of which so many come, each view counted."""

@@ -23,9 +23,10 @@ from foldwise.engine.fit_state import FitState
 from foldwise.engine.fit_step import NonFiniteLossError
 from foldwise.engine.fitting import feature_batches, fit_plan, fit_state, image_batches
 from foldwise.engine.infer import apply_head, infer
+from foldwise.engine.map_scoring import map_losses
 from foldwise.engine.norms import update_norms
 from foldwise.errors import RunError
-from foldwise.losses.terms import named, total
+from foldwise.losses.terms import means, total
 from foldwise.models.network import Network
 from foldwise.publish import publish, publish_text
 from foldwise.samples import Samples
@@ -220,6 +221,19 @@ def _validate(
     kept = {k: v.detach().clone() for k, v in state.network.state_dict().items()}
     state.network.load_state_dict(weights)
     state.network.eval()
+    if at_work.assembly.gives_maps:
+        losses = map_losses(
+            at_work.assembly,
+            state.network,
+            rows,
+            plan.loss,
+            batch=at_work.eval_batch,
+            device=at_work.device,
+            autocast=at_work.autocast,
+            halved=at_work.halve,
+        )
+        state.network.load_state_dict(kept)
+        return float(total(losses).mean()), None, means(losses)
     if at_work.is_frozen:
         first = next(iter(at_work.features.values()))
         logits = apply_head(state.network.cpu(), first[rows], batch=EVAL_BATCH)
@@ -244,8 +258,7 @@ def _validate(
         )
     except ValueError:
         score = None
-    terms = {name: float(term.mean()) for name, term in named(losses).items()}
-    return float(total(losses).mean()), score, terms
+    return float(total(losses).mean()), score, means(losses)
 
 
 def _is_best(at_work: UnitWork, course: Course) -> bool:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 
 from foldwise import device as machine
+from foldwise.config.network import ModelConfig
 from foldwise.config.writing import fingerprint
 from foldwise.data.batches import num_steps
 from foldwise.engine.assemble import Assembly
@@ -160,12 +161,16 @@ def _trainable(assembly: Assembly) -> Trainable:
     return max(stages, key=lambda stage: (stage.trainable != "head", stage.epochs)).trainable
 
 
+def _of_masks(model: ModelConfig) -> list[object]:
+    return [] if model.decoder is None else [model.decoder, model.presence]
+
+
 def _key(assembly: Assembly, device: torch.device, layout: Layout | None = None) -> str:
     """What a trial's outcome depends on."""
     recipe, train = assembly.recipe, assembly.recipe.train
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     model = recipe.model
-    added: list[object] = [model.pool, model.branch, model.shallow]
+    added: list[object] = [model.pool, model.branch, model.shallow, *_of_masks(model)]
     if assembly.feed.image_sets.num_images > 1:
         added += [model.siamese, assembly.feed.image_sets.num_images]
     return fingerprint(

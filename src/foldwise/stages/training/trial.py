@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -11,15 +12,18 @@ import numpy as np
 import torch
 
 from foldwise import device as machine
-from foldwise.data.batches import eval_batches, num_steps
+from foldwise.data.batches import Source, eval_batches, num_steps
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.fit import Step, fit
 from foldwise.engine.fitting import fit_plan, fit_state, image_batches
+from foldwise.engine.map_scoring import score_maps, usual_batch
 from foldwise.engine.memory import in_parts, step_memory
+from foldwise.engine.precision import autocast_dtype
 from foldwise.models.network import Network
 from foldwise.optim.epochs import Epoch
 from foldwise.stages.scheduling.phases import Phase, phases
 from foldwise.stages.training.memory import check_cut
+from foldwise.views import views_of
 
 _BATCH = 32
 #: One step says little; so many are timed, unless they take this many times as long as given.
@@ -42,18 +46,50 @@ class TrainTrial:
 def infer_rate(assembly: Assembly, network: Network, *, num_batches: int) -> float:
     """Images per second of reading and the plain forward pass, after one batch to warm up.
 
+    Of masks the maps are made as well.
+
     Raises:
         RunError: memory runs out with one image at a time.
     """
+    if assembly.gives_maps:
+        return _map_rate(assembly, network, num_batches)
+    source = assembly.feed.source(assembly.problem.train)
     return in_parts(
-        lambda parts: _infer_rate(assembly, network, -(-_BATCH // parts), num_batches), batch=_BATCH
+        lambda parts: _infer_rate(network, source, -(-_BATCH // parts), num_batches), batch=_BATCH
     )
 
 
-def _infer_rate(assembly: Assembly, network: Network, batch: int, num_batches: int) -> float:
+def _map_rate(assembly: Assembly, network: Network, num_batches: int) -> float:
+    """The same where each image is answered by maps, which are dropped."""
+    device, batch = machine.pick(), usual_batch(assembly)
+    train = assembly.problem.train
+    num = min((1 + num_batches) * batch, len(train))
+    marks: list[float] = []
+
+    def drop(maps: Iterator[np.ndarray]) -> None:
+        marks.clear()
+        for _ in maps:
+            marks.append(time.monotonic())
+
+    score_maps(
+        assembly,
+        network.to(device).eval(),
+        train.take(np.arange(num)),
+        drop,
+        views=views_of(["identity"]),
+        batch=batch,
+        device=device,
+        autocast=autocast_dtype(assembly.recipe.train.precision, device),
+    )
+    # All of a batch come at once; the first one warms up.
+    first = min(batch, num - 1)
+    return (num - first) / max(marks[-1] - marks[first - 1], 1e-6) if first else float(batch)
+
+
+def _infer_rate(network: Network, source: Source, batch: int, num_batches: int) -> float:
     device = machine.pick()
     network.to(device).eval()
-    items = eval_batches(assembly.feed.source(assembly.problem.train), batch=batch, workers=0)
+    items = eval_batches(source, batch=batch, workers=0)
     marks = []
     with torch.inference_mode(), step_memory():
         for item in islice(items, num_batches + 1):

@@ -32,6 +32,7 @@ from foldwise.stages.training.memory import fit_in_memory
 from foldwise.stages.training.start_head import start_head
 from foldwise.stages.training.step_trials import decide_compiled, decide_layout
 from foldwise.stages.training.unit import Unit
+from foldwise.tasks.problem import Problem
 
 
 def work(unit: Unit, choices: Choices, rates: Rates | None = None) -> str:
@@ -114,22 +115,25 @@ def score_test(
     record: dict[str, Any] = read_json(unit.folder.record)
     path = checked_weights(unit, "new test rows cannot be scored")
     ids = unit.problem.test.ids
+    if unit.problem.task.kind == "map":
+        settled = None  # Maps are scored one by one and written as they come: all are made anew.
     looking = unit if settled is None else _without(unit, settled.ids)
     with closing(open_work(looking, choices)) as at_work:
         at_work.tests_only, at_work.any_backend = True, answers
         network = laid_out(at_work.assembly.trained_network(load_file(path)), choices)
-        test = at_work.score(network, held_out=False)
-        if settled is not None:
-            looked = test.with_scores(
-                test.scores
-            )  # Without raw outputs, which the others have not.
-            test = concatenate([looked, settled]).align(ids, name=unit.name)
+        if settled is None:
+            at_work.keep(network, unit.folder.test, held_out=False)
+        else:
+            test = at_work.score(network, held_out=False)
+            # Without raw outputs, which the others have not.
+            looked = test.with_scores(test.scores)
+            joined = concatenate([looked, settled]).align(ids, name=unit.name)
+            predictions_file.write(unit.folder.test, joined)
         is_packed = answers and unit.folder.head.exists() and not at_work.is_frozen
         if is_packed or unit.folder.reference_test.exists():
             tensors = load_file(unit.folder.head)
             reference = at_work.score_features(stored_head(tensors), held_out=False)
             predictions_file.write(unit.folder.reference_test, reference)
-        predictions_file.write(unit.folder.test, test)
         publish_json(unit.folder.record, {**record, "test": unit.test_print})
         return "; ".join(at_work.notes)
 
@@ -181,8 +185,8 @@ def laid_out(network: Network, choices: Choices) -> Network:
 def _check(at_work: UnitWork, network: Network) -> None:
     """Bind and try what training will use: nothing is removed for what cannot begin."""
     unit, assembly = at_work.unit, at_work.assembly
-    _ = assembly.loss(), assembly.mix(), assembly.feed.augments(), assembly.optimizer(network)
-    _ = assembly.sharpness()
+    assembly.feed.check_augment(unit.recipe.augment)
+    _ = assembly.loss(), assembly.mix(), assembly.optimizer(network), assembly.sharpness()
     _ = (
         at_work.autocast,
         assembly.feed.cache,
@@ -191,7 +195,17 @@ def _check(at_work: UnitWork, network: Network) -> None:
     _ = assembly.is_solved and network.num_features
     problem, rows = unit.problem, unit.train_rows
     with contextlib.suppress(ValueError):  # Undefined on these rows, which is no fault of it.
-        problem.score(problem.metric, problem.one_hot[rows], problem.default_decision(), rows)
+        _try_metric(problem, rows)
+
+
+def _try_metric(problem: Problem, rows: np.ndarray) -> None:
+    """Score perfect answers."""
+    metric = problem.metric
+    if problem.task.kind != "map":
+        problem.score(metric, problem.one_hot[rows], problem.default_decision(), rows)
+        return
+    truths = problem.target[rows]
+    metric(metric.count(truths.runs, truths.runs, truths.num_classes, truths.ignored), truths)
 
 
 def _finish(at_work: UnitWork, network: Network, num_epochs: int) -> None:
@@ -201,15 +215,13 @@ def _finish(at_work: UnitWork, network: Network, num_epochs: int) -> None:
     if at_work.offset is not None:
         assert network.offset is not None
         network.offset.copy_(torch.from_numpy(at_work.offset))
-    valid = at_work.score(network, held_out=True)
-    test = at_work.score(network, held_out=False)
     tensors = {name: value.cpu().contiguous() for name, value in network.state_dict().items()}
     publish(unit.folder.weights, lambda part: save_file(tensors, part))
     if unit.fold is not None:
-        predictions_file.write(unit.folder.valid, valid)
+        valid = at_work.keep(network, unit.folder.valid, held_out=True)
         if network.branch is not None and not at_work.is_frozen and len(valid.ids):
             save_attention(at_work, network, valid)
-    predictions_file.write(unit.folder.test, test)
+    at_work.keep(network, unit.folder.test, held_out=False)
     step("record", unit.folder.path)
     weights = at_work.assembly.weights
     publish_json(

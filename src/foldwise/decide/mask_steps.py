@@ -1,0 +1,160 @@
+"""Deciding masks: from the levels of a map to the pixels that are answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Annotated, TypeVar
+
+import numpy as np
+from pydantic import Field
+
+from foldwise.errors import ConfigError
+from foldwise.maps.levels import TOP, least_level
+from foldwise.maps.maps import Maps
+from foldwise.masks.of_samples import Masks, empty_masks, joined_masks
+from foldwise.masks.runs import Runs, concatenate, encode
+from foldwise.masks.shapes import drop_small, fill_holes, keep_largest
+
+T = TypeVar("T")
+Share = Annotated[float, Field(ge=0, le=1)]
+Area = Annotated[int, Field(ge=0)]
+
+#: Of a sample's pixels those that say how sure a map is at best.
+TOP_SHARE = 0.001
+#: Samples whose components are found together.
+_AT_ONCE = 64
+
+
+def masks(
+    scores: Maps,
+    *,
+    thresholds: float | list[float] = 0.5,
+    smallest_areas: Area | list[Area] = 0,
+    largest_only: bool | list[bool] = False,
+    fill: bool | list[bool] = False,
+    top_scores: Share | list[Share] = 0.0,
+    top_share: Annotated[float, Field(gt=0, le=1)] = TOP_SHARE,
+    gates: Share | list[Share] = 0.0,
+) -> Masks:
+    """The pixels of each class that reach its threshold, and of them the components that count.
+
+    In this order: a class whose gate or whose top pixels are too weak is not answered; pixels below
+    the threshold fall away, then components that are too small, then all but the largest; holes are
+    filled last. Pixels that touch at a corner are of one component.
+
+    Args:
+        scores: maps of N samples and C classes.
+        thresholds: probability from which a pixel is answered, one or C; above 1: none is.
+        smallest_areas: pixels that a component has at least.
+        largest_only: whether the largest component alone is kept.
+        fill: whether what a component encloses is answered, too.
+        top_scores: mean of the top pixels from which a class is answered.
+        top_share: share of a sample's pixels that are the top ones, at least one pixel.
+        gates: least gate of a sample from which a class is answered.
+
+    Raises:
+        ConfigError: there are not as many values as classes, or gates are asked for and there are
+            none beside the maps.
+    """
+    num = scores.num_classes
+    levels = [least_level(value) for value in _each(thresholds, num, "thresholds")]
+    areas = np.array(_each(smallest_areas, num, "smallest_areas"), np.int64)
+    largest = np.array(_each(largest_only, num, "largest_only"), np.bool_)
+    filled = np.array(_each(fill, num, "fill"), np.bool_)
+    tops = np.array(_each(top_scores, num, "top_scores"))
+    closed = _closed(scores, np.array(_each(gates, num, "gates")))
+
+    def answered(row: int) -> np.ndarray:
+        sample = scores.read(row)
+        mask: np.ndarray = sample >= np.array(levels, np.uint16)[:, None, None]
+        mask[closed[row]] = False
+        if tops.any():
+            mask[top_means(sample, top_share) < tops] = False
+        return mask
+
+    parts = []
+    for runs in _in_chunks(scores, answered):
+        times = len(runs) // num
+        found = drop_small(runs, np.tile(areas, times)) if areas.any() else runs
+        found = _where(np.tile(largest, times), found, keep_largest)
+        parts.append(Masks(_where(np.tile(filled, times), found, fill_holes), num))
+    return joined_masks(parts) if parts else empty_masks(scores.sizes, num)
+
+
+def surest_class(scores: Maps) -> Masks:
+    """The class with the highest level in each pixel; of equal ones the first.
+
+    Args:
+        scores: maps of N samples and C classes.
+    """
+    classes = np.arange(scores.num_classes)[:, None, None]
+
+    def answered(row: int) -> np.ndarray:
+        found: np.ndarray = scores.read(row).argmax(axis=0) == classes
+        return found
+
+    parts = [Masks(runs, scores.num_classes) for runs in _in_chunks(scores, answered)]
+    return joined_masks(parts) if parts else empty_masks(scores.sizes, scores.num_classes)
+
+
+def top_means(sample: np.ndarray, share: float) -> np.ndarray:
+    """(C,) mean probability of each class's top pixels.
+
+    Args:
+        sample: (C, H, W) uint8 levels.
+        share: of the pixels, at least one.
+
+    >>> top_means(np.array([[[255, 0, 51, 0]]], np.uint8), 0.5).tolist()
+    [0.6]
+    """
+    flat = sample.reshape(len(sample), -1)
+    num = max(1, round(share * flat.shape[1]))
+    # How many pixels have each level: the top ones need no sorting.
+    found = np.empty(len(sample))
+    for index, pixels in enumerate(flat):
+        counts = np.bincount(pixels, minlength=TOP + 1)[::-1]
+        taken = np.minimum(np.cumsum(counts), num)
+        each = np.diff(taken, prepend=0)
+        found[index] = (each * np.arange(TOP, -1, -1)).sum() / (num * TOP)
+    return found
+
+
+def _each(values: T | list[T], num: int, what: str) -> list[T]:
+    several = values if isinstance(values, list) else [values] * num
+    if len(several) != num:
+        raise ConfigError(f"{what}: {len(several)} values for {num} classes")
+    return several
+
+
+def _closed(maps: Maps, gates: np.ndarray) -> np.ndarray:
+    """(N, C) bool, where a class is not answered for its gate."""
+    if not gates.any():
+        return np.zeros(maps.shape, np.bool_)
+    if maps.gates is None:
+        raise ConfigError(
+            "the decision asks for gates, and there are none beside the maps",
+            remedy="decide the run that has them, or fit the decision again",
+        )
+    found: np.ndarray = maps.gates < gates
+    return found
+
+
+def _in_chunks(maps: Maps, answered: Callable[[int], np.ndarray]) -> Iterator[Runs]:
+    """The runs of what is answered, of some samples at once."""
+    for start in range(0, len(maps), _AT_ONCE):
+        rows = range(start, min(start + _AT_ONCE, len(maps)))
+        yield concatenate(encode(answered(row)) for row in rows)
+
+
+def _where(chosen: np.ndarray, runs: Runs, change: Callable[[Runs], Runs]) -> Runs:
+    """The masks with those that are chosen changed."""
+    if not chosen.any():
+        return runs
+    places = np.flatnonzero(chosen)
+    both = concatenate([runs, change(runs.take(places))])
+    order = np.arange(len(runs))
+    order[places] = len(runs) + np.arange(len(places))
+    return both.take(order)
+
+
+ANSWER_STEPS: dict[str, Callable[..., Masks]] = {"masks": masks, "surest_class": surest_class}

@@ -1,0 +1,88 @@
+"""Recipes for masks: they load, differ, and keep within the time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from foldwise.config.loading import from_values
+from foldwise.config.recipe import Recipe
+from foldwise.losses import LOSSES
+from foldwise.models.segmentation import build_masks
+from foldwise.parts import bind, name_of
+from foldwise.stages.proposing.mask_recipes import propose_masks
+from foldwise.tasks import TASKS
+
+from .test_recipes import FACTS, LITE, MOBILE, looks
+
+MASKS = replace(FACTS, formulations=("sigmoid",), clean_share=0.7, budget_s=1440.0)
+CASES = {
+    "clean-heavy": MASKS,
+    "exclusive": replace(MASKS, formulations=("softmax",), clean_share=0.0),
+    "forbidden": replace(MASKS, pretrained=False),
+    "one package": replace(MASKS, machine=replace(MASKS.machine, networks=(LITE,))),
+    "gpu": replace(MASKS, machine=replace(MASKS.machine, num_gpus=1)),
+    "six channels": replace(MASKS, looks=looks((64, 64), (64, 64), channels=6), pretrained=False),
+    "tiny": replace(MASKS, looks=looks((30, 40), (30, 40))),
+    "huge": replace(MASKS, num_train=200_000),
+    "turns": replace(MASKS, symmetries=("hflip", "vflip", "rot90")),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_recipes_that_load_and_differ(case):
+    proposals = propose_masks(CASES[case])
+    recipes = [from_values(p.values, Recipe, source=p.name) for p in proposals]
+    assert len({p.name for p in proposals}) == 2
+    decoders = [name_of(recipe.model.decoder) for recipe in recipes]
+    assert len(set(decoders)) == 2
+    formulation = CASES[case].formulations[0]
+    allowed = TASKS["segmentation"].formulations[formulation].losses
+    for recipe in recipes:
+        assert recipe.formulation == formulation
+        assert {name_of(part) for part in recipe.loss} <= set(allowed)
+        for part in recipe.loss:
+            bind(LOSSES, part if isinstance(part, str) else part["name"], what="loss")
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_networks_can_be_built(place):
+    proposal = propose_masks(replace(MASKS, pretrained=False))[place]
+    recipe = from_values(proposal.values, Recipe, source=proposal.name)
+    network = build_masks(
+        name=recipe.model.name, decoder=recipe.model.decoder, num_outputs=2, size=64
+    )
+    assert network is not None
+
+
+def test_images_of_which_many_are_clean_are_drawn_by_what_they_show():
+    sampler = [p.values["train"].get("sampler") for p in propose_masks(MASKS)]
+    assert sampler == [{"name": "defects"}] * 2
+    few = propose_masks(replace(MASKS, clean_share=0.2))
+    assert all("sampler" not in p.values["train"] for p in few)
+
+
+def test_only_harmless_flips_are_proposed():
+    names = [
+        {name_of(part) for part in p.values["augment"]}
+        for symmetries in ((), ("hflip", "rot90"))
+        for p in propose_masks(replace(MASKS, symmetries=symmetries))
+    ]
+    assert names == [{"mask_crop", "jitter"}] * 2 + [{"mask_crop", "hflip", "rot90", "jitter"}] * 2
+
+
+def test_more_time_gives_larger_images_and_never_larger_than_they_are():
+    sizes = [
+        [p.values["input"]["size"] for p in propose_masks(replace(MASKS, budget_s=budget))]
+        for budget in (100.0, 1440.0, 100_000.0)
+    ]
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1]
+    small = propose_masks(replace(MASKS, budget_s=1e6, looks=looks((150, 130), (150, 130))))
+    assert [p.values["input"]["size"] for p in small] == [160, 160]
+
+
+def test_the_forecast_is_within_the_time_where_that_is_possible():
+    assert sum(p.forecast_s for p in propose_masks(MASKS)) <= MASKS.budget_s
+    assert MOBILE.name in {p.values["model"]["name"] for p in propose_masks(MASKS)}
