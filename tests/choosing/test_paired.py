@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -246,3 +248,15 @@ def test_of_ten_equal_challengers_holm_crowns_one_in_at_most_6_5_percent() -> No
     p_values = 2 * stats.norm.sf(np.abs(rng.normal(size=(2000, 10))))
     assert np.mean([min(holm(row)) <= 0.05 for row in p_values]) <= 0.065
     assert holm([]) == []
+
+
+def test_runs_that_answer_nearly_alike_differ_by_their_seeds_noise() -> None:
+    """What rows and seeds share, known from each run by itself, may exceed all that rows make."""
+    alike = Noise(
+        rows=1e-8, df_rows=50, per_pair=2e-4, overlap_per_pair=3e-4, share=1 / 3, df_seeds=4
+    )
+    assert alike.error**2 == pytest.approx(2e-4 / 3)
+    assert alike.df == pytest.approx(4, rel=1e-3)
+    apart = replace(alike, rows=2e-4)
+    assert apart.error**2 == pytest.approx(2e-4)
+    assert apart.df > 4

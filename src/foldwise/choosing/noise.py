@@ -30,8 +30,13 @@ class Noise:
 
     @property
     def added(self) -> float:
-        """What seeds add to the variance of the rows; never less than nothing."""
-        return self.share * max(0.0, (self.per_pair or 0.0) - self.overlap_per_pair)
+        """What seeds add to the variance of the rows; never less than nothing.
+
+        What is in both is no more than all there is of the rows: of two runs that answer nearly
+        alike the overlap, known from each by itself, would be larger than that.
+        """
+        in_both = min(self.share * self.overlap_per_pair, self.rows)
+        return max(0.0, self.share * (self.per_pair or 0.0) - in_both)
 
     @property
     def error(self) -> float:
