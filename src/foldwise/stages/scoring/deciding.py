@@ -24,7 +24,6 @@ from foldwise.stages.scoring.held_out import (
     ordered_columns,
     run_label,
 )
-from foldwise.stages.scoring.mask_choice import decide_masks
 from foldwise.tasks.problem import Problem
 
 #: Raised whenever the same scores would be decided otherwise than before.
@@ -100,6 +99,9 @@ def decide(fixed: HeldOut, without: Without) -> tuple[Choice, dict[int, Choice]]
         ConfigError: as `choose`.
     """
     if fixed.problem.task.kind == "map":
+        # Here alone: it loads numba, which few have and none but masks needs.
+        from foldwise.stages.scoring.mask_choice import decide_masks
+
         return decide_masks(fixed)
     asked = fixed.problem.competition.submission.decision
     final = choose(fixed, without, asked, fewest_folds=3)
