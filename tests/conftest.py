@@ -1,14 +1,9 @@
 import atexit
 import gc
 import os
-import re
 import signal
-from collections.abc import Iterator
 
 import pytest
-
-#: Files of tests that need the task of masks.
-MASK_TESTS = re.compile(r"mask|test_map")
 
 # Two tests run side by side, each with networks of a few thousand weights: threads of theirs would
 # only wait for each other, which took most of the time. Read when torch is imported; inherited.
@@ -33,16 +28,3 @@ def pytest_collection_finish() -> None:
     """What is imported by now outlives the tests: their collections need not walk it each time."""
     gc.freeze()
     atexit.register(gc.unfreeze)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _task_in_the_making(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Tests of masks know the task that `TASKS` does not offer until all verbs can do it."""
-    if not MASK_TESTS.search(request.path.stem):
-        yield
-        return
-    from foldwise.tasks import TASKS, segmentation  # Not before threads are set, above.
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(TASKS, "segmentation", segmentation.TASK)
-        yield

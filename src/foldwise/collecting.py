@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from foldwise.config.competition import Competition, Images
+from foldwise.config.competition import Competition
+from foldwise.config.data import Images
 from foldwise.config.masks import MasksConfig
 from foldwise.csv_files import limited
 from foldwise.errors import ConfigError, DataError

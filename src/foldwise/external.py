@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from foldwise.collecting import collect
-from foldwise.config.competition import Competition, ExternalConfig, Tables
+from foldwise.config.competition import Competition
+from foldwise.config.data import ExternalConfig, Tables
 from foldwise.config.loading import origins
 from foldwise.errors import ConfigError, DataError, FoldwiseError, RulesError
 from foldwise.samples import Samples

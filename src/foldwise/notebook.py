@@ -121,6 +121,7 @@ def blend(
     *,
     method: Spec = "mean",
     refit: int = 0,
+    gate: str | None = None,
     name: str = "blend",
     folder: str | Path | None = None,
 ) -> Blended:
@@ -134,6 +135,7 @@ def blend(
         truth: what is true of the rows; for tables.
         method: a way to blend, or a mapping with `name` and options.
         refit: resamples on which it is fitted again, so that intervals cover fitting; 0: none.
+        gate: of masks: name of a run of target presence.
         name: of the blend.
         folder: for tables: a new folder to keep the competition made of them in, so that later
             calls can name its runs by their folders; None: nowhere.
@@ -160,6 +162,7 @@ def blend(
             method=method,
             members=names,
             refit=refit,
+            gate=gate,
             problem=problem,
             display=display,
         )

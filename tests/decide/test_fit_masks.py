@@ -10,9 +10,19 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from foldwise.decide.component_tree import SHAPES
 from foldwise.decide.decision import Step
-from foldwise.decide.fit_masks import AIMS, FEW_GROUPS, MaskCurves, mask_curves
-from foldwise.decide.mask_steps import masks
+from foldwise.decide.fit_masks import fit_masks
+from foldwise.decide.mask_curves import (
+    AIMS,
+    FEW_GROUPS,
+    GATE_GRID,
+    Curves,
+    Gate,
+    MaskCurves,
+    mask_curves,
+)
+from foldwise.decide.mask_steps import masks, top_means
 from foldwise.errors import ConfigError, NoExactFitError
 from foldwise.maps.files import read_maps, write_maps
 from foldwise.maps.maps import Maps
@@ -60,7 +70,7 @@ def test_no_grid_finds_better_ones(
     known: tuple[Maps, Masks], metric: str, without: int | None
 ) -> None:
     rows = np.flatnonzero(without != FOLDS) if without is not None else np.arange(NUM)
-    step = curves(known, metric).fit(STEP, folds=set(FOLDS[rows].tolist()))
+    step = fit_masks(STEP, curves(known, metric), folds=set(FOLDS[rows].tolist()))
     assert step.fitted
     best = score(known, metric, step, rows)
     grid = [
@@ -73,42 +83,56 @@ def test_no_grid_finds_better_ones(
 
 def test_a_fold_that_is_left_out_has_no_part(known: tuple[Maps, Masks]) -> None:
     maps, truths = known
-    whole = curves(known, "mean_dice").fit(STEP, folds=(0, 1))
+    whole = curves(known, "mean_dice")
     rows = np.flatnonzero(FOLDS != 2)
-    few = mask_curves(maps[rows], truths[rows], FOLDS[rows], metric="mean_dice").fit(STEP)
-    assert whole == few
+    few = mask_curves(maps[rows], truths[rows], FOLDS[rows], metric="mean_dice")
+    plain: dict[str, Any] = {}
+    for more in (plain, {"any_shape": True, "gate": "top_scores"}):
+        found = fit_masks(STEP, whole, folds=(0, 1), **more)
+        assert found == fit_masks(STEP, few, **more)
+        assert found != fit_masks(STEP, whole, folds=(2,), **more)
 
 
 def test_classes_that_few_groups_show_are_decided_alike(known: tuple[Maps, Masks]) -> None:
     groups = np.arange(NUM) // 4  # Six groups, fewer than it takes.
     assert len(set(groups.tolist())) < FEW_GROUPS
-    alike = curves(known, "mean_dice", groups=groups).fit(STEP).options
-    assert len(set(alike["thresholds"])) == len(set(alike["smallest_areas"])) == 1
-    apart = curves(known, "mean_dice").fit(STEP).options
+    alike = fit_masks(STEP, curves(known, "mean_dice", groups=groups), any_shape=True).options
+    for name in ("thresholds", "smallest_areas", "largest_only", "fill"):
+        assert len(set(alike[name])) == 1
+    apart = fit_masks(STEP, curves(known, "mean_dice")).options
     assert len(set(apart["thresholds"])) == 2
 
 
 def test_what_does_not_count_is_not_fitted_to(known: tuple[Maps, Masks]) -> None:
     maps, truths = known
     everything = Masks(truths.runs, 2, encode([np.ones(SIZE, bool)] * NUM))
-    step = curves((maps, everything), "mean_dice").fit(STEP)
-    assert step.options["thresholds"] == [128 / 255] * 2
-    assert step.options["smallest_areas"] == [0, 0]
+    found = curves((maps, everything), "mean_dice")
+    step = fit_masks(STEP, found, gate="top_scores", any_shape=True)
+    assert step.options == {
+        "thresholds": [128 / 255] * 2,
+        "smallest_areas": [0, 0],
+        "largest_only": [False, False],
+        "fill": [False, False],
+        "top_scores": [0.0, 0.0],
+    }
 
 
 @pytest.mark.parametrize("gate", ["gates", "top_scores"])
 def test_gate_threshold_and_area_are_the_best_together(
-    known: tuple[Maps, Masks], gate: str
+    known: tuple[Maps, Masks], gate: Gate
 ) -> None:
     maps, truths = known
     sure = np.random.default_rng(1).uniform(0, 0.6, (NUM, 2)) + 0.35 * truths.present
     pair = (replace(maps, gates=sure), truths)
     every = np.arange(NUM)
-    found = {name: curves(pair, "mean_dice", gate=name) for name in (None, gate)}
-    steps = {name: each.fit(STEP) for name, each in found.items()}
+    found = curves(pair, "mean_dice", gates=("top_scores", "gates"))
+    tried: tuple[Gate | None, ...] = (None, gate)
+    steps = {name: fit_masks(STEP, found, gate=name) for name in tried}
     scores = {name: score(pair, "mean_dice", step, every) for name, step in steps.items()}
     assert scores[gate] >= scores[None]
-    assert found[gate].fit(STEP, is_gated=False) == steps[None]
+    alone = curves(pair, "mean_dice", gates=(gate,))
+    assert fit_masks(STEP, alone, gate=gate) == steps[gate]
+    assert fit_masks(STEP, alone) == steps[None]
     if gate == "gates":
         assert scores[gate] > scores[None] + 0.01
     grid = [
@@ -119,10 +143,96 @@ def test_gate_threshold_and_area_are_the_best_together(
     assert scores[gate] >= best - 1e-12
 
 
+@pytest.fixture(scope="module")
+def hollow(tmp_path_factory: pytest.TempPathFactory) -> tuple[Maps, Masks]:
+    """Things of which maps show the rim, and a speck beside it; of the second class all is there.
+
+    Five levels and 99 pixels, so that every decision there is can be tried.
+    """
+    rng = np.random.default_rng(2)
+    path = tmp_path_factory.mktemp("hollow") / "maps.arrow"
+    levels, truths = [], []
+    for _ in range(12):
+        truth, rims = np.zeros((2, 9, 11), bool), np.zeros((2, 9, 11), np.uint8)
+        for index in range(2):
+            y, x = rng.integers(0, 4), rng.integers(0, 5)
+            tall, wide = rng.integers(3, 6, 2)
+            truth[index, y : y + tall, x : x + wide] = True
+            rims[index, y : y + tall, x : x + wide] = rng.choice([60, 120, 180])
+            if index == 0:
+                rims[index, y + 1 : y + tall - 1, x + 1 : x + wide - 1] = rng.choice([0, 60])
+        rims[rng.random(rims.shape) < 0.06] = 240
+        levels.append(rims)
+        truths += list(truth)
+    write_maps(path, 2, ((f"{row:02d}", each) for row, each in enumerate(levels)))
+    return read_maps(path)[1], Masks(encode(truths), 2)
+
+
+@pytest.mark.parametrize("gate", [None, "top_scores"])
+@pytest.mark.parametrize("metric", ["mean_dice", "mean_iou"])
+def test_of_all_shapes_the_best_is_taken(
+    hollow: tuple[Maps, Masks], metric: str, gate: Gate | None
+) -> None:
+    """Every shape, threshold, area and gate there is, tried one by one."""
+    maps, truths = hollow
+    every = np.arange(len(maps))
+    found = mask_curves(maps, truths, every % 3, metric=metric)
+    step = fit_masks(STEP, found, gate=gate, any_shape=True)
+    count = METRICS[metric].count
+    assert count is not None
+    by_class: dict[int, list[float]] = {0: [], 1: []}
+    for shape, level, area, least in product(
+        SHAPES, (60, 120, 180, 240), range(0, 22), (0.0, 0.75) if gate else (0.0,)
+    ):
+        answers = masks(
+            maps,
+            thresholds=level / 255,
+            smallest_areas=area,
+            top_scores=least,
+            **shape._asdict(),
+        )
+        for index, scores in by_class.items():
+            here = every * 2 + index
+            counts = count(answers.runs.take(here), truths.runs.take(here), 1, None)
+            scores.append(METRICS[metric](counts, np.zeros(len(every))))
+    best = np.mean([max(scores) for scores in by_class.values()])
+    assert score(hollow, metric, step, every) >= best - 1e-12
+    if gate is None:
+        assert score(hollow, metric, step, every) == pytest.approx(best)
+    assert step.options["fill"][0]
+    assert score(hollow, metric, fit_masks(STEP, found), every) < best - 0.01
+
+
+def test_a_shape_that_is_there_stays(hollow: tuple[Maps, Masks]) -> None:
+    maps, truths = hollow
+    found = mask_curves(maps, truths, np.arange(12) % 3, metric="mean_dice")
+    filled = Step("masks", {**STEP.options, "fill": True, "largest_only": [False, True]})
+    step = fit_masks(filled, found)
+    assert (step.options["fill"], step.options["largest_only"]) == (True, [False, True])
+    every = np.arange(12)
+    others = [
+        replace(step, options={**step.options, "thresholds": [one, two]})
+        for one, two in product((60 / 255, 120 / 255, 180 / 255), repeat=2)
+    ]
+    best = max(score(hollow, "mean_dice", other, every) for other in others)
+    assert score(hollow, "mean_dice", step, every) >= best - 1e-12
+
+
+@pytest.mark.parametrize("num", [1, 40])
+def test_top_pixels_are_as_many_as_asked_for(known: tuple[Maps, Masks], num: int) -> None:
+    found = curves(known, "mean_dice", options={"top_pixels": num, "fill": True})
+    means = np.stack([top_means(levels, num) for levels in known[0]])
+    for index in range(2):
+        wanted = np.searchsorted(GATE_GRID, means[:, index], side="right") - 1
+        parts = found.parts[Curves("top_scores", SHAPES[0], (index,))]
+        assert set(parts) == set(zip(FOLDS.tolist(), wanted.tolist(), strict=True))
+
+
 def test_no_gate_is_taken_before_one_that_gains_nothing(known: tuple[Maps, Masks]) -> None:
     maps, truths = known
     pair = (replace(maps, gates=np.ones((NUM, 2))), truths)
-    assert curves(pair, "mean_dice", gate="gates").fit(STEP).options["gates"] == [0.0, 0.0]
+    found = fit_masks(STEP, curves(pair, "mean_dice", gates=("gates",)), gate="gates")
+    assert found.options["gates"] == [0.0, 0.0]
 
 
 def test_a_decision_with_gates_needs_them(known: tuple[Maps, Masks]) -> None:

@@ -122,9 +122,22 @@ def test_no_samples_have_no_masks(maps: Maps) -> None:
         assert len(decide(nothing)) == 0
 
 
-@pytest.mark.parametrize("share", [0.0001, 0.01, 0.3, 1.0])
-def test_top_pixels_need_no_sorting(share: float) -> None:
+@pytest.mark.parametrize("num", [1, 7, 20, 25])
+def test_top_pixels_need_no_sorting(num: int) -> None:
     for levels in some_levels():
-        num = max(1, round(share * levels[0].size))
         wanted = [np.sort(each.ravel())[::-1][:num].mean() / 255 for each in levels]
-        np.testing.assert_allclose(top_means(levels, share), wanted)
+        np.testing.assert_allclose(top_means(levels, num), wanted)
+
+
+def test_top_pixels_are_a_number_or_a_share(maps: Maps) -> None:
+    """Of 600, 527 and 25 pixels a tenth are 60, 53 and 2."""
+    for nums, options in (
+        ((60, 60, 25), {"top_pixels": 60, "top_share": 0.9}),
+        ((60, 53, 2), {"top_share": 0.1}),
+    ):
+        pairs = zip(maps, nums, strict=True)
+        means = np.stack([top_means(levels, num) for levels, num in pairs])
+        least = float(np.median(means))
+        found = masks(maps, thresholds=0.0, top_scores=least, **options)
+        np.testing.assert_array_equal(found.present, means >= least)
+        assert 0 < found.present.sum() < found.present.size

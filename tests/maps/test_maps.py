@@ -12,7 +12,7 @@ import pytest
 from foldwise.errors import DataError
 from foldwise.maps.files import read_maps, write_maps
 from foldwise.maps.levels import ERROR, least_level, to_levels, to_probs
-from foldwise.maps.maps import Maps, joined, mean
+from foldwise.maps.maps import Maps, constant_maps, joined, levels_apart, mean
 
 SIZES = [(3, 5), (1, 1), (7, 2), (4, 4)]
 NAMES = ["a", "b", "c", "d"]
@@ -131,3 +131,25 @@ assert (read_maps(path.with_name("mean.arrow"))[1].read(1199) == one).all()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
+
+
+def test_constant_maps_say_the_same_of_every_pixel() -> None:
+    sizes = np.array(SIZES)
+    found = constant_maps(sizes, np.array([0, 200], np.uint8))
+    for levels, size in zip(found, SIZES, strict=True):
+        np.testing.assert_array_equal(levels, np.stack([np.zeros(size), np.full(size, 200)]))
+    each = constant_maps(sizes, np.arange(8, dtype=np.uint8).reshape(4, 2))
+    assert [levels.max(axis=(1, 2)).tolist() for levels in each] == [[0, 1], [2, 3], [4, 5], [6, 7]]
+
+
+def test_levels_apart_is_the_largest_difference() -> None:
+    maps = some_maps()
+    others = [levels.copy() for levels in maps]
+    others[2][1, 3, 0] = 255 if maps[2][1, 3, 0] < 128 else 0
+    wanted = max(np.abs(a.astype(int) - b).max() for a, b in zip(maps, others, strict=True))
+    first, second = (
+        Maps(np.array(SIZES), 2, np.arange(4), part.__getitem__) for part in (maps, others)
+    )
+    assert levels_apart(first, second) == wanted > 100
+    assert levels_apart(first, first) == 0
+    assert levels_apart(first[np.array([], int)], first[np.array([], int)]) == 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco
 
-from foldwise.masks.overlap import dice, intersections, iou
+from foldwise.masks.overlap import covered, dice, intersections, iou
 from foldwise.masks.runs import encode
 from foldwise.masks.sets import complement, unite
 
@@ -76,3 +76,17 @@ def test_complements_are_those_of_the_pixels() -> None:
     found, expected = complement(encode(masks)), encode([1 - mask for mask in masks])
     for name in ("heights", "widths", "offsets", "starts", "lengths"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
+def test_what_is_covered_of_each_run_is_that_of_the_pixels() -> None:
+    first, second = pairs(1000, 3)
+    runs = encode(first)
+    # Masks lie on one line, down the columns.
+    other = np.concatenate([mask.T.ravel() for mask in second])
+    begin = runs.starts + runs.places[:-1][runs.owners]
+    expected = [
+        int(other[low : low + length].sum())
+        for low, length in zip(begin.tolist(), runs.lengths.tolist(), strict=True)
+    ]
+    np.testing.assert_array_equal(covered(runs, encode(second)), expected)
+    assert covered(encode([np.zeros((2, 2))]), encode([np.ones((2, 2))])).tolist() == []

@@ -485,14 +485,11 @@ def test_a_real_pack_is_understood(tmp_path, pack):
 
 
 @pytest.mark.real
-@pytest.mark.parametrize(
-    ("pack", "words"), [("tile-defects", "several rows"), ("blood-cells", "several rows")]
-)
-def test_a_real_pack_of_another_task_is_refused_with_what_was_seen(tmp_path, pack, words):
-    if not (PACKS / pack).is_dir():
+def test_a_real_pack_of_another_task_is_refused_with_what_was_seen(tmp_path):
+    if not (PACKS / "blood-cells").is_dir():
         pytest.skip("the packs are absent")
-    with pytest.raises(DataError, match=words) as caught:
-        init(tmp_path / "mine", data=PACKS / pack, display=QUIET)
+    with pytest.raises(DataError, match="several rows") as caught:
+        init(tmp_path / "mine", data=PACKS / "blood-cells", display=QUIET)
     assert any("train.csv: " in line for line in caught.value.problems)
     assert "Tasks there are: multiclass" in caught.value.remedy
     assert not (tmp_path / "mine").exists()

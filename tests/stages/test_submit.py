@@ -25,9 +25,10 @@ from foldwise.stages.blend import blend
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.submit import Submitted, submit
 from foldwise.stages.submitting.cells import cell_check
-from foldwise.stages.submitting.checks import check_file, check_submission
+from foldwise.stages.submitting.checks import check_submission
 from foldwise.stages.submitting.founding import Founding, best_run, is_better
 from foldwise.stages.submitting.shape import Shape
+from foldwise.stages.submitting.table_checks import check_file
 from foldwise.tables import read_table
 from foldwise.tasks import TASKS
 from foldwise.tasks.problem import Problem, open_problem

@@ -16,7 +16,7 @@ from foldwise.masks.text import read_cells
 from foldwise.predictions import Predictions
 from foldwise.stages.scoring.deciding import read_decided
 from foldwise.stages.submit import check_submission, submit
-from foldwise.stages.submitting.answering import merged_masks, read_parts
+from foldwise.stages.submitting.answering import read_parts
 from foldwise.stages.submitting.ledger import read_ledger
 from foldwise.tables import read_table
 from foldwise.tasks.problem import Problem
@@ -116,9 +116,5 @@ def test_a_file_that_is_not_ours_is_kept_aside(tmp_path):
 
 
 def test_masks_of_several_decisions_are_no_vote(tmp_path):
-    problem = make_masks(tmp_path / "home", submission={"test_merge": "per_fold_decision"})
-    run = write_maps_run(problem, "a")
-    part = read_parts(problem, run)[0]
     with pytest.raises(ConfigError, match="per_fold_decision is a vote"):
-        merged_masks(problem, [part, part], name="a")
-    assert len(merged_masks(problem, [part], name="a")) == len(problem.test)
+        make_masks(tmp_path / "home", submission={"test_merge": "per_fold_decision"})

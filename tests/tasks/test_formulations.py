@@ -5,9 +5,12 @@ import pandas as pd
 import pytest
 import torch
 
+from foldwise.decide.decision import Decision, Step
 from foldwise.errors import DataError
 from foldwise.losses import LOSSES
 from foldwise.losses.terms import total
+from foldwise.maps.maps import Maps
+from foldwise.masks.runs import decode
 from foldwise.metrics import METRICS
 from foldwise.predictions import Predictions
 from foldwise.tables import Table
@@ -15,7 +18,12 @@ from foldwise.tasks import TASKS
 from foldwise.tasks.task import merge
 
 CLASSES = ("0", "1", "2", "3", "4")
-CASES = [(task, name) for task in TASKS for name in TASKS[task].formulations]
+CASES = [
+    (task, name)
+    for task in TASKS
+    for name in TASKS[task].formulations
+    if TASKS[task].kind == "vector"
+]
 
 
 def make_target(task: str, num: int = 40) -> np.ndarray:
@@ -59,6 +67,27 @@ def test_perfect_logits_lose_nothing_and_are_decided_right(task, name):
     assert np.allclose(answers, target, atol=1e-5)
     # Regression and borders keep a grade inside its cuts, not on the whole number.
     assert np.allclose(scores, value.one_hot(target, len(CLASSES)), atol=0.3)
+
+
+@pytest.mark.parametrize("name", TASKS["segmentation"].formulations)
+def test_perfect_logits_of_masks_lose_nothing_and_are_decided_right(name):
+    value, formulation = TASKS["segmentation"], TASKS["segmentation"].formulations[name]
+    rng, num_classes = np.random.default_rng(0), len(CLASSES)
+    if formulation.is_exclusive:
+        target = rng.integers(0, num_classes, (3, 8, 9)).astype(np.uint8)
+        truth = np.eye(num_classes, dtype=bool)[target].transpose(0, 3, 1, 2)
+        decision = Decision((Step("surest_class"),))
+    else:
+        truth = rng.random((3, num_classes, 8, 9)) < 0.3
+        target, decision = truth.astype(np.uint8), value.decision(num_classes, None, None)
+    logits = 60.0 * (truth - 0.5)
+    for loss in formulation.losses:
+        losses = total(LOSSES[loss](torch.from_numpy(logits).float(), torch.from_numpy(target)))
+        assert losses.shape == (3,)
+        assert float(losses.max()) < 1e-3, loss
+    levels = np.round(255 * formulation.activate(logits)).astype(np.uint8)
+    maps = Maps(np.full((3, 2), (8, 9)), num_classes, np.arange(3), lambda row: levels[row])
+    assert (np.stack(decode(decision.answers(maps).runs)) == truth.reshape(-1, 8, 9)).all()
 
 
 @pytest.mark.parametrize("task", TASKS)

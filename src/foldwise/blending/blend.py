@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -62,6 +62,22 @@ class Blend:
         weights = np.array(self.weights)
         mixed = self.mix.of(self.scale.of(members), weights, members)
         return self.finish.of(self.scale.back(mixed, weights))
+
+    def among(self, places: Sequence[int]) -> Blend | None:
+        """Some of the members, by their weights among these, where nothing but weights mixes them.
+
+        Args:
+            places: of the members that stay.
+
+        Returns:
+            None: more than weights was fitted, or these have none.
+        """
+        is_mean = isinstance(self.scale, Plain) and isinstance(self.mix, Mean)
+        weights = [self.weights[place] for place in places]
+        total = sum(weights)
+        if not is_mean or total <= 0 or min(self.weights) < 0:
+            return None
+        return replace(self, weights=tuple(weight / total for weight in weights), steered=())
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""

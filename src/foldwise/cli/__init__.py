@@ -189,6 +189,13 @@ def blend(
             "at least 200.",
         ),
     ] = 0,
+    gate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Of masks: a run of target presence that says whether a class is answered at all.",
+        ),
+    ] = None,
     directory: Directory = Path(),
     quiet: Quiet = False,
 ) -> None:
@@ -203,6 +210,7 @@ def blend(
         method=way,
         members=members,
         refit=refit,
+        gate=gate,
         display=shown(quiet),
     )
 

@@ -108,6 +108,8 @@ class MasksConfig(Section):
     def _agrees(self) -> MasksConfig:
         if self.ignored and self.kind != "index":
             raise ValueError(f"ignored: goes with kind index, found {self.kind}")
+        if never := [value for value in self.ignored if not 0 <= value <= 255]:
+            raise ValueError(f"ignored: pixels have values from 0 to 255, found {never[0]}")
         says = (self.class_column is not None, self.in_id, bool(self.columns))
         if sum(says) > 1:
             raise ValueError("class_column, in_id and columns: one of them says the class")

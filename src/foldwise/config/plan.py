@@ -63,6 +63,13 @@ class BlendConfig(Section):
         Literal["all"] | tuple[str, ...],
         Field(description="Runs or score files; all: every recipe of the plan."),
     ] = "all"
+    gate: Annotated[
+        str | None,
+        Field(
+            description="Of masks: run of target presence, whose scores say whether a class is "
+            "answered in an image at all; the blend may then have one member."
+        ),
+    ] = None
 
 
 class MachineConfig(Section):

@@ -31,6 +31,7 @@ _SECOND_LEVEL_KEYS = (
     "features",
     "head",
     "columns",
+    "target",
     "formulation",
     "imbalance",
     "folds",
@@ -48,8 +49,8 @@ class Recipe(Section):
         Name | tuple[Name, ...],
         Field(
             description="Runs whose networks' features, side by side, a second-level model is "
-            "fitted on; such a recipe takes head, columns, formulation, imbalance, folds and "
-            "refit, and no key of a network."
+            "fitted on; such a recipe takes head, columns, target, formulation, imbalance, "
+            "folds and refit, and no key of a network."
         ),
     ] = ()
     head: Annotated[
@@ -63,6 +64,13 @@ class Recipe(Section):
         ),
     ] = ()
     input: Annotated[InputConfig, Field(description="What the network is fed.")] = InputConfig()
+    target: Annotated[
+        Literal["presence"] | None,
+        Field(
+            description="What is learned; null: what the competition asks for. presence, where "
+            "it asks for masks: which classes are in an image, for a blend's gate."
+        ),
+    ] = None
     formulation: Annotated[
         str | None, Field(description="How the task is put to the network; null: its default.")
     ] = None

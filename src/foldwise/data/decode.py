@@ -136,7 +136,9 @@ def image_size(path: Path) -> tuple[int, int] | None:
     try:
         with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
-            is_turned = image.getexif().get(_ORIENTATION, 1) in range(5, 9)
+            # Of a PNG file that says nothing in its header, Pillow would decode all pixels first.
+            says_more = image.format != "PNG" or "exif" in image.info
+            is_turned = says_more and image.getexif().get(_ORIENTATION, 1) in range(5, 9)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
     return (width, height) if is_turned else (height, width)

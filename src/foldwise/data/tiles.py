@@ -113,5 +113,11 @@ def blend(
     return found
 
 
+def cut(image: torch.Tensor, *, tile: tuple[int, int], overlap: float) -> torch.Tensor:
+    """(C, H, W) image → (T, C, h, w) its tiles; arguments as of `blend`."""
+    boxes = tile_boxes(image.shape[1], image.shape[2], tile, overlap)
+    return torch.stack([_part(image, box) for box in boxes])
+
+
 def _part(image: torch.Tensor, box: Box) -> torch.Tensor:
     return image[:, box.top : box.top + box.height, box.left : box.left + box.width]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from foldwise.decide.component_tree import NUM_THRESHOLDS, Components
 
-#: Entries that are kept apart before they are summed up.
-_MOST_APART = 4_000_000
+#: Entries that are kept apart before they are summed up, if no more are known already.
+_MOST_APART = 20_000
 
 
 class Terms(Protocol):
@@ -38,93 +38,147 @@ def pooled_terms(answered: np.ndarray, common: np.ndarray, true: int) -> np.ndar
     return np.stack([common, answered + true - common], axis=1).astype(np.float64)
 
 
+#: Smallest areas that are all tried; larger ones in steps, each so many to twice the area.
+_EVERY, _PER_OCTAVE = 512, 64
+
+
+def areas_tried(largest: int) -> np.ndarray:
+    """(A,) int64 smallest areas, rising from 0; the last one drops whatever there is.
+
+    Up to 512 pixels they are all there, from there on each is about 1.1 % above the one before:
+    so what is kept for them does not grow without end with the number of maps.
+
+    Args:
+        largest: pixels of the largest map.
+
+    >>> areas_tried(3).tolist()
+    [0, 1, 2, 3, 4]
+    """
+    few = np.arange(min(largest, _EVERY) + 2)
+    num = max(0, int(np.ceil(_PER_OCTAVE * np.log2((largest + 1) / few[-1]))))
+    more = few[-1] * 2.0 ** (np.arange(1, num + 1) / _PER_OCTAVE)
+    return np.concatenate([few, np.ceil(more).astype(np.int64)])
+
+
+class Changes(NamedTuple):
+    """What a map adds to sums.
+
+    Attributes:
+        base: (257, K) float64 at smallest area 0, by threshold.
+        places: (E,) int32 where in the sums, (257, A) flat, they change: at the first smallest area
+            that drops a component.
+        values: (E, K) float64 by what.
+    """
+
+    base: np.ndarray
+    places: np.ndarray
+    values: np.ndarray
+
+
+def changes(found: Components, true: int, terms: Terms, areas: np.ndarray) -> Changes:
+    """What a map adds to sums.
+
+    Args:
+        found: its components.
+        true: true pixels in it.
+        terms: what is summed.
+        areas: (A,) int64 smallest areas, as of `areas_tried`.
+    """
+    counts = found.last - found.first
+    ends = np.cumsum(counts)
+    entries = np.repeat(found.first - (ends - counts), counts) + np.arange(ends[-1])
+    thresholds = np.repeat(np.arange(NUM_THRESHOLDS), counts)
+    # From the largest component down, what is kept once the smaller ones are dropped.
+    kept = [_kept(values[entries], counts, ends) for values in (found.answered, found.common)]
+    after = [_next(values, ends[counts > 0] - 1) for values in kept]
+    heads = (ends - counts)[counts > 0]
+    whole = np.zeros((2, NUM_THRESHOLDS), np.int64)
+    whole[:, counts > 0] = np.stack(kept)[:, heads]
+    drops = np.searchsorted(areas, found.areas[entries], side="right")
+    return Changes(
+        terms(whole[0], whole[1], true),
+        (thresholds * len(areas) + drops).astype(np.int32),
+        terms(after[0], after[1], true) - terms(kept[0], kept[1], true),
+    )
+
+
+def difference(one: Changes, other: Changes) -> Changes:
+    """What is to be added beside the other map's changes, so that it is the one's."""
+    places, where = np.unique(np.concatenate([one.places, other.places]), return_inverse=True)
+    both = np.concatenate([one.values, -other.values])
+    values = np.stack([np.bincount(where, each, len(places)) for each in both.T], axis=1)
+    differ = (values != 0).any(axis=1)
+    return Changes(one.base - other.base, places[differ], values[differ])
+
+
 @dataclass
 class AreaCurves:
     """Sums over maps of what each threshold and smallest area gives.
 
-    For a threshold, the sum is a step function of the smallest area: it changes behind the area
-    of each component, where that is dropped.
+    For a threshold, the sum is a step function of the smallest area: it changes where a component
+    is dropped.
 
     Attributes:
-        terms: what is summed.
+        num_areas: A, that are tried.
         base: (257, K) float64 at smallest area 0, by threshold.
     """
 
-    terms: Terms
-    base: np.ndarray = field(init=False)
-    _keys: list[np.ndarray] = field(init=False, default_factory=list)
-    _changes: list[np.ndarray] = field(init=False, default_factory=list)
+    num_areas: int
+    base: np.ndarray
+    _places: list[np.ndarray] = field(init=False, default_factory=list)
+    _values: list[np.ndarray] = field(init=False, default_factory=list)
+    _num_apart: int = field(init=False, default=0)
 
-    def __post_init__(self) -> None:
+    @classmethod
+    def of_none(cls, terms: Terms, areas: np.ndarray) -> AreaCurves:
+        """The sums over no maps."""
         nothing = np.zeros(1, np.int64)
-        num_terms = self.terms(nothing, nothing, 0).shape[1]
-        self.base = np.zeros((NUM_THRESHOLDS, num_terms))
+        num_terms = terms(nothing, nothing, 0).shape[1]
+        return cls(len(areas), np.zeros((NUM_THRESHOLDS, num_terms)))
 
-    def add(self, found: Components, true: int, weight: float = 1.0) -> None:
-        """Add a map.
+    def add(self, found: Changes, weight: float = 1.0) -> None:
+        """Add a map that counts as much as its weight."""
+        self.base += weight * found.base
+        self._places.append(found.places)
+        self._values.append(weight * found.values)
+        self._num_apart += len(found.places)
+        # Most maps change the sums where others do: what is held grows with these places alone.
+        if self._num_apart > max(_MOST_APART, len(self._places[0])):
+            self.joined()
 
-        Args:
-            found: its components.
-            true: true pixels in it.
-            weight: how much it counts.
-        """
-        counts = found.last - found.first
-        ends = np.cumsum(counts)
-        places = np.repeat(found.first - (ends - counts), counts) + np.arange(ends[-1])
-        thresholds = np.repeat(np.arange(NUM_THRESHOLDS), counts)
-        # From the largest component down, what is kept once the smaller ones are dropped.
-        kept = [_kept(values[places], counts, ends) for values in (found.answered, found.common)]
-        after = [_next(values, ends[counts > 0] - 1) for values in kept]
-        heads = (ends - counts)[counts > 0]
-        whole = np.zeros((2, NUM_THRESHOLDS), np.int64)
-        whole[:, counts > 0] = np.stack(kept)[:, heads]
-        self.base += weight * self.terms(whole[0], whole[1], true)
-        changes = self.terms(after[0], after[1], true) - self.terms(kept[0], kept[1], true)
-        self._keys.append(thresholds << 32 | found.areas[places])
-        self._changes.append(weight * changes)
-        if sum(map(len, self._keys)) > _MOST_APART:
-            self._sum_up()
+    @property
+    def empty(self) -> np.ndarray:
+        """(K,) float64 sums where nothing is answered."""
+        found: np.ndarray = self.base[-1]
+        return found
 
-    def steps(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Where the sums change, and what they are from there on.
-
-        Returns:
-            (S,) int64 thresholds, rising; (S,) int64 smallest areas, rising within each, the first
-            one 0; (S, K) float64 sums at these.
-        """
-        self._sum_up()
-        keys = np.concatenate([np.arange(NUM_THRESHOLDS, dtype=np.int64) << 32, self._keys[0] + 1])
-        changes = np.concatenate([self.base, self._changes[0]])
-        order = np.argsort(keys, kind="stable")
-        keys, changes = keys[order], changes[order]
-        thresholds, areas = keys >> 32, keys & 0xFFFFFFFF
-        sums = np.cumsum(changes, axis=0)
-        heads = np.flatnonzero(areas == 0)
-        before = sums[heads] - changes[heads]
-        return thresholds, areas, sums - np.repeat(before, np.diff([*heads, len(keys)]), axis=0)
-
-    def _sum_up(self) -> None:
-        """Entries of the same threshold and area become one."""
-        if len(self._keys) == 1:
-            return
-        empty = np.empty((0, self.base.shape[1]))
-        keys = np.concatenate([np.empty(0, np.int64), *self._keys])
-        changes = np.concatenate([empty, *self._changes])
-        found, places = np.unique(keys, return_inverse=True)
-        columns = [np.bincount(places, column, len(found)) for column in changes.T]
-        self._keys, self._changes = [found], [np.stack(columns, axis=1)]
+    def joined(self) -> tuple[np.ndarray, np.ndarray]:
+        """(E,) int32 places, rising, and (E, K) float64 by what the sums change there."""
+        if self._num_apart:
+            places, where = np.unique(np.concatenate(self._places), return_inverse=True)
+            columns = np.concatenate(self._values).T
+            values = [np.bincount(where, column, len(places)) for column in columns]
+            self._places, self._values = [places], [np.stack(values, axis=1)]
+            self._num_apart = 0
+        return self._places[0], self._values[0]
 
 
-def summed(curves: Sequence[AreaCurves]) -> AreaCurves:
-    """The sums over the maps of several."""
-    total = AreaCurves(curves[0].terms)
-    for each in curves:
-        each._sum_up()
-        total.base += each.base
-        total._keys += each._keys
-        total._changes += each._changes
-    total._sum_up()
-    return total
+def changes_of(parts: Sequence[AreaCurves]) -> np.ndarray:
+    """(257, A, K) float64 by what the sums over some parts change from smallest area to area.
+
+    The sums themselves are `np.cumsum(found, axis=1)`.
+
+    Args:
+        parts: sums over maps, at least one.
+    """
+    shape = NUM_THRESHOLDS, parts[0].num_areas, parts[0].base.shape[1]
+    flat = np.zeros((shape[0] * shape[1], shape[2]))
+    for part in parts:
+        places, values = part.joined()
+        flat[places] += values
+    found = flat.reshape(shape)
+    found[:, 0] += sum(part.base for part in parts)
+    return found
 
 
 def _kept(values: np.ndarray, counts: np.ndarray, ends: np.ndarray) -> np.ndarray:

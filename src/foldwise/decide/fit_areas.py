@@ -1,4 +1,4 @@
-"""The best threshold and smallest area for masks, exact over all levels and all areas."""
+"""The best threshold and smallest area for masks, of all levels and all areas that are tried."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-
-from foldwise.decide.area_curves import AreaCurves
 
 #: (S, K) sums → (S,) what is to be as high as can be.
 Value = Callable[[np.ndarray], np.ndarray]
@@ -42,8 +40,14 @@ def quotient(sums: np.ndarray) -> np.ndarray:
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), 1.0)
 
 
+def is_more(value: float, other: float) -> bool:
+    """Whether one value is higher than another by more than sums of floats are off."""
+    return value > other + _ALIKE * max(1.0, abs(other))
+
+
 def fit_areas(
-    curves: AreaCurves,
+    sums: np.ndarray,
+    areas: np.ndarray,
     *,
     fixed: tuple[int, int] = (128, 0),
     value: Value = first_sum,
@@ -52,21 +56,17 @@ def fit_areas(
     """The pair with the highest value; of equally good ones the nearest to the fixed one.
 
     Args:
-        curves: of all maps that are fitted to.
+        sums: (257, A, K) float64 over all maps that are fitted to, by threshold and smallest area.
+        areas: (A,) int64 smallest areas.
         fixed: threshold and smallest area that are kept where others are no better.
         value: of the sums.
         beside: (K,) sums of maps whatever is chosen; None: there are no such.
     """
-    thresholds, areas, sums = curves.steps()
-    # Within a step all smallest areas do the same; the last one of a threshold has no end.
-    last = np.append(areas[1:] - 1, 0)
-    is_open = np.append(thresholds[1:] != thresholds[:-1], True)
-    last[is_open] = np.maximum(areas[is_open], fixed[1])
-    values = value(sums if beside is None else sums + beside)
-    values[thresholds == 0] = -np.inf  # It would answer everywhere, whatever the map says.
+    every = sums.reshape(-1, sums.shape[2])
+    values = value(every if beside is None else every + beside).reshape(sums.shape[:2])
+    values[0] = -np.inf  # It would answer everywhere, whatever the map says.
     best = float(values.max())
-    tied = np.flatnonzero(values >= best - _ALIKE * max(1.0, abs(best)))
-    nearest = np.clip(fixed[1], areas[tied], last[tied])
-    away = np.abs(thresholds[tied] - fixed[0])
-    chosen = np.lexsort([np.abs(nearest - fixed[1]), away])[0]
-    return AreaFit(int(thresholds[tied][chosen]), int(nearest[chosen]), best)
+    thresholds, places = np.nonzero(values >= best - _ALIKE * max(1.0, abs(best)))
+    away = np.abs(thresholds - fixed[0]), np.abs(areas[places] - fixed[1])
+    chosen = np.lexsort(away[::-1])[0]
+    return AreaFit(int(thresholds[chosen]), int(areas[places[chosen]]), best)

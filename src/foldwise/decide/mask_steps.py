@@ -34,6 +34,7 @@ def masks(
     fill: bool | list[bool] = False,
     top_scores: Share | list[Share] = 0.0,
     top_share: Annotated[float, Field(gt=0, le=1)] = TOP_SHARE,
+    top_pixels: Annotated[int, Field(ge=0)] = 0,
     gates: Share | list[Share] = 0.0,
 ) -> Masks:
     """The pixels of each class that reach its threshold, and of them the components that count.
@@ -50,6 +51,7 @@ def masks(
         fill: whether what a component encloses is answered, too.
         top_scores: mean of the top pixels from which a class is answered.
         top_share: share of a sample's pixels that are the top ones, at least one pixel.
+        top_pixels: how many are the top ones, whatever the sample's size; 0: `top_share` says so.
         gates: least gate of a sample from which a class is answered.
 
     Raises:
@@ -69,7 +71,8 @@ def masks(
         mask: np.ndarray = sample >= np.array(levels, np.uint16)[:, None, None]
         mask[closed[row]] = False
         if tops.any():
-            mask[top_means(sample, top_share) < tops] = False
+            num_pixels = num_top(sample[0].size, top_share=top_share, top_pixels=top_pixels)
+            mask[top_means(sample, num_pixels) < tops] = False
         return mask
 
     parts = []
@@ -97,18 +100,26 @@ def surest_class(scores: Maps) -> Masks:
     return joined_masks(parts) if parts else empty_masks(scores.sizes, scores.num_classes)
 
 
-def top_means(sample: np.ndarray, share: float) -> np.ndarray:
+def num_top(size: int, *, top_share: float = TOP_SHARE, top_pixels: int = 0) -> int:
+    """How many pixels of a sample are the top ones, from what `masks` is told.
+
+    >>> num_top(256 * 1600), num_top(100), num_top(100, top_pixels=500)
+    (410, 1, 100)
+    """
+    return min(top_pixels, size) or max(1, round(top_share * size))
+
+
+def top_means(sample: np.ndarray, num: int) -> np.ndarray:
     """(C,) mean probability of each class's top pixels.
 
     Args:
         sample: (C, H, W) uint8 levels.
-        share: of the pixels, at least one.
+        num: of these pixels, 1 to H * W.
 
-    >>> top_means(np.array([[[255, 0, 51, 0]]], np.uint8), 0.5).tolist()
+    >>> top_means(np.array([[[255, 0, 51, 0]]], np.uint8), 2).tolist()
     [0.6]
     """
     flat = sample.reshape(len(sample), -1)
-    num = max(1, round(share * flat.shape[1]))
     # How many pixels have each level: the top ones need no sorting.
     found = np.empty(len(sample))
     for index, pixels in enumerate(flat):

@@ -52,12 +52,15 @@ class Assembly:
     """A recipe and its problem, ready to be run.
 
     Attributes:
-        problem: competition, samples, targets.
+        problem: competition, samples, targets, as its recipe is asked whatever was given.
         recipe: resolved.
     """
 
     problem: Problem
     recipe: Recipe
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "problem", self.problem.asked_by(self.recipe))
 
     @property
     def formulation_name(self) -> str:

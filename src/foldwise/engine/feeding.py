@@ -126,17 +126,25 @@ class Feed:
             self._cut,
         )
 
-    def scored(self, samples: Samples) -> Source:
-        """The same as a finished network scores them, which is all of each image.
+    @property
+    def scored_side(self) -> int | None:
+        """Side of the squares in which a finished network scores images; None: they stay as large.
 
         A network of masks that trains on windows of images as they are cached sees them whole at
         that size, so that what it looks for is as large as it was.
         """
-        source = self.source(samples)
+        config = self.recipe.input
+        if config.fit == "native":
+            return None
         is_cropped = "mask_crop" in map(name_of, self.recipe.augment)
         if self.problem.task.kind != "map" or not is_cropped:
-            return source
-        return replace(source, size=cache_spec(self.problem.home, self.recipe.input).size_px)
+            return config.size
+        return cache_spec(self.problem.home, config).size_px
+
+    def scored(self, samples: Samples) -> Source:
+        """The same as a finished network scores them, which is all of each image."""
+        source = self.source(samples)
+        return replace(source, size=self.scored_side or source.size)
 
     @property
     def num_workers(self) -> int:

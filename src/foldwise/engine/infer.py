@@ -19,6 +19,10 @@ from foldwise.views import View
 
 T = TypeVar("T")
 
+#: Rows per forward pass in inference: fixed, so that a row's bits never depend on others; fewer
+#: only where memory runs out, which is recorded.
+EVAL_BATCH = 64
+
 
 def tell_halved(batch: int, problem: str) -> None:
     """Say in the job's log that scoring goes on with smaller batches."""

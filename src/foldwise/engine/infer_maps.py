@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -46,6 +47,8 @@ def infer_maps(
     autocast: torch.dtype | None = None,
     progress: Callable[[int], None] = lambda done: None,
     halved: Callable[[int, str], None] = tell_halved,
+    timed: Callable[[float], None] = lambda seconds: None,
+    divided: bool = True,
 ) -> T:
     """Run a network of masks over all samples and views.
 
@@ -68,6 +71,10 @@ def infer_maps(
         autocast: half precision to compute in, or None.
         progress: called with the number of samples done.
         halved: called with the smaller batch and what the device said, before it is used.
+        timed: called with the seconds of each pass, what is done once for all views aside:
+            reading, resizing, keeping.
+        divided: whether each pixel's sum is divided by the weights of the views that showed it;
+            False, for a single view: it stays as it is, less where the view showed less of it.
 
     Returns:
         What `keep` gives.
@@ -78,7 +85,7 @@ def infer_maps(
 
     def maps(batch: int) -> Iterator[np.ndarray]:
         sums = weights = torch.empty(0)
-        for rows, view, logits, _ in passes(
+        for rows, view, logits, began in passes(
             forward,
             source,
             views=views,
@@ -90,8 +97,10 @@ def infer_maps(
             found, weight = view.maps(activate(logits.float()), (source.size, source.size))
             is_first = view is views[0]
             sums, weights = (found, weight) if is_first else (sums + found, weights + weight)
+            means = sums / weights if divided else sums
+            timed(_since(began, device))
             if view is views[-1]:
-                for row, mean in zip(rows.tolist(), sums / weights, strict=True):
+                for row, mean in zip(rows.tolist(), means, strict=True):
                     yield to_levels(_resized(mean, *sizes[row].tolist()).cpu().numpy())
                     progress(row + 1)
 
@@ -113,6 +122,8 @@ def infer_native(
     autocast: torch.dtype | None = None,
     progress: Callable[[int], None] = lambda done: None,
     halved: Callable[[int, str], None] = tell_halved,
+    timed: Callable[[float], None] = lambda seconds: None,
+    divided: bool = True,
 ) -> T:
     """The same for images of their own size: one by one, nothing is resized.
 
@@ -130,6 +141,8 @@ def infer_native(
         autocast: half precision to compute in, or None.
         progress: called with the number of samples done.
         halved: called with the smaller batch and what the device said, before it is used.
+        timed: as in `infer_maps`.
+        divided: the same.
 
     Returns:
         What `keep` gives.
@@ -148,16 +161,44 @@ def infer_native(
             height, width = shown.shape[1:]
             tiles = (tile or height, tile or width)
             maps.append(blend(probs, shown, tile=tiles, overlap=overlap, batch=batch)[None])
-        return mean_map(views, maps, (image.shape[2], image.shape[3]))[0]
+        size = (image.shape[2], image.shape[3])
+        return mean_map(views, maps, size)[0] if divided else views[0].maps(maps[0], size)[0][0]
 
     def maps(batch: int) -> Iterator[np.ndarray]:
         for item in single_batches(source, workers=workers):
+            began = time.monotonic()
             with computing(device, autocast):
                 found = mean(item.images.to(device, non_blocking=True), batch)
+            timed(_since(began, device))
             yield to_levels(found.cpu().numpy())
             progress(int(item.rows[0]) + 1)
 
     return halving(lambda batch: keep(maps(batch)), batch=batch, halved=halved)
+
+
+def shown_share(view: View, side: int | None, size: tuple[int, int]) -> np.ndarray | None:
+    """What of each pixel of a sample a view has shown, as its single map is to be divided by.
+
+    Args:
+        view: what was shown.
+        side: of the square that the image was stretched to, pixels; None: it was not.
+        size: of the image.
+
+    Returns:
+        (H, W) float32 in [0, 1]; None: all of each.
+    """
+    before = size if side is None else (side, side)
+    weights = view.maps(torch.zeros(1, 1, *view.sizes(before)[-1]), before)[1] / view.weight
+    if bool((weights > 1 - 1e-6).all()):
+        return None
+    return _resized(weights[0], *size)[0].numpy()
+
+
+def _since(began: float, device: torch.device) -> float:
+    """Seconds from then on, on the monotonic clock, all that was asked of the device done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.monotonic() - began
 
 
 def _resized(maps: torch.Tensor, height: int, width: int) -> torch.Tensor:

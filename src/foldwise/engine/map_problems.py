@@ -8,6 +8,7 @@ from foldwise.config.competition import Competition
 from foldwise.config.recipe import Recipe
 from foldwise.engine.frozen import Problem
 from foldwise.parts import name_of
+from foldwise.tasks.presence import PRESENCE
 from foldwise.tasks.task import Task
 
 #: Steps before the cache that leave every pixel in its place.
@@ -20,8 +21,20 @@ def map_problems(recipe: Recipe, competition: Competition, task: Task) -> Iterat
     Args:
         recipe: resolved.
         competition: what is asked.
-        task: of the competition.
+        task: that the recipe is asked.
     """
+    if recipe.target == PRESENCE and competition.masks is None:
+        yield Problem(
+            "target",
+            f"{PRESENCE}: which classes masks show is asked, and task {task.name} has no masks",
+            "take it out",
+        )
+    if recipe.target == PRESENCE and recipe.external:
+        yield Problem(
+            "external",
+            f"such rows have no masks, and target: {PRESENCE} asks which classes masks show",
+            "take it out",
+        )
     if task.kind != "map":
         yield from _of_masks(recipe, task)
         return
@@ -30,7 +43,7 @@ def map_problems(recipe: Recipe, competition: Competition, task: Task) -> Iterat
             "features",
             f"a second-level model gives one answer for an image, and task {task.name} asks for "
             "masks",
-            "use a network with a decoder",
+            f"use a network with a decoder; or set target: {PRESENCE}, for a gate",
         )
         return
     yield from _network(recipe, task)
@@ -64,7 +77,7 @@ def _network(recipe: Recipe, task: Task) -> Iterator[Problem]:
             "model.decoder",
             f"missing: task {task.name} asks for masks, and {model.name} gives one vector for an "
             "image",
-            "set it, such as decoder: unet",
+            f"set it, such as decoder: unet; or target: {PRESENCE}, for a gate",
         )
     if recipe.freeze == "backbone":
         yield Problem(

@@ -15,6 +15,7 @@ from foldwise.data.mask_batches import Truth, train_mask_batches
 from foldwise.data.mask_sampling import peaks
 from foldwise.engine.fit_plan import Batches
 from foldwise.optim.epochs import Epoch
+from foldwise.parts import name_of, options_of
 
 if TYPE_CHECKING:
     from foldwise.engine.assemble import Assembly
@@ -65,25 +66,22 @@ def mask_batches(
     return batches
 
 
-def whole_batches(
-    assembly: Assembly, rows: np.ndarray, *, batch: int, size: int | None = None
-) -> Iterator[Batch]:
-    """Whole images of train rows in their order, with their masks.
+def whole_batches(assembly: Assembly, rows: np.ndarray, *, batch: int) -> Iterator[Batch]:
+    """Whole images of train rows in their order, as they are scored, with their masks.
 
     Args:
         assembly: of the recipe.
         rows: positions of the train rows; at least one.
         batch: most images in one.
-        size: of their sides, pixels; None: as they are scored.
     """
     source = assembly.feed.scored(assembly.problem.train.take(rows))
     truth = truth_of(assembly, rows)
     order = np.arange(len(rows))
-    if size is None and assembly.recipe.input.fit == "native":
+    if assembly.recipe.input.fit == "native":
         sizes = truth.sizes.tolist()
         groups = [(order[[row]], bound_augments((), tuple(sizes[row]))) for row in order]
     else:
-        groups = [(order, assembly.feed.mask_augments(size or source.size, augment=False))]
+        groups = [(order, assembly.feed.mask_augments(source.size, augment=False))]
     for part, augments in groups:
         yield from train_mask_batches(
             source,
@@ -94,6 +92,34 @@ def whole_batches(
             key=0,
             workers=assembly.recipe.train.workers if len(part) > 1 else 0,
         )
+
+
+def plain_mask_batch(assembly: Assembly, rows: np.ndarray) -> Batch:
+    """Train rows as training shows them, but for what moves or changes them at random.
+
+    Where it cuts windows, each shows something of what is there, if anything is.
+
+    Args:
+        assembly: of the recipe.
+        rows: positions of the train rows; at least one.
+    """
+    recipe, feed = assembly.recipe, assembly.feed
+    crops = [
+        {"name": name_of(spec), **options_of(spec), "near": 1.0}
+        for spec in recipe.augment
+        if name_of(spec) == "mask_crop"
+    ]
+    size = recipe.input.size
+    batches = train_mask_batches(
+        feed.source(assembly.problem.train.take(rows)),
+        truth_of(assembly, rows),
+        np.arange(len(rows)),
+        batch=len(rows),
+        augments=bound_augments(crops, (size, size)),
+        key=seeding.key("doctor"),
+        workers=0,
+    )
+    return next(batches)
 
 
 def noise_masks(assembly: Assembly, num: int, size: int) -> torch.Tensor:

@@ -152,7 +152,7 @@ def mean(parts: Sequence[Maps], weights: Sequence[float] | None = None) -> Maps:
     """
     first = parts[0]
     if len(parts) == 1:
-        return first
+        return replace(first, gates=None)
     if any(not np.array_equal(part.sizes, first.sizes) for part in parts):
         raise ValueError("maps of the same samples have different sizes")
     shares = np.asarray([1.0] * len(parts) if weights is None else weights, dtype=np.float32)
@@ -166,3 +166,24 @@ def mean(parts: Sequence[Maps], weights: Sequence[float] | None = None) -> Maps:
         return total.astype(np.uint8)
 
     return Maps(first.sizes, first.num_classes, np.arange(len(first)), read)
+
+
+def constant_maps(sizes: np.ndarray, levels: np.ndarray) -> Maps:
+    """Maps of which every pixel says the same, made when they are read.
+
+    Args:
+        sizes: (N, 2) int64 height and width of each, pixels.
+        levels: (C,) uint8 of each class; or (N, C), of each sample.
+    """
+    every = np.broadcast_to(levels, (len(sizes), np.shape(levels)[-1]))
+
+    def read(row: int) -> np.ndarray:
+        return np.broadcast_to(every[row][:, None, None], (every.shape[1], *sizes[row]))
+
+    return Maps(sizes, every.shape[1], np.arange(len(sizes)), read)
+
+
+def levels_apart(first: Maps, second: Maps) -> int:
+    """The largest difference of a level between maps of the same samples, in [0, 255]."""
+    pairs = zip(first, second, strict=True)
+    return max((int(np.abs(a.astype(np.int16) - b).max(initial=0)) for a, b in pairs), default=0)

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from foldwise.compiled import compile_loop
 from foldwise.masks import kernels, text_kernels
 
 #: Nanoseconds of numpy's work before kernels are loaded; loading takes about as long.
@@ -42,14 +43,8 @@ def load() -> bool:
 
 @functools.cache
 def _load() -> dict[str, Callable[..., Any]]:
+    every = kernels.TYPES | text_kernels.TYPES
     try:
-        import numba
+        return {kernel.__name__: compile_loop(kernel, types) for kernel, types in every.items()}
     except ImportError:  # Not installed, or not for this numpy.
         return {}
-    found = {}
-    for kernel, types in (kernels.TYPES | text_kernels.TYPES).items():
-        try:
-            found[kernel.__name__] = numba.njit(types, cache=True, nogil=True)(kernel)
-        except (RuntimeError, OSError):  # Neither the package's folder nor the user's is writable.
-            found[kernel.__name__] = numba.njit(types, nogil=True)(kernel)
-    return found

@@ -5,6 +5,9 @@ Beside each place that calls one stands the same work in numpy.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 # Unsigned throughout: an index that might be negative costs a test, and the loop its vectors.
@@ -244,7 +247,7 @@ def overlaps(
 _INTS, _WORDS = (f"Array({kind}, 1, 'C', readonly=True)" for kind in ("int64", "uint64"))
 
 #: Each kernel and the types it is compiled for.
-TYPES = {
+TYPES: dict[Callable[..., Any], str] = {
     find_marks: f"int64({_WORDS}, int64, uint64[::1], uint64[::1], int64[::1])",
     sort_marks: "int64(uint64[::1], uint64[::1], int64[::1], int64, int64[:, ::1])",
     find_changes: f"int64({_WORDS}, uint64[::1])",

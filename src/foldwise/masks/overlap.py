@@ -42,6 +42,37 @@ def iou(first: Runs, second: Runs) -> np.ndarray:
     return _share(common, total - common)
 
 
+def covered(first: Runs, second: Runs) -> np.ndarray:
+    """(R,) int64 pixels of each run of the first masks that the second mask of its pair has.
+
+    Args:
+        first: N masks of R runs in all, which may touch.
+        second: N masks of the same sizes.
+
+    Raises:
+        ValueError: sizes differ.
+
+    >>> from foldwise.masks.runs import encode
+    >>> covered(encode([np.array([[1, 1, 0, 1]])]), encode([np.array([[0, 1, 1, 0]])])).tolist()
+    [1, 0]
+    """
+    _check_sizes(first, second)
+    places = first.places[:-1]
+    starts = second.starts + places[second.owners]
+    ends = np.concatenate([[0], starts + second.lengths])
+    before = np.concatenate([[0], np.cumsum(second.lengths)])
+
+    def up_to(at: np.ndarray) -> np.ndarray:
+        """Pixels of the second masks that lie before a place, all masks on one line."""
+        started = np.searchsorted(starts, at)
+        found: np.ndarray = before[started] - np.maximum(ends[started] - at, 0)
+        return found
+
+    begin = first.starts + places[first.owners]
+    found: np.ndarray = up_to(begin + first.lengths) - up_to(begin)
+    return found
+
+
 def _overlaps(first: Runs, second: Runs) -> tuple[np.ndarray, np.ndarray]:
     """(N,) int64 pixels that both masks of each pair have, and the sum of their areas."""
     _check_sizes(first, second)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 _ZERO, _ONE = np.uint64(0), np.uint64(1)
@@ -120,7 +123,7 @@ def write_strings(
 _BYTES, _INTS = (f"Array({kind}, 1, 'C', readonly=True)" for kind in ("uint8", "int64"))
 
 #: Each kernel and the types it is compiled for.
-TYPES = {
+TYPES: dict[Callable[..., Any], str] = {
     read_pairs: f"int64({_BYTES}, {_INTS}, {_INTS}, int64, int64[:, ::1], int64[::1])",
     write_strings: f"void({', '.join([_INTS] * 4)}, uint8[::1], int64[::1])",
 }

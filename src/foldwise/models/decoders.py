@@ -154,7 +154,8 @@ def upernet(common: Common, *, channels: Channels = 256, norm: Norm = "batch") -
     Args:
         common: of the network.
         channels: of the decoder.
-        norm: of its layers; batch wants two images or more in a batch.
+        norm: of its layers; batch wants several images in a batch, and a single one takes the
+            running statistics of means over the whole image.
 
     Source: Xiao et al. (2018), "Unified perceptual parsing for scene understanding", ECCV.
     """

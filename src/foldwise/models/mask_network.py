@@ -169,9 +169,13 @@ class MaskNetwork(Network):
         height, width = images.shape[2:]
         return logits[:, :, :height, :width], maps
 
+    def filled_side(self, side: int) -> int:
+        """Pixels of a side as it is computed, filled up."""
+        return max(side + -side % self.stride, self.least)
+
     def _filled(self, images: Tensor) -> Tensor:
         pixels = self.normalize(images)
-        foot, right = (max(-side % self.stride, self.least - side) for side in pixels.shape[2:])
+        foot, right = (self.filled_side(side) - side for side in pixels.shape[2:])
         return functional.pad(pixels, (0, right, 0, foot)) if foot or right else pixels
 
 

@@ -18,6 +18,7 @@ from foldwise.models.building import build_whole
 from foldwise.models.decoders import DECODERS, library
 from foldwise.models.encoders import check_maps, encoder_of
 from foldwise.models.loading import mismatch
+from foldwise.models.lone_norms import lone_norms
 from foldwise.models.mask_network import MaskDecoder, MaskNetwork
 from foldwise.models.small import NETWORKS
 from foldwise.models.weights import Weights
@@ -153,6 +154,7 @@ def _decoded(
         sketch = _made(order, decoder, bound).eval()
         steps = _fewest_steps(order, decoder, sketch)
     made = _made(order, decoder, bound)
+    lone_norms(made.decoder)
     num_features = made.encoder.out_channels[-1]
     mean, std = whole.statistics
     return MaskNetwork(

@@ -14,7 +14,7 @@ from foldwise import device as machine
 from foldwise.config.duration import seconds
 from foldwise.config.network import InputConfig
 from foldwise.publish import locked
-from foldwise.stages.answering.handing_in import SUBMISSION, HandIn
+from foldwise.stages.answering.handing_in import HandIn
 from foldwise.stages.answering.pacing import Pacing
 from foldwise.stages.answering.rounds import Round
 from foldwise.stages.answering.test_rows import decode_test_rows, list_test_rows, rows_print
@@ -25,7 +25,7 @@ from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS
 from foldwise.stages.packing.predict import BEGUN
 from foldwise.stages.sessions.clock import container_age_s
 from foldwise.stages.sessions.mounted import find_data
-from foldwise.stages.sessions.opening import lay_out_runs, open_home, read_pack
+from foldwise.stages.sessions.opening import lay_out_runs, open_home, read_pack, submission_of
 from foldwise.tasks.problem import Problem, open_problem
 from foldwise.time_records import machine_name
 
@@ -43,7 +43,7 @@ def answer(
 ) -> HandIn:
     """Score the test rows round by round, and hand in after every round.
 
-    The first `submission.csv` has the same answer for every row and is there before any image is
+    The first submission has the same answer for every row and is there before any image is
     opened. A round that would not end in time is not begun, and a unit that still runs when the
     time is up is stopped; what was handed in stays. Killed and started again in the same folder,
     units that have scored the rows are not run again.
@@ -51,7 +51,7 @@ def answer(
     Args:
         pack: its folder.
         source: below it lie the data.
-        output: folder that gets `submission.csv`, and `answer.json` which says what is in it.
+        output: folder that gets the submission, and `answer.json` which says what is in it.
         limit: how long it may take; None: what the pack was planned for.
         age_s: seconds of that which have passed already.
         work: folder to work in; None: among the system's temporary ones.
@@ -70,7 +70,7 @@ def answer(
     pacing = Pacing(seconds(limit or facts["limit"]), age_s)
     rounds = [Round.from_json(value) for value in facts["rounds"]]
     units = frozenset(unit for round_ in rounds for unit in round_.units)
-    found = HandIn(output, len(rounds), units, pacing, show)
+    found = HandIn(output, len(rounds), units, pacing, show, submission_of(facts))
     place = work or Path(tempfile.gettempdir()) / "foldwise" / f"{facts['name']}-{facts['id']}"
     place.mkdir(parents=True, exist_ok=True)
     output.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ def answer(
         else:
             found.say("no test image can be used")
     whole = "all that was planned is in it" if found.is_whole else "not all is in it, see above"
-    show.say(f"{output / SUBMISSION}: {found.rounds} of {found.num_rounds} rounds; {whole}")
+    show.say(f"{output / found.name}: {found.rounds} of {found.num_rounds} rounds; {whole}")
     return found
 
 

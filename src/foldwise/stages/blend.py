@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -29,11 +29,13 @@ from foldwise.rundir import RunDir
 from foldwise.stages.commit import commit_of
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate
+from foldwise.stages.joining.gate import Gate, read_gate
 from foldwise.stages.joining.map_blend import blend_maps
-from foldwise.stages.joining.members import Chosen, choose_members
+from foldwise.stages.joining.members import Chosen, choose_members, question_of
 from foldwise.stages.joining.pool import Pool, diversity_of, pool_of, takes_any_scale
 from foldwise.stages.joining.telling import tell
 from foldwise.stages.training.prints import code_hash, data_hash
+from foldwise.tasks.presence import PRESENCE
 from foldwise.tasks.problem import Problem, open_problem
 
 #: Raised whenever the same members would give another blend than before.
@@ -47,6 +49,7 @@ def blend(
     method: parts.Spec = "mean",
     members: Sequence[str] | Literal["all"] = "all",
     refit: int = 0,
+    gate: str | None = None,
     problem: Problem | None = None,
     display: Display | None = None,
 ) -> dict[str, Any]:
@@ -63,22 +66,27 @@ def blend(
             plan's recipes.
         refit: resamples of rows or groups on which the blend is fitted again, so that intervals
             cover the fitting too; 0: they are of the cross-fitted scores as they are.
+        gate: of masks: a run of target presence. What it says of an image stands beside the blend's
+            maps, and the decision may leave a class out where it says too little.
         problem: if it is already open.
         display: where the table is shown.
 
     Returns:
-        The blend's record. `method`; `members`, each with its facts, `weight`, own `score` and
-        `worth` (see `Contribution`; None for a single one); `gain` (see `GainReport`; there
-        higher is better whatever the metric); `naive_score`; `diversity` (see `Diversity`);
-        `notes` on how it was fitted; `left_out`; and how it was made.
+        The blend's record. `method`; `gate`, its facts, where there is one; `members`, each with
+        its facts, `weight`, own `score` and `worth` (see `Contribution`; None for a single one);
+        `gain` (see `GainReport`; there higher is better whatever the metric); `naive_score`;
+        `diversity` (see `Diversity`); `notes` on how it was fitted; `left_out`; and how it was
+        made.
 
     Raises:
-        ConfigError: unknown method or option, a method that cannot blend such scores, or too few
-            resamples.
-        RunError: members cannot be blended (all reasons at once), or the name is another run's.
+        ConfigError: unknown method or option, a method that cannot blend such scores, too few
+            resamples, or a gate where there is nothing to gate.
+        RunError: members cannot be blended (all reasons at once), the gate says something else
+            than which classes are in an image, or the name is another run's.
     """
     show = display or Display()
-    problem = problem or open_problem(home)
+    problem = question_of(problem or open_problem(home), members)
+    opened = None if gate is None else read_gate(problem, gate, blend=name)
     fit: Fit = parts.bind(BLENDS, method, what="blend method", code=home.code)
     run = home.new_run(name)
     stored = read_json(run.record)
@@ -97,11 +105,11 @@ def blend(
     chosen = choose_members(problem, members, blend=name, any_scale=any_scale)
     for reason in chosen.left_out.values():
         show.warn(f"{name}: left out: {reason}")
-    inputs = _inputs(problem, method, chosen, refit)
+    inputs = _inputs(problem, method, chosen, refit, opened)
     if stored is None or not _is_fresh(run, stored, inputs):
         try:
             made = (
-                _make_maps(problem, method, chosen)
+                _make_maps(problem, method, chosen, opened)
                 if is_map
                 else _make(problem, method, fit, chosen, refit, show)
             )
@@ -111,7 +119,7 @@ def blend(
                 remedy="train more folds, or blend with method mean once every class is there",
             ) from None
         with locked(run.lock, doing="blending", wait_s=600):
-            stored = _write(problem, run, method, made, inputs, stored)
+            stored = _write(problem, run, method, made, inputs, stored, opened)
     scores = evaluate(home, name, problem=problem, display=show)
     tell(show, stored, scores)
     return dict(stored)
@@ -223,28 +231,34 @@ def _apart(problem: Problem, pool: Pool, fitted: Fitted) -> dict[int, Prediction
     return found
 
 
-def _make_maps(problem: Problem, method: parts.Spec, chosen: Chosen) -> _Made:
-    """The mean of maps; what a member adds to it is not looked into."""
+def _make_maps(problem: Problem, method: parts.Spec, chosen: Chosen, gate: Gate | None) -> _Made:
+    """The mean of maps and what the gate says; what a member adds to it is not looked into."""
     found, columns = blend_maps(method, chosen.members), problem.columns
     ids, folds = problem.train.ids[found.held.rows], found.held.folds
-    weights = list(found.gain.weights.values())
+    oof, test = found.oof, found.test
+    if gate is not None:
+        oof = replace(oof, gates=gate.of(found.held.rows))
+        test = replace(test, gates=gate.test)
     return _Made(
         chosen,
-        Predictions(ids, found.oof, columns, folds=folds, kind="map"),
-        Predictions(problem.test.ids, found.test, columns, kind="map"),
+        Predictions(ids, oof, columns, folds=folds, kind="map"),
+        Predictions(problem.test.ids, test, columns, kind="map"),
         {},
         found.gain,
         [],
         None,
-        {"weights": weights, "without": {}},
+        {**found.blend.to_json(), "without": {}},
         parts.name_of(method),
         "maps",
         (),
     )
 
 
-def _inputs(problem: Problem, method: parts.Spec, chosen: Chosen, refit: int) -> dict[str, Any]:
+def _inputs(
+    problem: Problem, method: parts.Spec, chosen: Chosen, refit: int, gate: Gate | None
+) -> dict[str, Any]:
     return {
+        **({} if gate is None else {"gate": gate.facts}),
         "version": _VERSION,
         "method": fingerprint(method),
         "refit": refit,
@@ -264,12 +278,15 @@ def _write(
     made: _Made,
     inputs: dict[str, Any],
     stored: Mapping[str, Any] | None,
+    gate: Gate | None,
 ) -> dict[str, Any]:
     sign = 1 if problem.metric.higher_is_better else -1
     gain, chosen = made.gain, made.chosen
     worth = [part.to_json() for part in made.worth] or [{}] * len(chosen.members)
     record = {
         "kind": "blend",
+        **({} if problem.is_handed_in else {"target": PRESENCE}),
+        **({} if gate is None else {"gate": gate.facts}),
         "method": method if isinstance(method, str) else dict(method),
         "members": [
             {

@@ -44,14 +44,16 @@ def compare(
         that are shown; `notes`.
 
     Raises:
-        RunError: fewer than two runs, no such run, other folds, no common complete fold, or the
-            metric is undefined on the common rows; all that is wrong with the runs at once.
+        RunError: fewer than two runs, no such run, other folds, no common complete fold, the
+            metric is undefined on the common rows, or some answer another question than others;
+            all that is wrong with the runs at once.
         DataError: score files are absent or damaged.
     """
     if not 0.5 < level < 1:
         raise RunError(f"level {level} makes no sense", remedy="give one such as 0.95")
     problem = problem or open_problem(home)
     every = _read(problem, names)
+    problem = _question(every)
     folds, notes = _common_folds(every)
     runs = [run.among(folds) for run in every]
     found = result(Compared.of(problem, runs, level), notes)
@@ -80,6 +82,18 @@ def _read(problem: Problem, names: Sequence[str]) -> list[Run]:
     if problems:
         raise RunError(*problems)
     return runs
+
+
+def _question(runs: Sequence[Run]) -> Problem:
+    """What all runs answer."""
+    others = [run.name for run in runs if not run.held.problem.is_handed_in]
+    if others and len(others) < len(runs):
+        raise RunError(
+            f"{', '.join(others)}: says which classes are in an image, the others say where they "
+            "are: they are not scored alike",
+            remedy="compare it with others of target presence",
+        )
+    return runs[0].held.problem
 
 
 def _common_folds(runs: Sequence[Run]) -> tuple[list[int], list[str]]:

@@ -16,6 +16,7 @@ from foldwise.stages.examining import (
     competition_rules,
     fitting_rules,
     input_rules,
+    mask_rules,
     network_rules,
     over_time,
     plan_rules,
@@ -52,6 +53,7 @@ RECIPE_RULES = {
     **input_rules.RULES,
     **view_rules.RULES,
     **fitting_rules.RULES,
+    **mask_rules.RULES,
 }
 
 #: What is examined → rule → what finds it; the reference page is made from it.
@@ -107,7 +109,9 @@ def doctor(
             rules = second_level_rules.RULES if is_second else RECIPE_RULES
             found += apply_rules(rules, case, places=case.places, recipe=case.name)
     if recipe is None and plan is not None and ground is not None:
-        found += apply_rules(plan_rules.RULES, PlanCase(ground, plan), places=plan_places(home))
+        known = {case.name: case.recipe for case in cases}
+        planned = PlanCase(ground, plan, known)
+        found += apply_rules(plan_rules.RULES, planned, places=plan_places(home))
     networks = [case for case in cases if not case.recipe.is_second_level]
     if trial and networks:
         found += _try_all(home, networks, found, show)
@@ -158,7 +162,9 @@ def _case(
     except FoldwiseError as problem:
         found += from_error(problem, "config", recipe=path.stem)
         return None
-    return None if ground is None else RecipeCase(ground, path.stem, resolved, places)
+    if ground is None:
+        return None
+    return RecipeCase(ground.asked_by(resolved), path.stem, resolved, places)
 
 
 def _try_all(

@@ -22,14 +22,15 @@ from foldwise.stages.scoring.headline import headline, more_metrics
 from foldwise.stages.scoring.held_out import file_hash, ordered_columns, run_label
 from foldwise.stages.scoring.how_got import how_got
 from foldwise.stages.scoring.learning import learning_curves
+from foldwise.stages.scoring.mask_beside import beside_line
 from foldwise.stages.scoring.mask_tables import mask_tables
 from foldwise.stages.scoring.references import compare, has_thumbnails, member_runs, references
 from foldwise.stages.scoring.warnings import spread, warnings
 from foldwise.stages.training.prints import code_hash, data_hash
 from foldwise.tasks.problem import Problem, open_problem
 
-#: Raised whenever the same predictions would give another `scores.json` than before.
-_VERSION = 5
+#: Raised whenever the same predictions of a kind would give another `scores.json` than before.
+_VERSIONS = {"vector": 5, "map": 6}
 
 
 def evaluate(
@@ -61,6 +62,7 @@ def evaluate(
     check_over_time(problem)
     run = home.run(run_name)
     record = run.read_record()
+    problem = problem.asked_in(record)
     inputs = _inputs(problem, run, record)
     stored = read_json(run.scores)
     if stored is not None and stored["inputs"] == inputs and run.decision.exists():
@@ -93,7 +95,7 @@ def _inputs(problem: Problem, run: RunDir, record: dict[str, Any]) -> dict[str, 
     recipe = record.get("recipe", {})
     kept["recipe"] = {key: recipe.get(key) for key in ("folds", "refit")}
     return {
-        "version": _VERSION,
+        "version": _VERSIONS[problem.task.kind],
         "oof": file_hash(run.oof),
         "test": file_hash(run.test),
         "record": fingerprint(kept),
@@ -123,7 +125,7 @@ def _scored(problem: Problem, run: RunDir, record: dict[str, Any]) -> dict[str, 
         "undecided": list(problem.competition.undecided),
         **headline(held),
         "more_metrics": more_metrics(held),
-        **(mask_tables(held) if problem.task.kind == "map" else error_tables(held)),
+        **(mask_tables(held, test.scores) if test.kind == "map" else error_tables(held)),
         "learning": learning_curves(run) if record["kind"] == "recipe" else None,
         "references": compare(held, references(problem, run, record, held)),
         "spread": spread(held, test),
@@ -135,6 +137,8 @@ def _scored(problem: Problem, run: RunDir, record: dict[str, Any]) -> dict[str, 
 def tell(show: Display, scores: dict[str, Any]) -> None:
     """Say a run's score and its warnings."""
     show.say(score_line(scores))
+    if "masks" in scores:
+        show.say(f"  {beside_line(scores['masks'])}")
     decision = scores["decision"]
     cuts = "fitted" if decision["steps"][-1]["fitted"] else "fixed"
     cuts = "shares" if decision["kind"] == "shares" else cuts

@@ -26,7 +26,7 @@ from foldwise.stages.proposing.downloading import data_place, download_data, reh
 from foldwise.stages.proposing.files import write_assumptions, write_files
 from foldwise.stages.proposing.looking import NUM_LOOKED, Looks, load_squares, look, spread_rows
 from foldwise.stages.proposing.machine import Machine, look_at_machine
-from foldwise.stages.proposing.mask_recipes import MASKS_FIT, propose_masks
+from foldwise.stages.proposing.mask_recipes import MASKS_FIT, mask_blends, propose_masks
 from foldwise.stages.proposing.note import Note, aligned
 from foldwise.stages.proposing.platform import ask_platform
 from foldwise.stages.proposing.question import Ask
@@ -116,7 +116,10 @@ def init(
     if sum(proposal.forecast_s for proposal in proposals) > _PATIENCE * budget:
         facts = replace(facts, num_folds=min(3, facts.num_folds))
         proposals = suggest(facts)
-    plan, plan_comments = _plan(facts, proposals)
+    blends = {"blend": {"method": "mean", "members": "all"}}
+    if competition.masks is not None:
+        blends = mask_blends(proposals)
+    plan, plan_comments = _plan(facts, proposals, blends)
     _check(proposals, plan)
     fit = fit_reason(looks) if competition.masks is None else MASKS_FIT
     notes = _notes(finding, facts, fit, notes_of(measured, competition.classes), proposals)
@@ -236,12 +239,14 @@ def _num_folds(competition: Competition, train: Samples) -> int:
     return max(2, min([5, len(train), *groups]))
 
 
-def _plan(facts: Facts, proposals: Sequence[Proposal]) -> tuple[dict[str, Any], dict[str, str]]:
+def _plan(
+    facts: Facts, proposals: Sequence[Proposal], blends: dict[str, dict[str, Any]]
+) -> tuple[dict[str, Any], dict[str, str]]:
     plan = {
         "recipes": {proposal.name: {} for proposal in proposals},
         "folds": {"count": facts.num_folds},
         "seeds": [0],
-        "blends": {"blend": {"method": "mean", "members": "all"}},
+        "blends": blends,
         "submit": "best",
     }
     comments = {
@@ -249,6 +254,7 @@ def _plan(facts: Facts, proposals: Sequence[Proposal]) -> tuple[dict[str, Any], 
         "recipes": "recipe: keys changed for this plan",
         "seeds": "more seeds: steadier scores, more time",
         "blends": "the mean of members not far behind the best, until something beats it",
+        "blends.gated-blend": "the same, and a class is answered where the gate says it is there",
     }
     return plan, comments
 

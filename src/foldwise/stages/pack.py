@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from foldwise.config.duration import seconds
@@ -42,6 +43,7 @@ from foldwise.stages.packing.telling import tell
 from foldwise.stages.progress import duration
 from foldwise.stages.scheduling.deadline_clock import clock_line, deadline_clock, longest_run_s
 from foldwise.stages.session import EVERY
+from foldwise.stages.submitting.masks import submission_ending
 from foldwise.tasks.problem import load_competition, open_problem
 
 
@@ -81,10 +83,11 @@ def pack_training(
     making = making_folder(home, as_name)
     found = copy_contents(home, Home(making / PACKED_HOME), recipes)
     facts = {"kind": "train", "platform": on, "marks": list(found.marks)}
-    missing = complete(making, as_name, facts, found.packages)
+    competition = load_competition(home)[0]
+    missing = complete(making, as_name, facts, competition, found.packages)
     notebook = training_notebook(as_name, platform, limit=limit or platform.limit, every=EVERY)
     publish_json(making / NOTEBOOK, notebook)
-    folder = published(home, as_name, platform, load_competition(home)[0].name)
+    folder = published(home, as_name, platform, competition.name)
     for note in found.notes:
         show.warn(note)
     show.say(f"{folder}: {', '.join(recipes)}; {megabytes(folder)}")
@@ -153,6 +156,7 @@ def pack_answer(
             remedy="say --limit, such as --limit 9h, or set limits.inference in competition.yaml",
         )
     marks = answer_marks(problem.competition)
+    problem.check_handed_in(run_name, home.run(run_name).read_record())
     evaluate(home, run_name, problem=problem, display=Display(quiet=True))
     found = planned_answer(
         problem,
@@ -182,6 +186,7 @@ def pack_answer(
     copy_answer_contents(home, target, making / PACKED_RUNS, found.rounds)
     for backend in found.backends.values():
         copy_file(backend.trial, target.path / backend.trial.relative_to(home.path))
+    submission = f"submission{submission_ending(problem.competition)}"
     rounds = [round_.to_json() for round_ in found.rounds]
     recipes = recipes_of(problem, found.planned.chosen.subset.node.every_unit)
     facts = {
@@ -189,6 +194,7 @@ def pack_answer(
         "platform": on,
         "marks": list(marks),
         "run": run_name,
+        "submission": submission,
         "limit": asked,
         "seconds": round(planned_s, 1),
         "seconds_here": round(found.seconds_here, 1),
@@ -202,13 +208,14 @@ def pack_answer(
         "id": units_print(making / PACKED_RUNS, [rounds, found.views]),
         "notes": found.notes,
     }
-    missing = complete(making, as_name, facts, ())
+    missing = complete(making, as_name, facts, problem.competition)
     shutil.copyfile(SCRIPTS / "predict.py", making / "predict.py")
     write_readme(making, read_json(making / PACK_FILE), platform, missing)
-    publish_json(making / ANSWER_NOTEBOOK, answer_notebook(as_name, platform, limit=asked))
+    notebook = partial(answer_notebook, as_name, limit=asked, submission=submission)
+    publish_json(making / ANSWER_NOTEBOOK, notebook(platform))
     colab = platform_of("colab")
     if platform is not colab:
-        publish_json(making / COLAB_NOTEBOOK, answer_notebook(as_name, colab, limit=asked))
+        publish_json(making / COLAB_NOTEBOOK, notebook(colab))
     folder = published(home, as_name, platform, problem.competition.name)
     units = len(every_unit(found.rounds))
     show.say(f"{folder}: {units} units of {', '.join(recipes)}; {megabytes(folder)}")

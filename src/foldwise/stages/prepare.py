@@ -14,7 +14,8 @@ import pandas as pd
 from foldwise import device as machine
 from foldwise import samples as samples_file
 from foldwise.collecting import collect
-from foldwise.config.competition import Competition, Decoding
+from foldwise.config.competition import Competition
+from foldwise.config.data import Decoding
 from foldwise.config.network import InputConfig
 from foldwise.config.writing import fingerprint
 from foldwise.data.cache import Cache

@@ -9,19 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from foldwise import device as machine
-from foldwise import predictions as predictions_file
 from foldwise.home import Home
 from foldwise.json_files import read_json
-from foldwise.stages.answering.handing_in import LOG, SUBMISSION, parts_of
+from foldwise.stages.answering.handing_in import LOG, parts_of
 from foldwise.stages.answering.rounds import Round
-from foldwise.stages.answering.units import unit_dir
 from foldwise.stages.display import Display
 from foldwise.stages.packing.planning import SLOWER
 from foldwise.stages.progress import duration
 from foldwise.stages.proving.environment import make_environment
+from foldwise.stages.proving.likeness import compared, scores_away
 from foldwise.stages.proving.proof import Check, Proof
 from foldwise.stages.proving.strange import (
     Ran,
@@ -32,12 +29,9 @@ from foldwise.stages.proving.strange import (
     run_there,
     tree_print,
 )
-from foldwise.stages.sessions.opening import read_pack
-from foldwise.stages.submitting.cells import cell_check
-from foldwise.stages.submitting.checks import check_file
+from foldwise.stages.sessions.opening import read_pack, submission_of
+from foldwise.stages.submitting.checks import check_submission
 from foldwise.stages.submitting.content import checked_submission
-from foldwise.stages.submitting.shape import submission_shape
-from foldwise.tables import read_table
 from foldwise.tasks.problem import Problem, open_problem
 
 #: How late a pack may be on a slower machine.
@@ -45,8 +39,6 @@ _LATE_SHARE, _LATE_S = 0.01, 5.0
 #: A whole run may take so many times the forecast before it is given up.
 _PATIENCE = 6.0
 _END_S = 15.0
-#: Where bytes differ: largest difference of scores that is told as rounding.
-TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -98,7 +90,8 @@ def prove(home: Home, name: str, *, display: Display | None = None) -> Proof:
             limit = _short_limit(place.root / "whole" / "out", whole)
             show.say(f"running it {SLOWER:g} times slower, with {duration(limit)}")
             slow = _run(place, "slow", f"{limit:.0f}s", 2 * limit + 60, slower=SLOWER)
-            checks += _of_slow(problem, slow, limit, place.root / "slow" / "out")
+            path = place.root / "slow" / "out" / submission_of(facts)
+            checks += _of_slow(problem, slow, limit, path)
     found = Proof(
         tuple(checks),
         {
@@ -193,7 +186,7 @@ def _of_machine(place: _Place, before: str) -> Iterator[Check]:
 def _of_answer(
     problem: Problem, facts: Mapping[str, Any], rounds: list[Round], folder: Path
 ) -> Iterator[Check]:
-    what, path = "its submission is the run's own", folder / "out" / SUBMISSION
+    what, path = "its submission is the run's own", folder / "out" / submission_of(facts)
     if not path.exists():
         yield Check(what, False, "there is none")
         return
@@ -216,59 +209,23 @@ def _of_answer(
     elif given != theirs:
         yield Check(what, False, "its answers are not what its networks' scores give")
     else:
-        own = folder / "own.csv"
+        own = folder / f"own{path.suffix}"
         own.write_bytes(wanted)
-        yield _compared(problem, own, path, _scores_away(problem.home, there, rounds))
+        yield compared(problem, own, path, scores_away(problem, there, units))
 
 
-def _compared(problem: Problem, own: Path, given: Path, away: float) -> Check:
-    """Whether two submissions differ by rounding alone; flipped answers are named.
-
-    Args:
-        problem: the competition's.
-        own: the run's own file.
-        given: the pack's.
-        away: largest difference of the scores that they are made from.
-    """
-    what = "its submission is the run's own, but for rounding"
-    ours, theirs = read_table(own).frame, read_table(given).frame
-    if list(ours.columns) != list(theirs.columns) or len(ours) != len(theirs):
-        return Check(what, False, "other columns or rows")
-    shape = submission_shape(problem.home, problem.competition, problem.task)
-    differ = (ours != theirs).any(axis=1).to_numpy()
-    ids = ours[shape.id_column][differ].tolist()
-    detail = f"networks' scores differ by {away:.2g} at most, {TOLERANCE:g} is allowed"
-    if problem.competition.submission.gives != "scores":
-        detail += f"; {len(ids)} of {len(ours)} answers differ: {', '.join(ids[:10])}"
-    return Check(what, away <= TOLERANCE, detail)
-
-
-def _scores_away(home: Home, there: Home, rounds: list[Round]) -> float:
-    """Largest difference of a unit's scores of the test rows, here and where the pack ran."""
-    most = 0.0
-    for unit in rounds[-1].node.every_unit:
-        ours, theirs = (
-            predictions_file.read(unit_dir(place, unit).test) for place in (home, there)
-        )
-        theirs = theirs.align(ours.ids, name=unit)
-        most = max(most, float(np.abs(ours.scores - theirs.scores).max(initial=0.0)))
-    return most
-
-
-def _of_slow(problem: Problem, ran: Ran, limit: float, out: Path) -> Iterator[Check]:
+def _of_slow(problem: Problem, ran: Ran, limit: float, path: Path) -> Iterator[Check]:
     late = max(_LATE_S, _LATE_SHARE * limit)
     yield Check(
         f"{SLOWER:g} times slower, it ends within its limit",
         ran.seconds <= limit + late,
         f"{ran.seconds:.1f} s of {limit:.1f} s",
     )
-    path = out / SUBMISSION
-    log: dict[str, Any] = read_json(out / LOG) or {}
+    log: dict[str, Any] = read_json(path.with_name(LOG)) or {}
     if not path.exists():
         yield Check("slowed, it leaves a valid submission of networks", False, "there is none")
         return
-    shape = submission_shape(problem.home, problem.competition, problem.task)
-    wrong = check_file(path, shape, cell_check(problem.competition, problem.task))
+    wrong = check_submission(problem.home, path)
     told = f"{log.get('rounds')} of {log.get('planned')} rounds are in it"
     holds = not wrong and bool(log.get("rounds"))
     yield Check("slowed, it leaves a valid submission of networks", holds, "; ".join(wrong) or told)

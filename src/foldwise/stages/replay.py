@@ -154,11 +154,12 @@ def _compared(
         clear(place)
         show.say(f"{entry.path.name}: made again, the same {len(data):,} bytes")
         return Replayed(entry, done.drifts, done.retrained, True)
-    publish_bytes(place.submission, data)
-    lines = tuple(differences(entry.file, place.submission))
+    made = place.path / entry.file.name
+    publish_bytes(made, data)
+    lines = tuple(differences(entry.file, made))
     if others:
         lines += (f"trained again to other weights or scores: {', '.join(others)}",)
-    show.warn(f"{entry.path.name}: made again, and another file came out: {place.submission}")
+    show.warn(f"{entry.path.name}: made again, and another file came out: {made}")
     for line in lines:
         show.warn(f"  {line}")
     if not done.drifts:
@@ -166,4 +167,4 @@ def _compared(
             "  nothing was found to have changed: its runs are not of the kind that gives the same "
             "bits twice, as on a GPU without deterministic kernels"
         )
-    return Replayed(entry, done.drifts, done.retrained, False, lines, place.submission)
+    return Replayed(entry, done.drifts, done.retrained, False, lines, made)

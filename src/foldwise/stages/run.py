@@ -14,7 +14,13 @@ from foldwise.home import Home
 from foldwise.publish import locked
 from foldwise.stages.audit import audit
 from foldwise.stages.display import Display
-from foldwise.stages.examining.bound import check_blends, check_metrics, check_steps, unbound
+from foldwise.stages.examining.bound import (
+    check_blends,
+    check_metrics,
+    check_steps,
+    check_targets,
+    unbound,
+)
 from foldwise.stages.examining.unhonoured import check_keys
 from foldwise.stages.features import feed
 from foldwise.stages.prepare import prepare
@@ -75,12 +81,13 @@ def run(
     recipes, places = planned_recipes(home, overrides), planned_places(home, overrides)
     _check_keys(recipes, places)
     _check_sources(home, plan, recipes, places)
-    check_blends(home, plan, plan_places(home, overrides))
+    check_blends(home, plan, recipes, plan_places(home, overrides))
     with locked(home.stamp("run").with_suffix(".lock"), doing="foldwise run"):
         with kept(stop_at, "preparing, auditing and splitting the data"):
             prepare(home, inputs=network_inputs(recipes.values()), display=show)
             problem = open_problem(home)
             check_metrics(problem)
+            check_targets(problem, recipes, places)
             for sentence in problem.competition.undecided:
                 show.warn(f"undecided: {sentence}")
             say_clock(problem.competition, show)

@@ -29,6 +29,7 @@ from foldwise.stages.submitting.founding import Founding, best_run, founding, is
 from foldwise.stages.submitting.ledger import MADE_OF, Entry, add_entry, read_ledger
 from foldwise.stages.submitting.masks import submission_ending
 from foldwise.stages.submitting.provenance import keep_provenance
+from foldwise.tasks.presence import target_of
 from foldwise.tasks.problem import Problem, open_problem
 
 _STAMP = "submission"
@@ -74,7 +75,8 @@ def submit(
         display: where messages go.
 
     Raises:
-        RunError: no such run, no run at all, or ids without a prediction.
+        RunError: no such run, no run at all, one that answers something else, or ids without a
+            prediction.
     """
     show = display or Display()
     problem = problem or open_problem(home)
@@ -82,6 +84,7 @@ def submit(
     if name == "best":
         name = best_run(home, problem=problem)
     run = home.run(name)
+    problem.check_handed_in(name, run.read_record())
     scores = evaluate(home, name, problem=problem, display=show)
     name = run_label(home, run)
     data, notes = submission_bytes(problem, run, name)
@@ -99,7 +102,8 @@ def submit(
 def _planned(home: Home) -> str:
     """The plan's choice, or `best` as long as that run has no scores."""
     choice = load_plan(home).submit if home.plan.exists() else "best"
-    return choice if home.run(choice).oof.exists() else "best"
+    run = home.run(choice)
+    return choice if run.oof.exists() and target_of(run.read_record()) is None else "best"
 
 
 def _facts(

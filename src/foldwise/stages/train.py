@@ -22,7 +22,7 @@ from foldwise.publish import holder, locked, publish_json
 from foldwise.rundir import RunDir
 from foldwise.stages.commit import commit_of
 from foldwise.stages.display import Display
-from foldwise.stages.examining.bound import check_metrics, check_steps, unbound
+from foldwise.stages.examining.bound import check_metrics, check_steps, check_targets, unbound
 from foldwise.stages.examining.unhonoured import check_keys
 from foldwise.stages.features import feed
 from foldwise.stages.prepare import prepare
@@ -97,6 +97,7 @@ def train(
     is_timed = stop_at is not None or resolved.train.limit is not None
     prepare(home, inputs=network_inputs([resolved]), fill_later=not is_timed, display=show)
     problem = open_problem(home)
+    check_targets(problem, {run.name: resolved}, {run.name: places})
     check_sources(home, resolved, places)
     check_teachers(home, run.name, resolved, places)
     units = units_of(problem, resolved, run, folds=folds, seeds=seeds)

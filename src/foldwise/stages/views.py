@@ -23,7 +23,7 @@ from foldwise.stages.reporting.views_chart import alone, views_chart
 from foldwise.stages.scoring.held_out import file_hash
 from foldwise.stages.training.prints import code_hash
 from foldwise.stages.training.unit import Unit
-from foldwise.stages.viewing.affording import Cost, affordable
+from foldwise.stages.viewing.affording import Cost, affordable, check_disk
 from foldwise.stages.viewing.answers import read_answers
 from foldwise.stages.viewing.candidates import Candidates, candidates_of
 from foldwise.stages.viewing.files import missing_views, read_views, views_print
@@ -67,20 +67,19 @@ def views(
         `oof`, the hash of the predictions it goes with. None for a dry run.
 
     Raises:
-        RunError: there is no such run, it has no network of its own or one that gives masks, or
-            fewer than two folds.
+        RunError: there is no such run, it has no network of its own, or fewer than two folds.
         ConfigError: a view is unknown, or is asked for and cannot be shown to the network.
-        BudgetError: there is no time for any view.
+        BudgetError: there is no time for any view, or no disk for the maps of all.
     """
     show = display or Display()
     run = home.run(name)
     recipe = network_recipe(run)
     asked = candidates_of(home, recipe, candidates)
     prepare(home, inputs=[recipe.input], display=show)
-    problem = open_problem(home)
-    _check_kind(problem, run)
+    problem = open_problem(home).asked_by(recipe)
     predict(home, name, problem=problem, display=show)
     units = _merged_units(problem, run, recipe)
+    check_disk(units, asked.views)
     asked, cost = _possible(units, asked, candidates is not None, stop_at)
     if dry_run or cost.total:
         _announce(asked, cost, show)
@@ -88,18 +87,9 @@ def views(
         tell_left_out(show, asked.left_out)
         return None
     show_all(units, asked.views, stop_at, show)
-    found = _found(problem, run, units, asked)
+    found = _found(problem, run, units, asked, show)
     tell(show, found)
     return found
-
-
-def _check_kind(problem: Problem, run: RunDir) -> None:
-    if problem.task.kind == "map":
-        raise RunError(
-            f"{run.name} gives masks, and what views are worth is measured by one score for each "
-            "sample",
-            remedy="name views in the recipe, and compare two runs: foldwise compare",
-        )
 
 
 def _merged_units(problem: Problem, run: RunDir, recipe: Recipe) -> list[Unit]:
@@ -151,10 +141,10 @@ def _announce(asked: Candidates, cost: Cost, show: Display) -> None:
 
 
 def _found(
-    problem: Problem, run: RunDir, units: Sequence[Unit], asked: Candidates
+    problem: Problem, run: RunDir, units: Sequence[Unit], asked: Candidates, show: Display
 ) -> dict[str, Any]:
     """What is found, now or before of the same answers."""
-    answers = read_answers(problem, run, units, asked.views)
+    answers = read_answers(problem, run, units, asked.views, show=show)
     inputs = {
         "version": _VERSION,
         "units": {unit.name: views_print(unit) for unit in units},
@@ -178,6 +168,7 @@ def _found(
         "run": run.name,
         "metric": problem.metric.label,
         "num_rows": len(answers.held),
+        **({"notes": list(answers.notes)} if answers.notes else {}),
         "num_folds": len(answers.folds),
         "num_test": len(problem.test),
         "read": 1000 * sum(each.read_s for each in there) / num_rows,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import numpy as np
 from foldwise import samples as samples_file
 from foldwise.config.competition import Competition
 from foldwise.config.loading import load
+from foldwise.config.recipe import Recipe
 from foldwise.data.fold_groups import merge_groups
 from foldwise.data.folds_file import folds_hash, read_folds
 from foldwise.decide.decision import Decision, Step
-from foldwise.errors import ConfigError, DataError
+from foldwise.errors import ConfigError, DataError, RunError
 from foldwise.external import check_rules
 from foldwise.home import Home
 from foldwise.masks.of_samples import masks_of
@@ -24,6 +26,7 @@ from foldwise.parts import Spec, name_of
 from foldwise.samples import Samples
 from foldwise.tables import read_table
 from foldwise.tasks import TASKS
+from foldwise.tasks.presence import PRESENCE, PRESENCE_TASK, asks_presence, target_of
 from foldwise.tasks.task import Task
 
 
@@ -37,6 +40,8 @@ class Problem:
         task: which kind of question.
         samples: train and test rows, damaged ones left out.
         external: rows of external data, which are trained on alone; None: none is declared.
+        masks: the problem whose masks show what is asked here, which classes are in an image; None:
+            what the competition asks for is asked.
     """
 
     home: Home
@@ -44,6 +49,62 @@ class Problem:
     task: Task
     samples: Samples
     external: Samples | None = None
+    masks: Problem | None = None
+
+    def asked_by(self, recipe: Recipe) -> Problem:
+        """What a recipe's network is asked: the competition's question, or which classes are there.
+
+        Raises:
+            ConfigError: `target: presence`, and the competition asks for no masks.
+        """
+        return self._asked(recipe.target)
+
+    def asked_in(self, record: Mapping[str, Any]) -> Problem:
+        """The same of a run, by its `run.json`; a blend says it itself."""
+        return self._asked(target_of(record))
+
+    def _asked(self, target: str | None) -> Problem:
+        whole = self.masks or self
+        return whole.presence if target == PRESENCE else whole
+
+    @cached_property
+    def presence(self) -> Problem:
+        """The same samples, asked which classes their masks show.
+
+        Raises:
+            ConfigError: the competition asks for no masks.
+        """
+        if self.masks is not None:
+            return self
+        if self.task.kind != "map":
+            raise ConfigError(
+                f"{PRESENCE} asks which classes masks show, and task {self.task.name} has no masks",
+                remedy="take target out of the recipe",
+            )
+        asked = asks_presence(self.competition)
+        return replace(self, competition=asked, task=PRESENCE_TASK, masks=self)
+
+    @property
+    def is_handed_in(self) -> bool:
+        """Whether its answers are what the competition asks for."""
+        return self.masks is None
+
+    def is_asked_in(self, record: Mapping[str, Any]) -> bool:
+        """Whether a run was asked just this, by its `run.json`."""
+        return (target_of(record) == PRESENCE) == (self.masks is not None)
+
+    def check_handed_in(self, name: str, record: Mapping[str, Any]) -> None:
+        """Refuse a run whose answers are not what the competition asks for.
+
+        Raises:
+            RunError: it says which classes are in an image.
+        """
+        if not self.asked_in(record).is_handed_in:
+            raise RunError(
+                f"{name}: says which classes are in an image (target: {PRESENCE}), and the "
+                "competition asks where they are",
+                remedy=f"name it as gate of a blend of masks: `foldwise blend RUN --gate {name}`",
+            )
 
     @property
     def num_classes(self) -> int:
@@ -68,6 +129,8 @@ class Problem:
     @cached_property
     def target(self) -> Any:
         """(N,) or (N, C) array, or N samples' `Masks`: one row per train sample."""
+        if self.masks is not None:
+            return self.masks.target.present
         if self.task.kind == "map":
             return masks_of(self.home.masks, self.train.ids)
         return read_target(self.competition, self.task, self.train)
@@ -213,12 +276,24 @@ class Problem:
         return np.asarray(weights[self.target])
 
     def default_decision(self) -> Decision:
-        """The task's fixed decision."""
-        masks = self.competition.masks
-        if masks is not None and masks.exclusive:
-            return Decision((Step("surest_class"),))
-        train, test = self.shares()
-        return self.task.decision(self.num_classes, train, test)
+        """The task's fixed decision, its last step with the options that are asked for.
+
+        Raises:
+            ConfigError: it has no such options.
+        """
+        masks, asked = self.competition.masks, self.competition.submission.fixed
+        if self.masks is None and masks is not None and masks.exclusive:
+            decision = Decision((Step("surest_class"),))
+        else:
+            decision = self.task.decision(self.num_classes, *self.shares())
+        if not asked:
+            return decision
+        *before, last = decision.steps
+        try:
+            return Decision((*before, replace(last, options={**last.options, **asked})))
+        except ConfigError as error:
+            problems = (f"{self.home.competition}: submission.fixed: {p}" for p in error.problems)
+            raise ConfigError(*problems, remedy=error.remedy) from None
 
     def score(
         self,

@@ -88,7 +88,7 @@ def test_steps_metrics_and_blends_are_told_by_file_line_and_key(tmp_path: Path) 
         check_steps(load_recipe(home, "a"), recipe_places(home, "a"))
     edit(home.plan, "blends: {}", "blends:\n  x: {method: {name: greedy, num_stepz: 3}}")
     with pytest.raises(ConfigError, match=r"plan\.yaml:7: blends\.x\.method: .* 'num_steps'\?"):
-        check_blends(home, load_plan(home), plan_places(home))
+        check_blends(home, load_plan(home), {}, plan_places(home))
     check_metrics(open_problem(home))
     edit(home.competition, "metric: log_loss", "metric: ':foo'\nmore_metrics: [qwk]")
     with pytest.raises(ConfigError) as caught:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ from foldwise.masks import IGNORED
 from foldwise.stages.examining.binding import bind_parts, bind_second_level
 from foldwise.stages.examining.cost_trial import tried_cost
 from foldwise.stages.examining.overfit import blind_loss
-from foldwise.stages.examining.picture import caption, marked
-from foldwise.stages.examining.trial import spread_rows, try_recipe
+from foldwise.stages.examining.picture import caption, draw_pairs, marked
+from foldwise.stages.examining.trial import plain_batch, spread_rows, try_recipe
 from foldwise.stages.examining.trial_rules import RULES, TrialCase
 from foldwise.stages.training.unit import Unit
 from tests.stages.examining.clinic import examine, rules
@@ -127,3 +128,60 @@ def test_a_picture_names_classes_and_lays_masks_over_images(tmp_path: Path) -> N
     classes = torch.tensor([[[0, 1], [IGNORED, IGNORED]]], dtype=torch.uint8)
     assert torch.equal(marked(images, classes)[0].permute(1, 2, 0), found)
     assert np.asarray(found).dtype == np.uint8
+
+
+def test_every_class_of_many_has_its_colour_and_is_named_at_the_foot() -> None:
+    images = torch.full((1, 3, 1, 13), 100, dtype=torch.uint8)
+    classes = torch.tensor([[[*range(12), IGNORED]]], dtype=torch.uint8)
+    found = marked(images, classes)[0].permute(1, 2, 0)[0].tolist()
+    assert len({tuple(pixel) for pixel in found}) == 13
+    assert found[12] == [100, 100, 100]
+    plain = draw_pairs(images, images, ["one"])
+    kinds = [f"class {number}" for number in range(12)]
+    sheet = draw_pairs(images, images, ["one"], kinds=kinds)
+    assert sheet.width == plain.width
+    assert sheet.height > plain.height + 3 * 18  # Lines for all of them.
+    assert np.array_equal(np.asarray(sheet)[: plain.height], np.asarray(plain))
+    foot = np.asarray(sheet)[plain.height :].reshape(-1, 3)
+    assert {(230, 25, 75), (170, 110, 40)} <= {tuple(pixel) for pixel in foot.tolist()}
+
+
+@pytest.mark.parametrize("fit", ["stretch", "native"])
+def test_what_is_learned_by_heart_shows_what_is_there_at_the_scale_of_training(
+    tmp_path: Path, fit: str
+) -> None:
+    recipe = {**SMALL_MASKS, "input": {"size": 24, "zoom": 1.5, "fit": fit}}
+    recipe["augment"] = [{"name": "mask_crop", "near": 0.0}, "hflip"]
+    recipe["input"] |= {} if fit == "stretch" else {"zoom": 1.0}
+    (unit, _) = masks_units(masks_ready(tmp_path, recipe))
+    rows = np.arange(8)
+    batch = plain_batch(Assembly(unit.problem, unit.recipe), rows)
+    assert batch.target is not None
+    assert batch.images.shape == (8, 3, 24, 24)
+    assert batch.target.shape == (8, 2, 24, 24)
+    shown = (batch.target == 1).flatten(2).any(dim=2).any(dim=1).tolist()
+    assert shown == unit.problem.target[rows].present.any(axis=1).tolist()
+    # Dots are red: what is shown lies under its mask.
+    red = batch.images[:, 0].float()
+    assert red[batch.target[:, 0] == 1].mean() > 2 * red[batch.target[:, 0] == 0].mean()
+
+
+@pytest.mark.plants("filled-up")
+def test_a_side_that_is_filled_up_is_found_in_the_trial(tmp_path: Path) -> None:
+    recipe = {
+        **SMALL_MASKS,
+        "model": {"name": "test_resnet", "decoder": "fpn"},
+        "input": {"size": 24, "fit": "native", "tile": {"size": 40}},
+        "augment": ["mask_crop"],
+    }
+    (unit, _) = masks_units(masks_ready(tmp_path, recipe))
+    given = json.dumps(unit.recipe.model_dump(mode="json"))
+    picture = str(tmp_path / "batch.png")
+    found = try_recipe(str(unit.problem.home.path), given, "a", picture, 1)
+    assert found.facts is not None
+    assert found.facts.filled == {"input.size": (24, 32), "input.tile.size": (40, 64)}
+    first, second = RULES["filled-up"](TrialCase(found.facts, 1))
+    assert (first.key, second.key) == ("input.size", "input.tile.size")
+    assert "24 px are filled up to 32: 78% more" in first.message
+    little = replace(found.facts, filled={"input.size": (250, 256)})
+    assert list(RULES["filled-up"](TrialCase(little, 1))) == []

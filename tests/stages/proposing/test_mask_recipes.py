@@ -8,10 +8,12 @@ import pytest
 
 from foldwise.config.loading import from_values
 from foldwise.config.recipe import Recipe
+from foldwise.data.mask_augment import bound_augments
 from foldwise.losses import LOSSES
 from foldwise.models.segmentation import build_masks
 from foldwise.parts import bind, name_of
-from foldwise.stages.proposing.mask_recipes import propose_masks
+from foldwise.stages.proposing.mask_recipes import mask_blends, propose_masks
+from foldwise.stages.proposing.recipes import Facts, Proposal
 from foldwise.tasks import TASKS
 
 from .test_recipes import FACTS, LITE, MOBILE, looks
@@ -30,9 +32,37 @@ CASES = {
 }
 
 
+def segmenters(facts: Facts) -> list[Proposal]:
+    """Those that give masks, without the gate."""
+    return [p for p in propose_masks(facts) if "target" not in p.values]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_augmentations_are_known_with_their_options(case):
+    for proposal in segmenters(CASES[case]):
+        recipe = from_values(proposal.values, Recipe, source=proposal.name)
+        bound_augments(recipe.augment, (recipe.input.size, recipe.input.size))  # Or it raises.
+
+
+@pytest.mark.parametrize(
+    ("case", "num"), [("clean-heavy", 1), ("exclusive", 0), ("forbidden", 0), ("gpu", 1)]
+)
+def test_a_gate_is_proposed_where_an_image_may_have_no_class_and_features_are_cheap(case, num):
+    proposals = propose_masks(CASES[case])
+    gates = [p for p in proposals if p not in segmenters(CASES[case])]
+    assert len(gates) == num
+    blends = mask_blends(proposals)
+    assert blends["blend"] == {"method": "mean", "members": "all"}
+    assert [b["gate"] for b in blends.values() if "gate" in b] == [gate.name for gate in gates]
+    for gate in gates:
+        recipe = from_values(gate.values, Recipe, source=gate.name)
+        assert recipe.target == "presence"
+        assert recipe.freeze == "backbone"
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_two_recipes_that_load_and_differ(case):
-    proposals = propose_masks(CASES[case])
+    proposals = segmenters(CASES[case])
     recipes = [from_values(p.values, Recipe, source=p.name) for p in proposals]
     assert len({p.name for p in proposals}) == 2
     decoders = [name_of(recipe.model.decoder) for recipe in recipes]
@@ -57,9 +87,9 @@ def test_the_networks_can_be_built(place):
 
 
 def test_images_of_which_many_are_clean_are_drawn_by_what_they_show():
-    sampler = [p.values["train"].get("sampler") for p in propose_masks(MASKS)]
+    sampler = [p.values["train"].get("sampler") for p in segmenters(MASKS)]
     assert sampler == [{"name": "defects"}] * 2
-    few = propose_masks(replace(MASKS, clean_share=0.2))
+    few = segmenters(replace(MASKS, clean_share=0.2))
     assert all("sampler" not in p.values["train"] for p in few)
 
 
@@ -67,19 +97,19 @@ def test_only_harmless_flips_are_proposed():
     names = [
         {name_of(part) for part in p.values["augment"]}
         for symmetries in ((), ("hflip", "rot90"))
-        for p in propose_masks(replace(MASKS, symmetries=symmetries))
+        for p in segmenters(replace(MASKS, symmetries=symmetries))
     ]
     assert names == [{"mask_crop", "jitter"}] * 2 + [{"mask_crop", "hflip", "rot90", "jitter"}] * 2
 
 
 def test_more_time_gives_larger_images_and_never_larger_than_they_are():
     sizes = [
-        [p.values["input"]["size"] for p in propose_masks(replace(MASKS, budget_s=budget))]
+        [p.values["input"]["size"] for p in segmenters(replace(MASKS, budget_s=budget))]
         for budget in (100.0, 1440.0, 100_000.0)
     ]
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1]
-    small = propose_masks(replace(MASKS, budget_s=1e6, looks=looks((150, 130), (150, 130))))
+    small = segmenters(replace(MASKS, budget_s=1e6, looks=looks((150, 130), (150, 130))))
     assert [p.values["input"]["size"] for p in small] == [160, 160]
 
 

@@ -41,3 +41,14 @@ def test_columns_without_any_value_are_left_out() -> None:
     view = class_table(_scores(3))
     assert view is not None
     assert view["columns"] == ["recall"]
+
+
+def test_of_pixels_the_share_of_their_class_is_told() -> None:
+    counts = [[1990, 9, 1], [0, 500, 500], [0, 0, 0]]
+    found = {"labels": ["a", "b", "c"], "counts": counts, "unit": "pixels"}
+    view = confusion_view({"confusion": found})
+    assert view is not None
+    cells = [[cell["text"] for cell in row["cells"]] for row in view["matrix"]]
+    assert cells == [[">99", "<1", "<1"], ["", "50", "50"], ["", "", ""]]
+    assert view["unit"] == "pixels"
+    assert view["pairs"][0] == {"label": "b", "answer": "c", "count": 500, "share": 0.5}

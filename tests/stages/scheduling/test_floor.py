@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from foldwise.stages.prepare import prepare
+from foldwise.stages.replay import replay
 from foldwise.stages.scheduling.floor import FLOOR, hand_in_floor, stands_on_floor
+from foldwise.stages.split import split
 from foldwise.stages.submit import check_submission, submit
+from foldwise.tasks.problem import open_problem
+from tests.builders import SMALL, make_home
 from tests.stages.small_competition import QUIET, make_problem, write_run
 
 
@@ -32,3 +37,11 @@ def test_what_is_handed_in_already_stays(tmp_path: Path) -> None:
     hand_in_floor(problem, QUIET)
     assert problem.home.submission.read_bytes() == before
     assert not problem.home.run(FLOOR).path.exists()
+
+
+def test_it_can_be_made_again(tmp_path: Path) -> None:
+    home = make_home(tmp_path, recipes={"a": SMALL}, num_train=24)
+    prepare(home)
+    split(home)
+    hand_in_floor(open_problem(home), QUIET)
+    assert replay(home, FLOOR, display=QUIET).is_same

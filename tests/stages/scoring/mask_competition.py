@@ -62,14 +62,21 @@ def make_masks(folder: Path, *, exclusive: bool = False, **changes: Any) -> Prob
     return open_problem(home)
 
 
-def write_maps_run(problem: Problem, name: str, *, noise: float = 25.0, seed: int = 0) -> RunDir:
-    """A run whose maps show the truth at half of its level, blurred, and noise."""
+def write_maps_run(
+    problem: Problem, name: str, *, noise: float = 25.0, seed: int = 0, false_alarms: bool = False
+) -> RunDir:
+    """A run whose maps show the truth at half of its level, blurred, and noise.
+
+    With false alarms every second sample shows what is not there as if it were.
+    """
     run, target = RunDir(problem.home.runs / name), problem.target
     num_classes = problem.num_classes
 
     def read(row: int) -> np.ndarray:
         rng = np.random.default_rng([seed, row])
         truth = np.stack(decode(target[np.array([row])].runs)).astype(np.float64)
+        if false_alarms and row % 2 == 0:
+            truth[truth.sum(axis=(1, 2)) == 0, 1:9, 2:14] = 1.0
         blurred = gaussian_filter(truth, (0, 0.7, 0.7))
         rough = gaussian_filter(rng.standard_normal(truth.shape), (0, 1, 1))
         levels: np.ndarray = (20 + 90 * blurred + noise * rough).clip(0, 255).astype(np.uint8)
@@ -125,3 +132,24 @@ def _truths(frame: pd.DataFrame, *, exclusive: bool) -> Masks:
             drawn[1] = ~drawn[0]
         masks += list(drawn)
     return Masks(encode(masks), 2)
+
+
+def write_presence_run(problem: Problem, name: str, *, noise: float = 0.2, seed: int = 0) -> RunDir:
+    """A run of target presence whose scores are the truth, drawn in, plus noise."""
+    run, asked = RunDir(problem.home.runs / name), problem.presence
+    rng = np.random.default_rng(seed)
+
+    def scores(truth: np.ndarray) -> np.ndarray:
+        found: np.ndarray = 0.2 + 0.6 * truth + noise * rng.standard_normal(truth.shape)
+        return found.clip(0, 1)
+
+    held_out = Predictions(
+        problem.train.ids, scores(asked.target), asked.columns, folds=problem.folds
+    )
+    predictions_file.write(run.oof, held_out)
+    test = scores(asked.target[:NUM_TEST])
+    predictions_file.write(run.test, Predictions(problem.test.ids, test, asked.columns))
+    recipe = from_values({"model": {"name": "resnet18"}, "target": "presence"}, Recipe, source="t")
+    record = {"kind": "recipe", "recipe": recipe.model_dump(mode="json"), "seeds": [0]}
+    publish_json(run.record, {**record, "epochs": None, "commit": "abc"})
+    return run

@@ -8,17 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import binary_erosion
 
 from foldwise import predictions as predictions_file
 from foldwise.errors import ConfigError
 from foldwise.json_files import read_json
+from foldwise.maps.maps import Maps
 from foldwise.masks.runs import decode
 from foldwise.metrics.dice import dice_per_mask
 from foldwise.metrics.mask_counts import count_masks
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.scoring.deciding import read_decided
 from foldwise.stages.scoring.held_out import read_held_out
-from foldwise.stages.scoring.mask_choice import MaskFits
+from foldwise.stages.scoring.mask_choice import MaskFits, Rung
 from foldwise.stages.scoring.mask_tables import mask_tables
 from foldwise.tasks.problem import Problem
 from tests.stages.scoring.mask_competition import CLASSES, make_masks, write_maps_run
@@ -53,10 +55,39 @@ def test_a_fold_is_decided_without_it(problem: Problem) -> None:
     for fold in range(3):
         others = [other for other in range(3) if other != fold]
         assert before.without(fold) in (
-            fits.decision("areas", others),
-            fits.decision("top_scores", others),
+            fits.decision(rung, others)
+            for rung in (
+                Rung(areas=True),
+                Rung(areas=True, gate="top_scores"),
+                Rung(areas=True, shapes=True),
+                Rung(areas=True, shapes=True, gate="top_scores"),
+            )
         )
-        assert before.without(fold) != fits.decision("areas", [fold])
+        assert before.without(fold) != fits.decision(Rung(areas=True), [fold])
+
+
+def test_holes_are_filled_where_that_wins_cross_fitted(problem: Problem) -> None:
+    run = problem.home.run("a")
+    found = predictions_file.read(run.oof)
+    place = {name: row for row, name in enumerate(problem.train.ids)}
+
+    def read(row: int) -> np.ndarray:
+        """The map with all but the rims of what is there gone."""
+        truth = np.stack(decode(problem.target[np.array([place[found.ids[row]]])].runs))
+        inside = np.stack([binary_erosion(each) for each in truth])
+        return np.where(inside, 0, found.scores.read(row))
+
+    hollow = Maps(found.scores.sizes, 2, np.arange(len(found)), read)
+    predictions_file.write(run.oof, replace(found, scores=hollow))
+    scores = evaluate(problem.home, "a", problem=problem, display=QUIET)
+    shapes, tops = scores["decision"]["masks"]
+    assert (shapes["steps"], tops["steps"]) == (["shapes"], ["top_scores"])
+    assert shapes["is_used"]
+    assert shapes["gain"]["low"] > 0
+    decision = read_json(run.decision)
+    for each in (decision["steps"], *(one["steps"] for one in decision["folds"].values())):
+        assert each[0]["options"]["fill"] == [True, True]
+        assert each[0]["fitted"]
 
 
 def test_answers_are_those_of_each_folds_decision(problem: Problem) -> None:
@@ -76,6 +107,25 @@ def test_a_fixed_decision_stays_if_asked_for(tmp_path: Path) -> None:
     assert decision["steps"][0]["options"]["thresholds"] == 0.5
 
 
+def test_options_that_are_asked_for_stay_where_they_are_not_fitted(tmp_path: Path) -> None:
+    asked = {"top_pixels": 4, "fill": True, "smallest_areas": 3}
+    problem = make_masks(tmp_path / "home", submission={"fixed": asked})
+    fixed = problem.default_decision().steps[-1]
+    assert fixed.options == {"thresholds": 0.5, **asked}
+    write_maps_run(problem, "a")
+    fits = MaskFits(read_held_out(problem, problem.home.run("a")))
+    step = fits.decision(Rung(areas=True, gate="top_scores"), range(3)).steps[-1]
+    assert (step.options["top_pixels"], step.options["fill"]) == (4, True)
+    assert step.options["smallest_areas"] != 3
+    assert len(step.options["top_scores"]) == 2
+
+
+def test_options_that_the_decision_has_not_are_named(tmp_path: Path) -> None:
+    problem = make_masks(tmp_path / "home", submission={"fixed": {"top_pixel": 4}})
+    with pytest.raises(ConfigError, match=r"submission\.fixed: .*did you mean 'top_pixels'"):
+        problem.default_decision()
+
+
 def test_shares_have_no_meaning_for_masks(tmp_path: Path) -> None:
     problem = make_masks(tmp_path / "home", submission={"decision": "shares"})
     write_maps_run(problem, "a")
@@ -85,7 +135,7 @@ def test_shares_have_no_meaning_for_masks(tmp_path: Path) -> None:
 
 def test_tables_count_what_masks_show(problem: Problem) -> None:
     held = read_decided(problem, problem.home.run("a"))
-    found = mask_tables(held)
+    found = mask_tables(held, predictions_file.read(problem.home.run("a").test).scores)
     truths = np.stack([m.any() for m in decode(problem.target.runs)]).reshape(-1, 2)
     counts = count_masks(held.answers.runs, held.target.runs, 2)
     dice = dice_per_mask(counts)

@@ -14,13 +14,15 @@ from foldwise.config.competition import Competition
 from foldwise.config.loading import from_values
 from foldwise.config.writing import write_yaml
 from foldwise.home import Home
-from foldwise.masks.of_samples import Masks
+from foldwise.masks.of_samples import Masks, write_masks
 from foldwise.masks.runs import encode
 from foldwise.samples import Samples
 from foldwise.tasks.problem import Problem, open_problem
 
 #: Test sample → height and width.
 SIZES = {"a_1": (3, 4), "b": (2, 5), "c": (4, 4)}
+#: Train sample → the same.
+TRAIN = {"t_1": (4, 4), "t_2": (2, 3)}
 CLASSES = ("crack", "hole")
 
 
@@ -55,6 +57,10 @@ def make_problem(
     home = Home(folder)
     write_yaml(home.competition, from_values(values, Competition, source="test"))
     samples_file.write(home.samples, Samples(_frame(damaged)))
+    if len(classes) == len(CLASSES):
+        write_masks(
+            home.masks, list(TRAIN), _truths(exclusive=(masks or {}).get("exclusive", False))
+        )
     return open_problem(home)
 
 
@@ -96,15 +102,29 @@ def answers(*, exclusive: bool = False, samples: Sequence[str] = tuple(SIZES)) -
 
 
 def _frame(damaged: Sequence[str]) -> pd.DataFrame:
+    sizes = {**TRAIN, **{name: (0, 0) if name in damaged else SIZES[name] for name in SIZES}}
+    splits = ["train"] * len(TRAIN) + ["test"] * len(SIZES)
     return pd.DataFrame(
         {
-            "id": list(SIZES),
-            "split": "test",
-            "table": "test.csv",
-            "line": range(2, 2 + len(SIZES)),
-            "file": [f"images/{name}.png" for name in SIZES],
-            "height": [0 if name in damaged else SIZES[name][0] for name in SIZES],
-            "width": [0 if name in damaged else SIZES[name][1] for name in SIZES],
-            "damaged": ["torn" if name in damaged else "" for name in SIZES],
+            "id": list(sizes),
+            "split": splits,
+            "table": [f"{split}.csv" for split in splits],
+            "line": [*range(2, 2 + len(TRAIN)), *range(2, 2 + len(SIZES))],
+            "file": [f"images/{name}.png" for name in sizes],
+            "array": "",
+            "row": -1,
+            "height": [height for height, _ in sizes.values()],
+            "width": [width for _, width in sizes.values()],
+            "damaged": ["torn" if name in damaged else "" for name in sizes],
         }
     )
+
+
+def _truths(*, exclusive: bool) -> Masks:
+    """Of train: a pixel of crack in one; where every pixel has a class, the others are of hole."""
+    pixels = []
+    for name, size in TRAIN.items():
+        crack = np.zeros(size, np.uint8)
+        crack[0, 0] = name == "t_1"
+        pixels += [crack, 1 - crack if exclusive else np.zeros_like(crack)]
+    return Masks(encode(pixels), 2)

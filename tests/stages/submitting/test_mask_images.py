@@ -76,17 +76,6 @@ def test_masks_that_overlap_are_refused_by_their_sample(tmp_path):
     assert not (tmp_path / "answer.zip").exists()
 
 
-def test_a_damaged_image_has_no_size_to_answer_with(tmp_path):
-    problem = problem_of(tmp_path, damaged=["b"])
-    with pytest.raises(RunError, match=r"1 test images are damaged.*: b"):
-        write_masks_submission(
-            tmp_path / "a.zip",
-            problem,
-            answers(exclusive=True, samples=("a_1", "c")),
-            name="a",
-        )
-
-
 WRONG = {
     "missing": ({"b.png": None}, "1 of 3 images are missing: b.png"),
     "unknown": ({"x.png": b""}, "x.png is not asked for"),

@@ -21,7 +21,7 @@ from foldwise.config.recipe import Recipe
 from foldwise.data.cache_writing import write_blocks
 from foldwise.data.spec import THUMB
 from foldwise.engine.assemble import Assembly
-from foldwise.engine.infer import infer
+from foldwise.engine.infer import EVAL_BATCH, infer
 from foldwise.errors import ConfigError, DataError
 from foldwise.home import Home
 from foldwise.stages.audit import audit
@@ -36,7 +36,8 @@ from foldwise.stages.recipes import load_recipe
 from foldwise.stages.reporting.fed import fed_batch
 from foldwise.stages.split import split
 from foldwise.stages.train import train
-from foldwise.stages.training.at_work import EVAL_BATCH, FeaturesOf, open_work
+from foldwise.stages.training.at_work import open_work
+from foldwise.stages.training.backbone import FeaturesOf
 from foldwise.stages.training.choices import Choices
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.problem import open_problem

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from foldwise.blending.mixes import Mean
-from foldwise.blending.scales import Plain
 from foldwise.decide.decision import Decision
 from foldwise.stages.answering.node import Node
 from foldwise.stages.answering.rounds import Round
@@ -47,17 +45,8 @@ def _is_whole(node: Node, units: Collection[str]) -> bool:
 
 def _shrunk(node: Node, units: Collection[str]) -> Node | None:
     """A mean by weights without the members that lack; None: it is no such mean."""
-    blend = node.blend
-    if blend is None or not isinstance(blend.scale, Plain) or not isinstance(blend.mix, Mean):
+    kept = [place for place, member in enumerate(node.members) if _is_whole(member, units)]
+    blend = None if node.blend is None or len(kept) < 2 else node.blend.among(kept)
+    if blend is None:
         return None
-    kept = [
-        (member, weight)
-        for member, weight in zip(node.members, blend.weights, strict=True)
-        if _is_whole(member, units)
-    ]
-    total = sum(weight for _, weight in kept)
-    if len(kept) < 2 or total <= 0 or min(blend.weights) < 0:
-        return None
-    weights = tuple(weight / total for _, weight in kept)
-    members = tuple(member for member, _ in kept)
-    return replace(node, members=members, blend=replace(blend, weights=weights, steered=()))
+    return replace(node, members=tuple(node.members[place] for place in kept), blend=blend)

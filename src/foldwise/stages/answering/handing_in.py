@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from foldwise import predictions as predictions_file
 from foldwise.decide.decision import Decision
 from foldwise.errors import FoldwiseError
@@ -24,9 +22,10 @@ from foldwise.stages.display import Display
 from foldwise.stages.progress import duration
 from foldwise.stages.submitting.answering import Part
 from foldwise.stages.submitting.content import checked_submission
+from foldwise.tasks.constant import constant_scores
 from foldwise.tasks.problem import Problem
 
-SUBMISSION, LOG = "submission.csv", "answer.json"
+LOG = "answer.json"
 
 
 @dataclass
@@ -34,11 +33,12 @@ class HandIn:
     """What was handed in.
 
     Attributes:
-        output: folder of `submission.csv` and `answer.json`.
+        output: folder of the submission and `answer.json`.
         num_rounds: that were planned.
         planned_units: of all rounds.
         pacing: the time there is.
         show: where it is told.
+        name: of the submission's file.
         first_s: when the first file was there, in seconds from the beginning.
         first_round_s: when the first round was in it; 0: none is.
         made_for: pack and test rows that the file is of.
@@ -55,6 +55,7 @@ class HandIn:
     planned_units: frozenset[str]
     pacing: Pacing
     show: Display
+    name: str
     first_s: float = 0.0
     first_round_s: float = 0.0
     made_for: dict[str, str] = field(default_factory=dict)
@@ -71,13 +72,12 @@ class HandIn:
         return self.rounds == self.num_rounds and self.planned_units <= set(self.units)
 
     def constant(self, problem: Problem) -> None:
-        """The mean of the train rows for every row: valid, and there at once."""
-        mean, ids = problem.one_hot.mean(axis=0, dtype=np.float64), problem.test.ids
-        everywhere = Predictions(ids, np.tile(mean, (len(ids), 1)), problem.columns)
+        """What the train rows say of every row: valid, and there at once."""
+        everywhere = constant_scores(problem, problem.test)
         self._write(problem, [Part(everywhere, problem.default_decision())], "a constant")
         self.first_s = self.pacing.spent_s
         self._log()
-        self.show.say(f"{SUBMISSION}: the same answer for every row, until a network has one")
+        self.show.say(f"{self.name}: the same answer for every row, until a network has one")
 
     def go_on(self, pack: str, rows: str) -> bool:
         """Whether a file of this pack for these rows is there already; it stays till a better one.
@@ -89,10 +89,10 @@ class HandIn:
         self.made_for = {"pack": pack, "rows": rows}
         log = read_json(self.output / LOG)
         is_same = isinstance(log, dict) and log.get("made_for") == self.made_for
-        if not is_same or not log["rounds"] or not (self.output / SUBMISSION).exists():
+        if not is_same or not log["rounds"] or not (self.output / self.name).exists():
             return False
         self.rounds = log["rounds"]
-        self.show.say(f"{SUBMISSION}: round {self.rounds} of {self.num_rounds} is in it already")
+        self.show.say(f"{self.name}: round {self.rounds} of {self.num_rounds} is in it already")
         return True
 
     def round(self, problem: Problem, number: int, given: Round) -> None:
@@ -123,14 +123,14 @@ class HandIn:
         score = "" if given.score is None else f", {given.score:.4f} cross-fitted"
         left = duration(max(0.0, self.pacing.left_s))
         self.show.say(
-            f"{SUBMISSION}: round {number} of {self.num_rounds}, {given.node.name}{score}; "
+            f"{self.name}: round {number} of {self.num_rounds}, {given.node.name}{score}; "
             f"{left} left"
         )
 
     def skip(self, why: str) -> None:
         """Leave it at the constant."""
         self.is_skipped = True
-        self.say(f"{SUBMISSION} stays the same answer for every row: {why}")
+        self.say(f"{self.name} stays the same answer for every row: {why}")
 
     def say(self, note: str) -> None:
         """Warn, and note it beside the file."""
@@ -141,7 +141,7 @@ class HandIn:
     def _write(self, problem: Problem, parts: Sequence[Part], name: str) -> None:
         data, notes = checked_submission(problem, parts, name=name)
         self.notes += [note for note in notes if note not in self.notes]
-        publish_bytes(self.output / SUBMISSION, data)
+        publish_bytes(self.output / self.name, data)
         self._log()
 
     def _log(self) -> None:
@@ -177,8 +177,8 @@ def parts_of(problem: Problem, given: Round, units: Sequence[str], place: Home) 
     """
 
     def part(known: Sequence[str], decision: Decision) -> Part:
-        scores = given.node.scores(problem, _reader(place, known))
-        return Part(Predictions(problem.test.ids, scores, problem.columns), decision)
+        scores, kind = given.node.scores(problem, _reader(place, known)), problem.task.kind
+        return Part(Predictions(problem.test.ids, scores, problem.columns, kind=kind), decision)
 
     if problem.competition.submission.test_merge == "mean_score" or not given.by_fold:
         return [part(units, given.decision)]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from foldwise.blending import Members, votes
 from foldwise.blending.blend import Blend
+from foldwise.blending.map_means import MapMean, blend_from_json
 from foldwise.decide.decision import Decision
 from foldwise.errors import DataError
+from foldwise.maps.maps import Maps
 from foldwise.predictions import Predictions
 from foldwise.stages.scoring.held_out import ordered_columns
 from foldwise.tasks.problem import Problem
@@ -32,14 +34,16 @@ class Node:
         blend: of a blend, what mixes them.
         family: what it has in common with others, as some blends ask.
         decision: its own, by which it votes.
+        gate: of a mean of maps, whose word on each image stands beside them; None: nobody's.
     """
 
     name: str
     units: tuple[str, ...] = ()
     members: tuple[Node, ...] = ()
-    blend: Blend | None = None
+    blend: Blend | MapMean | None = None
     family: str = ""
     decision: Decision | None = None
+    gate: Node | None = None
 
     @property
     def is_reference(self) -> bool:
@@ -51,7 +55,8 @@ class Node:
         """The runs of units below it, or itself."""
         if self.blend is None:
             return (self,)
-        return tuple(leaf for member in self.members for leaf in member.leaves)
+        below = (*(() if self.gate is None else (self.gate,)), *self.members)
+        return tuple(leaf for node in below for leaf in node.leaves)
 
     @property
     def every_unit(self) -> tuple[str, ...]:
@@ -61,20 +66,23 @@ class Node:
     def turns(self, share: float = 1.0) -> list[tuple[str, ...]]:
         """Its units in turns: one of every run below it, then a second one of each, and so on.
 
+        All of a gate's come first: every answer waits for it.
+
         Args:
             share: of each run's units that are taken, evenly over their order; at least one.
         """
-        kept = [_spread(leaf.units, share) for leaf in self.leaves]
+        first = () if self.gate is None else self.gate.every_unit
+        members = self.members or (self,)
+        kept = [_spread(leaf.units, share) for node in members for leaf in node.leaves]
         longest = max(map(len, kept))
-        return [
+        found = [
             tuple(dict.fromkeys(units[turn] for units in kept if turn < len(units)))
             for turn in range(longest)
         ]
+        return [tuple(dict.fromkeys([*first, *found[0]])), *found[1:]]
 
-    def scores(
-        self, problem: Problem, scores_of: ScoresOf, ids: np.ndarray | None = None
-    ) -> np.ndarray:
-        """(N, C) scores of rows, in their order.
+    def scores(self, problem: Problem, scores_of: ScoresOf, ids: np.ndarray | None = None) -> Any:
+        """(N, C) scores of rows, in their order; or their `Maps`, each read when its sample is.
 
         Units that have no scores yet are left out of the mean.
 
@@ -93,14 +101,22 @@ class Node:
                 raise DataError(f"{self.name}: none of its units has scored the test rows")
             whole = ordered_columns(merge(there), problem.columns, name=self.name)
             wanted = problem.test.ids if ids is None else ids
-            scores: np.ndarray = whole.align(wanted, name=self.name).scores
-            return scores
+            return whole.align(wanted, name=self.name).scores
         parts = [member.scores(problem, scores_of, ids) for member in self.members]
-        return self.blend.apply(self._side_by_side(parts))
+        if isinstance(self.blend, MapMean):
+            return self._gated(self.blend.apply(parts), problem, scores_of, ids)
+        return self.blend.apply(self._side_by_side(parts, self.blend.takes))
 
-    def _side_by_side(self, parts: Sequence[np.ndarray]) -> Members:
+    def _gated(
+        self, maps: Maps, problem: Problem, scores_of: ScoresOf, ids: np.ndarray | None
+    ) -> Maps:
+        if self.gate is None:
+            return maps
+        return replace(maps, gates=self.gate.scores(problem.presence, scores_of, ids))
+
+    def _side_by_side(self, parts: Sequence[np.ndarray], takes: str) -> Members:
         families = tuple(member.family for member in self.members)
-        if self.blend is None or self.blend.takes == "scores":
+        if takes == "scores":
             return Members(np.stack(parts), families=families)
         decided = [
             (member.decision, part)
@@ -123,19 +139,21 @@ class Node:
             "blend": None if self.blend is None else self.blend.to_json(),
             "family": self.family,
             "decision": None if self.decision is None else self.decision.to_json(),
+            "gate": None if self.gate is None else self.gate.to_json(),
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Node:
         """The node that `to_json` wrote."""
-        blend, decision = value["blend"], value["decision"]
+        blend, decision, gate = value["blend"], value["decision"], value.get("gate")
         return cls(
             name=value["name"],
             units=tuple(value["units"]),
             members=tuple(map(cls.from_json, value["members"])),
-            blend=None if blend is None else Blend.from_json(blend),
+            blend=None if blend is None else blend_from_json(blend),
             family=value["family"],
             decision=None if decision is None else Decision.from_json(decision),
+            gate=None if gate is None else cls.from_json(gate),
         )
 
 

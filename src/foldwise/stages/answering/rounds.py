@@ -21,6 +21,7 @@ class Round:
         decision: from these scores to answers.
         by_fold: fold → the decision that was fitted without it; empty where all are the same.
         score: cross-fitted, of what `node` and `decision` give; None: it is undefined.
+        hand_in_s: seconds that the answers then take by forecast, where that is a while.
     """
 
     units: tuple[str, ...]
@@ -29,6 +30,7 @@ class Round:
     decision: Decision
     by_fold: Mapping[int, Decision]
     score: float | None
+    hand_in_s: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
@@ -39,6 +41,7 @@ class Round:
             "decision": self.decision.to_json(),
             "by_fold": {str(fold): each.to_json() for fold, each in self.by_fold.items()},
             "score": self.score,
+            **({"hand_in_s": round(self.hand_in_s, 3)} if self.hand_in_s else {}),
         }
 
     @classmethod
@@ -51,4 +54,5 @@ class Round:
             decision=Decision.from_json(value["decision"]),
             by_fold={int(fold): Decision.from_json(d) for fold, d in value["by_fold"].items()},
             score=value["score"],
+            hand_in_s=float(value.get("hand_in_s", 0.0)),
         )

@@ -9,6 +9,7 @@ import numpy as np
 
 from foldwise import predictions as predictions_file
 from foldwise.blending.finish import Finish
+from foldwise.blending.map_means import MapMean
 from foldwise.blending.mixes import Mean
 from foldwise.blending.scales import Plain
 from foldwise.home import Home
@@ -84,6 +85,8 @@ def _shares(node: Node) -> dict[str, float] | None:
     if node.blend is None:
         return dict.fromkeys(node.units, 1 / len(node.units))
     blend = node.blend
+    if isinstance(blend, MapMean):
+        return None  # Every pixel would have to be settled.
     is_mean = isinstance(blend.scale, Plain) and isinstance(blend.mix, Mean)
     if not is_mean or blend.finish != Finish() or min(blend.weights) < 0:
         return None

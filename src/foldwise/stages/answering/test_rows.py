@@ -21,7 +21,8 @@ from foldwise.samples import Samples
 from foldwise.stages.display import Display
 from foldwise.stages.prepare import decoded_images
 from foldwise.stages.preparing.caches import choose_stores
-from foldwise.stages.submitting.shape import submission_shape
+from foldwise.stages.submitting.forms import FORMS
+from foldwise.stages.submitting.lost_images import with_common_size, with_sizes
 from foldwise.tasks.problem import data_folder, load_competition
 
 _SHOWN = 20
@@ -35,7 +36,9 @@ _UNKNOWN: dict[str, Any] = {
 def list_test_rows(home: Home) -> Samples:
     """Read the test table and the sample submission, and write their rows beside the train rows.
 
-    An id of the sample submission that the test table has not is a row without an image.
+    An id of the sample submission that the test table has not is a row without an image. Where
+    masks are asked for, their sizes are read from the images' headers, and no more; one that says
+    none counts as commonly large.
 
     Args:
         home: the pack's competition, whose samples are train rows alone.
@@ -45,10 +48,14 @@ def list_test_rows(home: Home) -> Samples:
     """
     competition, task = load_competition(home)
     found = collect_test(competition, _data(home)).frame.assign(**_UNKNOWN, damaged="")
+    if competition.masks is not None:
+        sized = with_sizes(Samples(found), home, competition)
+        train = samples_file.read(home.samples).part("train")
+        found = with_common_size(sized, sized, train).frame
     _write(home, Samples(found))
-    shape = submission_shape(home, competition, task)
     known = set(found["id"])
-    absent = [name for name in shape.ids if name not in known]
+    asked = FORMS[task.kind].samples(home, competition, task)
+    absent = [name for name in asked if name not in known]
     if absent:
         facts = {"id": absent, "split": "test", **_UNKNOWN, "damaged": "not in the test table"}
         found = _filled(pd.concat([found, pd.DataFrame(facts)], ignore_index=True), found)
@@ -127,8 +134,8 @@ def _tell(test: Samples, show: Display) -> None:
     bad = test.frame[test.frame["damaged"] != ""]
     if len(bad):
         show.warn(
-            f"{len(bad)} of {len(test)} test samples cannot be looked at, and get the mean of all "
-            "scores:"
+            f"{len(bad)} of {len(test)} test samples cannot be looked at, and are answered "
+            "without their images:"
         )
     for name, file, reason in zip(
         bad["id"][:_SHOWN], bad["file"][:_SHOWN], bad["damaged"][:_SHOWN], strict=True

@@ -68,6 +68,8 @@ def ledger(problem: Problem, compared: Sequence[Run]) -> tuple[list[Repeats], li
         record = place.read_record()
         if name in names or record["kind"] != "recipe":
             continue
+        if not problem.is_asked_in(record):  # Scored by another metric.
+            continue
         try:
             if len(seeds_of(place, record)) < 2:
                 continue

@@ -110,7 +110,7 @@ def bind_parts(assembly: Assembly) -> list[Failure]:
 
 def bind_second_level(problem: Problem, recipe: Recipe) -> list[Failure]:
     """Each part of a second-level recipe that cannot be bound."""
-    failures = _Failures()
+    failures, problem = _Failures(), problem.asked_by(recipe)
     unfit = map_problems(recipe, problem.competition, problem.task)
     if found := [Failure("map-fit", p.key, (p.found,), p.remedy) for p in unfit]:
         return found

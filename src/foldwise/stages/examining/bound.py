@@ -17,6 +17,7 @@ from foldwise.data.steps import normalised_steps
 from foldwise.errors import ConfigError, FoldwiseError
 from foldwise.home import Home
 from foldwise.stages.examining.over_time import check_over_time
+from foldwise.stages.examining.questions import wrong_questions
 from foldwise.stages.recipes import Places, joined
 from foldwise.stages.scheduling.lanes import side_by_side
 from foldwise.tasks.problem import Problem
@@ -78,11 +79,35 @@ def check_metrics(problem: Problem) -> None:
     check_over_time(problem)
 
 
-def check_blends(home: Home, plan: Plan, places: Places) -> None:
-    """Check the plan's ways to blend.
+def check_targets(
+    problem: Problem, recipes: Mapping[str, Recipe], places: Mapping[str, Places]
+) -> None:
+    """Check that what recipes are to learn can be asked of the competition's images.
 
     Raises:
-        ConfigError: some cannot be bound.
+        ConfigError: which classes are there is asked, and there are no masks that show it.
+    """
+    found: list[ConfigError] = []
+    for name, recipe in recipes.items():
+        try:
+            problem.asked_by(recipe)
+        except ConfigError as error:
+            found.append(places[name].error("target", error))
+    if found:
+        raise joined(found)
+
+
+def check_blends(home: Home, plan: Plan, recipes: Mapping[str, Recipe], places: Places) -> None:
+    """Check the plan's ways to blend, and that members, gates and what is submitted answer them.
+
+    Args:
+        home: the competition.
+        plan: whose blends they are.
+        recipes: of the plan, resolved.
+        places: where the plan's keys stand.
+
+    Raises:
+        ConfigError: some cannot be bound, or answer something else.
     """
     found: list[ConfigError] = []
     for name, config in plan.blends.items():
@@ -90,6 +115,8 @@ def check_blends(home: Home, plan: Plan, places: Places) -> None:
             parts.bind(BLENDS, config.method, what="blend method", code=home.code)
         except ConfigError as error:
             found.append(places.error(f"blends.{name}.method", error))
+    for wrong in wrong_questions(home, plan, recipes):
+        found.append(places.error(wrong.key, wrong.error))
     if found:
         raise joined(found)
 

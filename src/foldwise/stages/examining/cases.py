@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,7 @@ from foldwise.home import Home
 from foldwise.samples import Samples
 from foldwise.stages.recipes import Places
 from foldwise.tables import Table
+from foldwise.tasks.presence import PRESENCE, PRESENCE_TASK, asks_presence
 from foldwise.tasks.task import Task
 
 
@@ -44,6 +45,12 @@ class Ground:
     folds: np.ndarray | None = None
     side_px: float | None = None
     plan: Plan | None = None
+
+    def asked_by(self, recipe: Recipe) -> Ground:
+        """As a recipe is asked: the competition's question, or which classes its masks show."""
+        if recipe.target != PRESENCE or self.task.kind != "map":
+            return self
+        return replace(self, competition=asks_presence(self.competition), task=PRESENCE_TASK)
 
     @property
     def folds_config(self) -> FoldsConfig:
@@ -138,10 +145,12 @@ class PlanCase:
     Attributes:
         ground: the competition.
         plan: as it stands.
+        recipes: of the plan, those that can be read.
     """
 
     ground: Ground
     plan: Plan
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
 
     @cached_property
     def runs(self) -> set[str]:

@@ -23,8 +23,8 @@ _USES_MARGIN = ("crop", "mask_crop", "shift", "rotate")
 def input_size(case: RecipeCase) -> Iterator[Fault]:
     """The input is far larger than the images, or far smaller."""
     size, native = case.recipe.input.size, case.ground.side_px
-    if native is None:
-        return
+    if native is None or case.recipe.input.fit == "native":
+        return  # Windows of an image's own size are as sharp as it is.
     most = _ENLARGED_PRETRAINED if case.is_pretrained else _ENLARGED
     least = _PRETRAINED_LEAST if case.is_pretrained else 0
     if size > max(most * native, least):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from foldwise import seeding
 from foldwise.data.batches import Batch, eval_batches
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.fitting import image_batches
+from foldwise.masks import IGNORED
 from foldwise.publish import publish
 from foldwise.tasks.problem import Problem
 
@@ -21,6 +23,7 @@ _FLAGS = ("1", "1.0", "true")
 _COLOURS = (
     *((230, 25, 75), (60, 180, 75), (255, 225, 25), (0, 130, 200), (245, 130, 48)),
     *((145, 30, 180), (70, 240, 240), (240, 50, 230), (210, 245, 60), (250, 190, 212)),
+    *((0, 128, 128), (170, 110, 40), (128, 0, 0), (170, 255, 195), (0, 0, 128), (128, 128, 128)),
 )
 
 
@@ -33,17 +36,22 @@ def write_picture(assembly: Assembly, path: Path) -> None:
     shown = fed.images[: len(rows)]
     if fed.target is not None:
         shown = marked(shown, fed.target[: len(rows)])
-    sheet = draw_pairs(plain, shown, [caption(assembly.problem, r) for r in rows])
+    kinds = assembly.problem.columns if fed.target is not None else ()
+    captions = [caption(assembly.problem, row) for row in rows]
+    sheet = draw_pairs(plain, shown, captions, kinds=kinds)
     publish(path, lambda part: sheet.save(part, format="PNG"))
 
 
-def draw_pairs(plain: torch.Tensor, fed: torch.Tensor, captions: list[str]) -> Image.Image:
+def draw_pairs(
+    plain: torch.Tensor, fed: torch.Tensor, captions: list[str], *, kinds: Sequence[str] = ()
+) -> Image.Image:
     """A sheet of pairs with their captions.
 
     Args:
         plain: (n, C, S, S) uint8.
         fed: (n, C, S, S), 0..255.
         captions: n labels.
+        kinds: classes whose masks are laid over the images, named at the foot in their colours.
     """
     num = len(captions)
     width, height = 2 * _TILE + 2 * _GAP, _TILE + _CAPTION + _GAP
@@ -56,7 +64,26 @@ def draw_pairs(plain: torch.Tensor, fed: torch.Tensor, captions: list[str]) -> I
         sheet.paste(_tile(plain[index]), (left, top))
         sheet.paste(_tile(fed[index]), (left + _TILE + 1, top))
         draw.text((left, top + _TILE + 2), text, fill="black", font=font)
-    return sheet
+    return _with_kinds(sheet, kinds) if kinds else sheet
+
+
+def _with_kinds(sheet: Image.Image, kinds: Sequence[str]) -> Image.Image:
+    """The sheet, and below it each class in its colour, as many lines as they take."""
+    font, side = ImageFont.load_default(12), _CAPTION - 6
+    places, left, top = [], _GAP, sheet.height
+    for name in kinds:
+        width = side + 4 + int(font.getlength(name)) + 3 * _GAP
+        if left > _GAP and left + width > sheet.width:
+            left, top = _GAP, top + _CAPTION
+        places.append((left, top))
+        left += width
+    found = Image.new("RGB", (sheet.width, top + _CAPTION + _GAP), "white")
+    found.paste(sheet)
+    draw = ImageDraw.Draw(found)
+    for number, (name, (x, y)) in enumerate(zip(kinds, places, strict=True)):
+        draw.rectangle((x, y + 1, x + side, y + 1 + side), fill=_COLOURS[number % len(_COLOURS)])
+        draw.text((x + side + 4, y), name, fill="black", font=font)
+    return found
 
 
 def caption(problem: Problem, row: int) -> str:
@@ -66,6 +93,9 @@ def caption(problem: Problem, row: int) -> str:
     """
     if problem.task.kind == "map":
         (there,) = problem.target[np.array([row])].present
+        return _cut([name for name, n in zip(problem.columns, there, strict=True) if n])
+    if not problem.is_handed_in:
+        there = problem.target[row]
         return _cut([name for name, n in zip(problem.columns, there, strict=True) if n])
     columns = problem.competition.columns.target
     cells = [problem.train.cells(name)[row] for name in columns]
@@ -86,7 +116,9 @@ def marked(images: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """
     shown = images if images.shape[1] == 3 else images[:, :1].expand(-1, 3, -1, -1)
     found = shown.float()
-    for number in range(target.shape[1] if target.ndim == 4 else len(_COLOURS)):
+    counted = target[target != IGNORED]
+    num = target.shape[1] if target.ndim == 4 else int(counted.max()) + 1 if len(counted) else 0
+    for number in range(num):
         mask = target[:, number] == 1 if target.ndim == 4 else target == number
         colour = torch.tensor(_COLOURS[number % len(_COLOURS)]).view(3, 1, 1)
         found = torch.where(mask[:, None], 0.5 * found + 0.5 * colour, found)

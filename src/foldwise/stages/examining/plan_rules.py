@@ -15,6 +15,7 @@ from foldwise.errors import ConfigError
 from foldwise.home import Home
 from foldwise.stages.examining.cases import PlanCase
 from foldwise.stages.examining.finding import Fault, error, warning
+from foldwise.stages.examining.questions import wrong_questions
 from foldwise.stages.joining.outside_scores import is_outside
 
 
@@ -117,6 +118,22 @@ def blend_member(case: PlanCase) -> Iterator[Fault]:
             yield error(key, f"{', '.join(members)} names a member twice", "name each once")
 
 
+def blend_gate(case: PlanCase) -> Iterator[Fault]:
+    """A gate stands where nothing is gated."""
+    masks = case.ground.competition.masks
+    for name, blend in case.plan.blends.items():
+        if blend.gate is not None and (masks is None or masks.exclusive):
+            why = "every pixel has a class" if masks is not None else "no masks are asked for"
+            found = f"{blend.gate}: {why}, so nothing is gated"
+            yield error(f"blends.{name}.gate", found, "take it out")
+
+
+def wrong_question(case: PlanCase) -> Iterator[Fault]:
+    """A gate, a member or what is submitted answers another question than it has to."""
+    for wrong in wrong_questions(case.ground.home, case.plan, case.recipes):
+        yield error(wrong.key, wrong.found, wrong.remedy)
+
+
 def blend_name(case: PlanCase) -> Iterator[Fault]:
     """A blend has a recipe's name: both would write one run."""
     for name in case.plan.blends:
@@ -173,6 +190,8 @@ RULES: dict[str, Callable[[PlanCase], Iterator[Fault]]] = {
     "leaking-groups": leaking_groups,
     "fold-column": fold_column,
     "blend-member": blend_member,
+    "blend-gate": blend_gate,
+    "wrong-question": wrong_question,
     "blend-name": blend_name,
     "blend-method": blend_method,
     "submit-run": submit_run,

@@ -71,7 +71,7 @@ def schedule_length(case: RecipeCase) -> Iterator[Fault]:
 
 
 def unused_key(case: RecipeCase) -> Iterator[Fault]:
-    """A key is given that the schedule does not read."""
+    """A key is given that the input or the schedule does not read."""
     yield from unhonoured.unused_keys(case.recipe, case.places)
 
 

@@ -20,9 +20,10 @@ from foldwise.config.recipe import Recipe
 from foldwise.data.batches import Batch, eval_batches
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.fit_step import NonFiniteLossError
-from foldwise.engine.mask_feeding import whole_batches
+from foldwise.engine.mask_feeding import plain_mask_batch
 from foldwise.engine.memory import in_parts, step_memory
 from foldwise.home import Home
+from foldwise.models.mask_network import MaskNetwork
 from foldwise.models.network import Network
 from foldwise.optim.schedule import Stage, Trainable
 from foldwise.parts import name_of
@@ -32,10 +33,12 @@ from foldwise.stages.examining.picture import write_picture
 from foldwise.stages.examining.trial_facts import Overfit, TrialFacts, Tried
 from foldwise.stages.scheduling.rates import Rates
 from foldwise.stages.training.memory import check_cut
-from foldwise.stages.training.trial import TrainTrial, infer_rate, train_trial
+from foldwise.stages.training.trial import TrainTrial, infer_trial, train_trial
 from foldwise.tasks.problem import Problem, open_problem
 
 _FEW, _MANY = 16, 32
+#: Of masks, whose every pixel is an example: so many pixels, but four images at least.
+_MASK_PIXELS, _FEWEST_MASKS = _FEW * 96**2, 4
 #: Up to this side 32 images make a batch that is learned in a second or two.
 _SMALL_PX = 96
 _STEPS_TIMED, _SECONDS_TIMED, _INFER_BATCHES = 8, 5.0, 2
@@ -76,16 +79,14 @@ def spread_rows(problem: Problem, num: int) -> np.ndarray:
 def plain_batch(assembly: Assembly, rows: np.ndarray) -> Batch:
     """Images of train rows as they are, at `input.size`, and their masks if there are any."""
     if assembly.gives_maps:
-        size = assembly.recipe.input.size
-        return next(whole_batches(assembly, rows, batch=len(rows), size=size))
+        return plain_mask_batch(assembly, rows)
     source = assembly.feed.source(assembly.problem.train.take(rows))
     return next(eval_batches(source, batch=len(rows), workers=0))
 
 
 def _measure(assembly: Assembly) -> TrialFacts:
     device = machine.pick()
-    is_small = assembly.recipe.input.size <= _SMALL_PX
-    rows = spread_rows(assembly.problem, _MANY if is_small else _FEW)
+    rows = spread_rows(assembly.problem, _num_learned(assembly))
     batch = plain_batch(assembly, rows)
     images = batch.images
     torch.manual_seed(seeding.key("weights", 0, -1))
@@ -99,7 +100,7 @@ def _measure(assembly: Assembly) -> TrialFacts:
     attempts: tuple[Overfit, ...] = ()
     if trains := assembly.recipe.freeze == "none" and bool(assembly.stages()):
         attempts = _attempts(assembly, batch, rows, device)
-    infer = infer_rate(assembly, network, num_batches=_INFER_BATCHES)
+    infer = infer_trial(assembly, network, num_batches=_INFER_BATCHES)
     train = _train_trial(assembly, network)
     return TrialFacts(
         num_images=len(rows),
@@ -110,13 +111,33 @@ def _measure(assembly: Assembly) -> TrialFacts:
         pixel_mean=tuple(pixels.mean(dim=(0, 2, 3)).tolist()),
         pixel_std=tuple(pixels.std(dim=(0, 2, 3)).tolist()),
         normalises=_normalising_layer(assembly, network),
-        rates=Rates(start_s, infer, train.rates),
+        rates=Rates(start_s, infer.rate, train.rates, infer.image_s),
         num_test=len(assembly.problem.test),
         memory=_memory(device),
         capacity=_capacity(device),
         parts=train.parts if train.parts > assembly.recipe.train.accumulate else None,
         device=device.type,
+        filled=_filled(assembly, network),
     )
+
+
+def _num_learned(assembly: Assembly) -> int:
+    """Images of the batch that is learned by heart: fewer large ones, so that steps are many."""
+    size = assembly.recipe.input.size
+    if assembly.gives_maps:
+        return max(_FEWEST_MASKS, min(_FEW, _MASK_PIXELS // size**2))
+    return _MANY if size <= _SMALL_PX else _FEW
+
+
+def _filled(assembly: Assembly, network: Network) -> dict[str, tuple[int, int]]:
+    """Sides that a network of masks fills up, as it computes them."""
+    if not isinstance(network, MaskNetwork):
+        return {}
+    given = assembly.recipe.input
+    sides = {"input.size": given.size}
+    if given.tile is not None:
+        sides["input.tile.size"] = given.tile.size
+    return {key: (side, network.filled_side(side)) for key, side in sides.items()}
 
 
 def _passed(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from foldwise.stages.examining.bound import Failure
 from foldwise.stages.scheduling.rates import Rates
@@ -82,6 +83,7 @@ class TrialFacts:
         capacity: bytes that there are, of the GPU or of the machine.
         parts: that batches of training had to be cut into since memory ran out; None: it did not.
         device: where.
+        filled: key of a side → the side, and that which is computed since the network fills it up.
     """
 
     num_images: int
@@ -98,6 +100,7 @@ class TrialFacts:
     capacity: int
     parts: int | None
     device: str
+    filled: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

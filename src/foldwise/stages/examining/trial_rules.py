@@ -18,6 +18,8 @@ _FAINT, _STRONG = 1e-3, 1e3
 _MEAN, _STD = 3.0, (0.1, 5.0)
 #: Of the memory there is, what units may take.
 _USABLE = 0.9
+#: What may be computed, over the pixels that there are.
+_MOST_FILLED = 1.05
 
 
 @dataclass(frozen=True)
@@ -186,6 +188,18 @@ def memory(case: TrialCase) -> Iterator[Fault]:
         )
 
 
+def filled_up(case: TrialCase) -> Iterator[Fault]:
+    """The network fills images up to whole steps of its encoder, which is computed for nothing."""
+    for key, (side, inside) in case.facts.filled.items():
+        if inside**2 > _MOST_FILLED * side**2:
+            yield warning(
+                key,
+                f"{side} px are filled up to {inside}: {inside**2 / side**2 - 1:.0%} more is "
+                "computed, and counts for nothing",
+                f"use {inside}",
+            )
+
+
 def _numbers(values: tuple[float, ...]) -> str:
     return ", ".join(f"{value:.2g}" for value in values)
 
@@ -199,4 +213,5 @@ RULES: dict[str, Callable[[TrialCase], Iterator[Fault]]] = {
     "first-loss": first_loss,
     "pixel-range": pixel_range,
     "memory": memory,
+    "filled-up": filled_up,
 }

@@ -32,7 +32,13 @@ def check_keys(recipe: Recipe, places: Places) -> None:
 
 
 def unused_keys(recipe: Recipe, places: Places) -> Iterator[Fault]:
-    """Keys that the schedule does not read and that say other than it does."""
+    """Keys that input or schedule does not read and that say other than they do."""
+    if recipe.input.fit == "native" and "input.zoom" in places.given and recipe.input.zoom != 1:
+        yield error(
+            "input.zoom",
+            f"{recipe.input.zoom:g} has no effect beside fit: native, which reads originals",
+            "take it out; mask_crop has an option scale",
+        )
     train, schedule = recipe.train, recipe.train.schedule
     parts = [name for name in ("warmup", "head", "hold") if getattr(schedule, name)]
     if schedule.stages:

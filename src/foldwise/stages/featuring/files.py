@@ -110,27 +110,36 @@ def read(unit: Unit) -> UnitFeatures:
 def num_features(unit: Unit) -> int:
     """Length of a sample's features, by the stored weights; torch is not needed for it.
 
+    Of a network of masks the channels of its encoder's widest layer, if no head on the last map
+    says how many that has.
+
     Raises:
-        RunError: the weights are not there, or the network's end is not one linear layer.
+        RunError: the weights are not there, or the network has no features.
     """
     path = unit.folder.weights
     try:
         with safe_open(path, framework="numpy") as file:
-            names = set(file.keys())
-            shape = file.get_slice("head.weight").get_shape() if "head.weight" in names else None
+            shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118  # It is no mapping.
     except (OSError, SafetensorError) as error:
         raise RunError(
             f"{path}: cannot be read: {error}",
             remedy=f"delete {unit.folder.path} and train again",
         ) from None
-    if shape is None:
-        raise RunError(
-            f"{unit.run.name} has no features: its network ends in something other than one "
-            "linear layer",
-            remedy="use a run of another network; one of your own needs a last nn.Linear that is "
-            "its attribute head",
-        )
-    return int(shape[1])
+    for head in ("head.weight", "decoder.presence.weight"):
+        if head in shapes:
+            return int(shapes[head][1])
+    if unit.recipe.model.decoder is not None:
+        return max(int(s[0]) for name, s in shapes.items() if _is_of_encoder(name) and len(s) == 4)
+    raise RunError(
+        f"{unit.run.name} has no features: its network ends in something other than one "
+        "linear layer",
+        remedy="use a run of another network; one of your own needs a last nn.Linear that is "
+        "its attribute head, and of masks a decoder on an encoder of timm's",
+    )
+
+
+def _is_of_encoder(name: str) -> bool:
+    return name.startswith("backbone.encoder.")
 
 
 def num_bytes(unit: Unit) -> int:

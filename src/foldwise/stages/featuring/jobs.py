@@ -124,7 +124,8 @@ def _seen(
     """
     import numpy as np
 
-    from foldwise.stages.training.at_work import backbone_features, open_work
+    from foldwise.stages.training.at_work import open_work
+    from foldwise.stages.training.backbone import backbone_features
 
     with closing(open_work(unit, reuse(unit, threads), timing=timing)) as at_work:
         at_work.any_backend = answers
@@ -150,7 +151,8 @@ def _passed(unit: Unit, at_work: UnitWork, parts: Sequence[Samples]) -> list[np.
     import numpy as np
 
     from foldwise.engine.infer import infer
-    from foldwise.stages.training.at_work import FeaturesOf
+    from foldwise.engine.map_features import map_features
+    from foldwise.stages.training.backbone import FeaturesOf
     from foldwise.stages.training.work import laid_out
 
     network = trained_network(unit, at_work.assembly, but=_NEEDS)
@@ -166,6 +168,19 @@ def _passed(unit: Unit, at_work: UnitWork, parts: Sequence[Samples]) -> list[np.
         def tell(done: int, before: int = before) -> None:
             at_work.report("features", before + done, total)
 
+        if at_work.assembly.gives_maps:
+            seen = map_features(
+                at_work.assembly,
+                FeaturesOf(network),
+                samples,
+                batch=at_work.eval_batch,
+                device=at_work.device,
+                autocast=at_work.autocast,
+                progress=tell,
+            )
+            found.append(seen.astype(np.float32))
+            before += len(samples)
+            continue
         rows = infer(
             FeaturesOf(network),
             replace(at_work.assembly.feed.source(samples), columns=None),

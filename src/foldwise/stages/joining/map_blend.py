@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from foldwise.blending.gain import Ends, Gain, GainReport
-from foldwise.errors import ConfigError, RunError
-from foldwise.maps.maps import Maps, mean, scattered_maps
+from foldwise.blending.map_means import MapMean
+from foldwise.errors import ConfigError, DataError, RunError
+from foldwise.maps.maps import Maps, scattered_maps
 from foldwise.parts import Spec, name_of, options_of
 from foldwise.stages.joining.member import Member
 from foldwise.stages.scoring.held_out import HeldOut
@@ -21,12 +22,14 @@ class MapBlend:
     """A mean of maps.
 
     Attributes:
+        blend: of the members.
         oof: of the common train rows.
         test: of the test rows.
         held: the common rows, with the fixed decision.
         gain: what it is worth under that.
     """
 
+    blend: MapMean
     oof: Maps
     test: Maps
     held: HeldOut
@@ -44,20 +47,33 @@ def blend_maps(method: Spec, members: Sequence[Member]) -> MapBlend:
         ConfigError: another method.
         RunError: maps of the same samples have different sizes.
     """
+    blend, oof = mean_of_maps(method, members)
+    try:
+        test = blend.apply([member.test for member in members])
+    except DataError as error:
+        raise RunError(f"these members cannot be blended: {error}") from None
+    held = oof.with_answers()
+    return MapBlend(blend, oof.scores, test, held, _gain(held, members))
+
+
+def mean_of_maps(method: Spec, members: Sequence[Member]) -> tuple[MapMean, HeldOut]:
+    """The plain mean of members' maps, and their common rows by it with the fixed decision.
+
+    Raises:
+        ConfigError, RunError: as `blend_maps`.
+    """
     if name_of(method) != "mean" or options_of(method):
         raise ConfigError(
             f"blend method {name_of(method)}: maps are blended by their mean",
             remedy="use method: mean",
         )
+    blend, first = MapMean((1 / len(members),) * len(members)), members[0].held
     try:
-        oof = mean([member.held.scores for member in members])
-        test = mean([member.test for member in members])
-    except ValueError as error:
+        oof = blend.apply([member.held.scores for member in members])
+    except DataError as error:
         raise RunError(f"these members cannot be blended: {error}") from None
-    first = members[0].held
     fixed = first.problem.default_decision()
-    held = replace(first.with_scores(oof), decision=fixed, by_fold=None).with_answers()
-    return MapBlend(oof, test, held, _gain(held, members))
+    return blend, replace(first.with_scores(oof), decision=fixed, by_fold=None)
 
 
 def _gain(held: HeldOut, members: Sequence[Member]) -> GainReport:

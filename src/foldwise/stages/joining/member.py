@@ -67,6 +67,7 @@ def read_run(problem: Problem, name: str) -> Member:
     """
     run = problem.home.run(name)
     record = run.read_record()
+    problem = problem.asked_in(record)
     held = read_held_out(problem, run)
     label = run_label(problem.home, run)
     test = ordered_columns(predictions_file.read(run.test), problem.columns, name=f"{label} (test)")
@@ -128,8 +129,8 @@ def _make(problem: Problem, record: Mapping[str, Any]) -> dict[str, str | None]:
 
 
 def _made_of(record: Mapping[str, Any]) -> list[str]:
-    """Names of all members, and of theirs, below a blend."""
-    members = record.get("members", [])
+    """Names of all members and of the gate, and of theirs, below a blend."""
+    members = [*record.get("members", []), *filter(None, [record.get("gate")])]
     return [name for member in members for name in (member["name"], *member["made_of"])]
 
 

@@ -9,12 +9,13 @@ from typing import Literal
 import numpy as np
 
 from foldwise.errors import DataError, FoldwiseError, RunError
-from foldwise.home import Home
+from foldwise.json_files import read_json
 from foldwise.maps.maps import Maps
 from foldwise.stages.joining.member import Member, read_outside_member, read_run
 from foldwise.stages.joining.outside_scores import is_outside
 from foldwise.stages.recipes import load_plan
 from foldwise.stages.scoring.held_out import HeldOut
+from foldwise.tasks.presence import PRESENCE
 from foldwise.tasks.problem import Problem
 
 
@@ -53,7 +54,7 @@ def choose_members(
             for every row; or nothing is left to blend.
     """
     is_all = wanted == "all"
-    names = planned_members(problem.home) if is_all else list(wanted)
+    names = planned_members(problem) if is_all else list(wanted)
     problems: dict[str, str] = {}
     members = _read_all(problem, names, blend, any_scale, problems)
     _refuse_lacking(members, problems)
@@ -69,9 +70,36 @@ def choose_members(
     return Chosen(tuple(_on_common_rows(members)), problems)
 
 
-def planned_members(home: Home) -> list[str]:
-    """The plan's recipes whose runs have out-of-fold scores, in the plan's order."""
-    return [name for name in load_plan(home).recipes if home.run(name).oof.exists()]
+def planned_members(problem: Problem) -> list[str]:
+    """The plan's recipes whose runs have out-of-fold scores of what is asked, in its order."""
+    names = load_plan(problem.home).recipes
+    runs = {name: problem.home.run(name) for name in names}
+    return [
+        name
+        for name, run in runs.items()
+        if run.oof.exists() and problem.is_asked_in(run.read_record())
+    ]
+
+
+def question_of(problem: Problem, wanted: Sequence[str] | Literal["all"]) -> Problem:
+    """What the members answer: the competition's question, or which classes are in an image.
+
+    Raises:
+        RunError: some answer the one and some the other.
+    """
+    asked = {
+        name: problem.asked_in(read_json(problem.home.run(name).record) or {})
+        for name in ([] if wanted == "all" else wanted)
+        if not is_outside(name)
+    }
+    others = [name for name, found in asked.items() if not found.is_handed_in]
+    if others and len(others) < len(wanted):
+        raise RunError(
+            f"{', '.join(others)}: says which classes are in an image ({PRESENCE}), and the other "
+            "members where they are",
+            remedy="leave it out of the members; as gate of a blend it says what is answered",
+        )
+    return problem.presence if others else problem
 
 
 def _read_all(
@@ -104,6 +132,11 @@ def _read(problem: Problem, spec: str, blend: str, any_scale: bool) -> Member:
         raise RunError(f"{spec}: the blend {blend!r} cannot be a member of itself")
     for what, scores in (("out-of-fold", member.held.scores), ("test", member.test)):
         is_map = isinstance(scores, Maps)
+        if is_map and scores.gates is not None:
+            raise RunError(
+                f"{spec}: is gated, and a mean of maps has no gates",
+                remedy="blend its members, and name the gate of that blend",
+            )
         if not is_map and len(scores) > 1 and not np.ptp(scores, axis=0).any():
             raise DataError(
                 f"{spec}: its {what} scores are the same for every row, {_shown(scores[0])}",

@@ -28,6 +28,8 @@ def tell(show: Display, record: Mapping[str, Any], scores: Mapping[str, Any]) ->
     if show.quiet:
         return
     show.console.print(members_table(record, scores))
+    if "gate" in record:
+        show.say(f"gate: {record['gate']['name']}, which says whether a class is in an image")
     for line in gain_lines(record):
         show.say(line)
     decided = gain_as_decided(record, scores)
@@ -70,9 +72,13 @@ def members_table(record: Mapping[str, Any], scores: Mapping[str, Any]) -> Table
 def gain_lines(record: Mapping[str, Any]) -> list[str]:
     """What a blend is worth over its best member and over the plain mean; positive is better.
 
-    The plain mean of all members is not compared with itself.
+    The plain mean of all members is not compared with itself, nor the single member of a pair.
     """
     gain = record["gain"]
+    if (
+        "gate" in record and len(record["members"]) == 1
+    ):  # A pair: what its gate is worth, its decision says.
+        return []
     lines = [_line(f"over the best member ({gain['best_member']})", gain["over_best"])]
     is_mean = parts.name_of(record["method"]) == "mean"
     if not is_mean or len(set(gain["weights"].values())) > 1:

@@ -19,7 +19,7 @@ from foldwise.stages.answering.units import unit_dir, unit_of, with_sources
 from foldwise.stages.packing.contents import copy_file, copy_question
 from foldwise.tasks.problem import Problem, open_problem
 
-_OF_HOME = ("folds", "groups", "gaps")
+_OF_HOME = ("masks", "folds", "groups", "gaps")
 
 
 def copy_answer_contents(home: Home, target: Home, runs: Path, rounds: Sequence[Round]) -> None:

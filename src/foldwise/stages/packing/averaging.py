@@ -100,5 +100,7 @@ def _of_seeds(node: Node, held: HeldOut, seeds: Sequence[int]) -> HeldOut:
 def _by_seed(node: Node, seeds: Sequence[int]) -> Node:
     """The node whose units are seeds, each with all folds together."""
     if node.members:
-        return replace(node, members=tuple(_by_seed(member, seeds) for member in node.members))
+        gate = None if node.gate is None else _by_seed(node.gate, seeds)
+        members = tuple(_by_seed(member, seeds) for member in node.members)
+        return replace(node, members=members, gate=gate)
     return replace(node, units=tuple(f"{node.name}@{seed}" for seed in seeds))

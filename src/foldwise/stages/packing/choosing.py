@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from foldwise.errors import BudgetError
@@ -12,6 +12,7 @@ from foldwise.rundir import RunDir
 from foldwise.stages.answering.rounds import Round
 from foldwise.stages.display import Display
 from foldwise.stages.packing import notes
+from foldwise.stages.packing.answer_costs import answer_seconds
 from foldwise.stages.packing.costs import BackendFound, Measured, measured_here, recipes_of
 from foldwise.stages.packing.elsewhere import Elsewhere
 from foldwise.stages.packing.planning import (
@@ -105,10 +106,15 @@ def planned_answer(
     """
     show.say(f"measuring what {run.name} takes")
     plain = Subsets(problem, run)
-    here = measured_here(problem, plain.whole.node, num_images=num_images, by_any_backend=is_here)
+    whole = plain.whole
+    # Maps are made by PyTorch.
+    by_any_backend = is_here and problem.task.kind == "vector"
+    here = measured_here(problem, whole.node, num_images=num_images, by_any_backend=by_any_backend)
+    each_s = answer_seconds(whole.held, len(whole.node.every_unit))
+    here = replace(here, hand_in_s=here.num_images * each_s)
     measured = here.times(factor) if elsewhere is None else elsewhere.brought(here)
-    recipes = recipes_of(problem, plain.whole.node.every_unit)
-    single, unmeasured = first_views(problem, plain.whole.node, recipes)
+    recipes = recipes_of(problem, whole.node.every_unit)
+    single, unmeasured = first_views(problem, whole.node, recipes)
     variants = [_Variant(plain, measured.costs())]
     if single:
         variants.append(_one_view(problem, run, single, measured))
@@ -135,14 +141,16 @@ def planned_answer(
         planned=planned,
         rounds=rounds,
         start_s=variant.costs.start,
-        seconds_here=here.costs().start + here.costs().of(chosen.subset.node.every_unit),
+        seconds_here=here.costs().whole(chosen.subset.node.every_unit),
         views=views if chosen.is_one_view else {},
         backends=used,
         limit_s=limit_s,
         notes=[
             *notes.left_out(plain, chosen, most_s),
             *notes.assumed(chosen, factor, elsewhere),
-            *notes.of_first_round(variant.costs.start + rounds[0].seconds, limit_s),
+            *notes.of_first_round(
+                variant.costs.start + rounds[0].seconds + rounds[0].hand_in_s, limit_s
+            ),
             *notes.of_backends(used),
             *notes.of_views(chosen, list(views), unmeasured),
         ],

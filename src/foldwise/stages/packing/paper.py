@@ -69,7 +69,7 @@ def write_readme(
         platform: that it is made for.
         missing: what the platform's image must have.
     """
-    name, rounds = facts["name"], facts["rounds"]
+    name, rounds, file = facts["name"], facts["rounds"], facts["submission"]
     mirrored = f"""
 ## Here, with the platform's own folders
 
@@ -85,7 +85,7 @@ docker run --rm --network none \\
         f"""# {name}: answers with {facts["run"]}
 
 Made for {platform.title}: at most {facts["limit"]}, about {duration(facts["seconds"])} by forecast,
-in {len(rounds)} rounds. A whole `submission.csv` is there from the first minute on and gets better
+in {len(rounds)} rounds. A whole `{file}` is there from the first minute on and gets better
 with every round; `answer.json` beside it says what is in it.
 
 ## There

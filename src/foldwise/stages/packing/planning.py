@@ -9,6 +9,7 @@ from itertools import chain, combinations, zip_longest
 
 import numpy as np
 
+from foldwise.metrics.mask_counts import joined
 from foldwise.stages.answering.node import Node
 from foldwise.stages.answering.rounds import Round
 from foldwise.stages.packing.subsets import Subset
@@ -31,11 +32,13 @@ class Costs:
         start: before the first unit: reading, checking and decoding the test images, and the end.
         first: run → the first of its units.
         more: run → each further one, which may share work with the first.
+        hand_in: after each round, where answers take a while to be made.
     """
 
     start: float
     first: Mapping[str, float]
     more: Mapping[str, float]
+    hand_in: float = 0.0
 
     def of(self, units: Iterable[str], done: Iterable[str] = ()) -> float:
         """Units in order, after others; each counts once."""
@@ -47,6 +50,11 @@ class Costs:
             seen.add(unit)
             runs.add(_run(unit))
         return total
+
+    def whole(self, units: Iterable[str]) -> float:
+        """From the beginning to the end; about each unit ends a round."""
+        every = list(dict.fromkeys(units))
+        return self.start + self.of(every) + self.hand_in * len(every)
 
 
 @dataclass(frozen=True)
@@ -162,8 +170,7 @@ def options_of(
     for subset in subsets:
         most = len(subset.node.turns())
         for share in [num / most for num in range(most, 0, -1)]:
-            units = chain.from_iterable(subset.node.turns(share))
-            seconds = costs.start + costs.of(units)
+            seconds = costs.whole(chain.from_iterable(subset.node.turns(share)))
             found.append(Option(subset, share, seconds, is_one_view))
     return found
 
@@ -247,37 +254,46 @@ def rounds_of(
         left.remove(order[-1])
     turns = [_member(option.subset, name).turns(option.share) for name in order]
     steps = [(each[0], subset_of(order[: place + 1])) for place, each in enumerate(turns)]
+    steps[0] = ((*_first_of_all(option.subset), *steps[0][0]), steps[0][1])
     later = chain.from_iterable(zip_longest(*(each[1:] for each in turns), fillvalue=()))
     steps += [(units, option.subset) for units in later if units]
     found: list[Round] = []
     done: dict[str, None] = {}
     for units, subset in steps:
         new = tuple(unit for unit in units if unit not in done)
-        found.append(_round(new, costs.of(new, done), subset))
+        found.append(_round(new, costs.of(new, done), subset, costs.hand_in))
         done |= dict.fromkeys(new)
     return found
 
 
 def _soon(option: Option, names: Sequence[str], costs: Costs, first_s: float) -> list[str]:
     """Members of which one unit of each run is done in time; the soonest where none is."""
+    first = _first_of_all(option.subset)
     seconds = {
-        name: costs.start + costs.of(_member(option.subset, name).turns(option.share)[0])
+        name: costs.whole([*first, *_member(option.subset, name).turns(option.share)[0]])
         for name in names
     }
     soon = [name for name in names if seconds[name] <= first_s]
     return soon or [min(names, key=seconds.__getitem__)]
 
 
-def _round(units: tuple[str, ...], seconds: float, subset: Subset) -> Round:
+def _round(units: tuple[str, ...], seconds: float, subset: Subset, hand_in_s: float) -> Round:
     held = subset.held
-    return Round(units, seconds, subset.node, held.decision, held.by_fold or {}, subset.score)
+    return Round(
+        units, seconds, subset.node, held.decision, held.by_fold or {}, subset.score, hand_in_s
+    )
 
 
 def _member(subset: Subset, name: str) -> Node:
     """The node of one of a subset's members."""
-    if len(subset.names) == 1:
+    if len(subset.names) == 1 and subset.node.gate is None:
         return subset.node
     return subset.node.members[subset.names.index(name)]
+
+
+def _first_of_all(subset: Subset) -> tuple[str, ...]:
+    """The units that every answer waits for."""
+    return () if subset.node.gate is None else subset.node.gate.every_unit
 
 
 def _value(subset: Subset, sign: float) -> float:
@@ -290,14 +306,16 @@ def _run(unit: str) -> str:
 
 def _without_itself(able: Sequence[Option], chosen: Option, sign: float) -> float | None:
     """The score where each fold is answered by the option that is best on the other folds."""
-    held = chosen.subset.held
-    folds, preds = held.folds, chosen.subset.preds.copy()
+    held, rows, preds = chosen.subset.held, [], []
+    folds = held.folds
     try:
         for fold in np.unique(folds).tolist():
-            others, own = folds != fold, folds == fold
+            others, own = folds != fold, np.flatnonzero(folds == fold)
             best = max(able, key=lambda option: _score_on(option.subset, others, sign))
-            preds[own] = best.subset.preds[own]
-        return held.problem.metric(preds, held.target, held.weight)
+            rows.append(own)
+            preds.append(best.subset.preds[own])
+        every = joined(preds)[np.argsort(np.concatenate(rows))]
+        return held.problem.metric(every, held.target, held.weight)
     except ValueError:
         return None
 

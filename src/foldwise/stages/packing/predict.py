@@ -26,7 +26,7 @@ def main() -> int:
     facts = json.loads((pack / "pack.json").read_text(encoding="utf-8"))
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--input", help="folder below which the data lie")
-    parser.add_argument("--output", help="folder that gets submission.csv")
+    parser.add_argument("--output", help="folder that gets the submission")
     parser.add_argument("--limit", default=facts["limit"], help="how long it may take")
     parser.add_argument("--work", help="folder to work in")
     parser.add_argument("--in-full", action="store_true", help="also rows that it is to skip")

@@ -13,14 +13,18 @@ from foldwise import parts
 from foldwise.blending import BLENDS
 from foldwise.blending.blend import Blend
 from foldwise.blending.crossfit import Fitted, fit_all
+from foldwise.blending.map_means import MapMean, blend_from_json
 from foldwise.blending.methods import Fit, takes_votes
 from foldwise.errors import RunError
 from foldwise.json_files import read_json
 from foldwise.metrics import Metric
+from foldwise.parts import Spec
 from foldwise.rundir import RunDir
 from foldwise.stages.answering.node import Node
+from foldwise.stages.joining.gate import Gate, read_gate
+from foldwise.stages.joining.map_blend import mean_of_maps
 from foldwise.stages.joining.member import Member
-from foldwise.stages.joining.members import choose_members
+from foldwise.stages.joining.members import Chosen, choose_members
 from foldwise.stages.joining.pool import Pool, pool_of, takes_any_scale
 from foldwise.stages.packing.averaging import Averaging, averaging
 from foldwise.stages.scoring.choice import Without
@@ -94,6 +98,10 @@ class Subsets:
             else (run_label(self.problem.home, self.run),)
         )
         self._nodes = {name: node_of(self.problem, name) for name in self.names}
+        gate = self._record.get("gate")
+        self._gate = (
+            None if gate is None else read_gate(self.problem, gate["name"], blend=self.run.name)
+        )
 
     @property
     def whole(self) -> Subset:
@@ -101,7 +109,7 @@ class Subsets:
         return self.of(self.names)
 
     def of(self, names: Sequence[str]) -> Subset:
-        """Some members; one alone is the run that it is."""
+        """Some members; one alone is the run that it is, or that run with the gate."""
         wanted = tuple(name for name in self.names if name in set(names))
         if wanted not in self._made:
             found = self._subset(wanted)
@@ -113,9 +121,10 @@ class Subsets:
 
     def _subset(self, names: tuple[str, ...]) -> Subset:
         is_changed = not self.others.keys().isdisjoint(names)
-        if is_changed and len(names) == 1:
+        is_alone = len(names) == 1 and self._gate is None
+        if is_changed and is_alone:
             return Subset(names, self._nodes[names[0]], _decided_anew(self.others[names[0]]))
-        if not is_changed and (names == self.names or len(names) == 1):
+        if not is_changed and (names == self.names or is_alone):
             label = run_label(self.problem.home, self.run) if names == self.names else names[0]
             held = read_decided(self.problem, self.problem.home.run(label))
             return Subset(names, node_of(self.problem, label), held)
@@ -124,14 +133,18 @@ class Subsets:
         any_scale = takes_any_scale(self.problem, method)
         chosen = choose_members(self.problem, names, blend=self.run.name, any_scale=any_scale)
         chosen = replace(chosen, members=tuple(map(self._changed, chosen.members)))
-        pool = pool_of(self.problem, chosen, takes_votes=takes_votes(method))
-        fitted = fit_all(pool.oof, pool.scorer.held.folds, fit, pool.scorer.goal())
+        blend, held = (
+            _mean_of_maps(method, chosen, self._gate)
+            if self._record["blend"]["takes"] == "maps"
+            else _fitted(self.problem, method, fit, chosen)
+        )
         node = Node(
             f"{self.run.name} of {', '.join(names)}",
             members=tuple(self._nodes[name] for name in names),
-            blend=fitted.blend,
+            blend=blend,
+            gate=None if self._gate is None else node_of(self.problem, self._gate.member.name),
         )
-        return Subset(names, node, _decided(pool, fitted))
+        return Subset(names, node, held)
 
     def _changed(self, member: Member) -> Member:
         """The member with the scores that it shall have, on the rows that it has."""
@@ -151,12 +164,14 @@ def node_of(problem: Problem, name: str) -> Node:
     home = problem.home
     run = home.run(name)
     record = run.read_record()
+    problem = problem.asked_in(record)
     label, decision = run_label(home, run), decision_of(problem, record)
     if record["kind"] == "blend":
         stored = read_json(run.blend)
         members = tuple(node_of(problem, member["name"]) for member in record["members"])
-        blend = Blend.from_json(stored)
-        return Node(label, members=members, blend=blend, family=label, decision=decision)
+        gate = node_of(problem, record["gate"]["name"]) if "gate" in record else None
+        blend = blend_from_json(stored)
+        return Node(label, members=members, blend=blend, family=label, decision=decision, gate=gate)
     if record["kind"] not in ("recipe", "reference"):
         raise RunError(
             f"{label} is of kind {record['kind']}: a pack can only run networks trained here",
@@ -180,6 +195,21 @@ def test_units(run: RunDir) -> list[str]:
         raise RunError(f"{run.name}: its units are not merged", remedy="run `foldwise predict`")
     refits = [name for name in merged if not name.startswith("fold")]
     return refits or list(merged)
+
+
+def _fitted(problem: Problem, method: Spec, fit: Fit, chosen: Chosen) -> tuple[Blend, HeldOut]:
+    """The blend of scores or votes, and the rows by it, decided."""
+    pool = pool_of(problem, chosen, takes_votes=takes_votes(method))
+    fitted = fit_all(pool.oof, pool.scorer.held.folds, fit, pool.scorer.goal())
+    return fitted.blend, _decided(pool, fitted)
+
+
+def _mean_of_maps(method: Spec, chosen: Chosen, gate: Gate | None) -> tuple[MapMean, HeldOut]:
+    """The mean of maps, and the rows by it, decided and answered: that takes a look at each map."""
+    blend, fixed = mean_of_maps(method, chosen.members)
+    if gate is not None:
+        fixed = fixed.with_scores(replace(fixed.scores, gates=gate.of(fixed.rows)))
+    return blend, _decided_anew(fixed).with_answers()
 
 
 def _decided_anew(fixed: HeldOut) -> HeldOut:

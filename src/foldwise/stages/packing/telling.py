@@ -48,7 +48,7 @@ def _rounds(rounds: Sequence[Round], start_s: float) -> Table:
         table.add_column(column, justify="left" if column in ("units", "handed in") else "right")
     spent = start_s
     for number, each in enumerate(rounds, start=1):
-        spent += each.seconds
+        spent += each.seconds + each.hand_in_s
         score = "" if each.score is None else f"{each.score:.4f}"
         table.add_row(
             str(number), ", ".join(each.units), each.node.name, score, duration(spent)

@@ -12,6 +12,7 @@ from foldwise.json_files import read_json
 from foldwise.rundir import RunDir, UnitDir
 from foldwise.stages.scoring.held_out import run_label
 from foldwise.stages.training.records import formulation_and_network
+from foldwise.tasks.presence import PRESENCE_TASK
 from foldwise.tasks.task import Task
 
 #: Weights that sum to less of their sizes than this nearly cancel: shares go by size then.
@@ -65,6 +66,9 @@ def _of_blend(home: Home, task: Task, label: str, record: Mapping[str, Any]) -> 
     families: Counter[str] = Counter()
     sources: Counter[str] = Counter()
     is_reproducible = record.get("commit") is not None
+    if "gate" in record:
+        gate = _of_member(home, PRESENCE_TASK, record["gate"]["name"])
+        is_reproducible = is_reproducible and gate.is_reproducible
     for name, weight in weights.items():
         part = _of_member(home, task, name)
         is_reproducible = is_reproducible and part.is_reproducible

@@ -82,8 +82,9 @@ def read_field(problem: Problem, public: Mapping[str, float], display: Display) 
     left_out: dict[str, str] = {}
     for name in sorted(submitted.union(_with_scores(home))):
         try:
-            scores = evaluate(home, name, problem=problem, display=display.silent())
             run = home.run(name)
+            problem.check_handed_in(name, run.read_record())
+            scores = evaluate(home, name, problem=problem, display=display.silent())
             held, parts = read_decided(problem, run), make_up(home, problem.task, run)
         except FoldwiseError as error:
             left_out[name] = f"{name}: {error.problems[0]}"

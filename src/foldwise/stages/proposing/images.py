@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from foldwise.collecting import ANY_ENDING
-from foldwise.config.competition import Images
+from foldwise.config.data import Images
 from foldwise.errors import ConfigError
 from foldwise.stages.proposing.folders import (
     ImageArray,

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from foldwise.collecting import ANY_ENDING, image_files, locations
-from foldwise.config.competition import Competition, Images
+from foldwise.config.competition import Competition
+from foldwise.config.data import Images
 from foldwise.data.decode import image_size
 from foldwise.data.mask_sources import mask_source
 from foldwise.data.mask_tables import read_table_masks

@@ -1,12 +1,14 @@
-"""Two unlike recipes for masks: light decoders on two small encoders, by time and weights."""
+"""Two unlike recipes for masks, light decoders on two small encoders, and a gate for them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from foldwise.stages.proposing.machine import PretrainedNetwork
-from foldwise.stages.proposing.recipes import Facts, Proposal
+from foldwise.stages.proposing.recipes import Facts, Proposal, frozen_recipe, frozen_size
+from foldwise.tasks.presence import PRESENCE
 
 #: Why images are stretched.
 MASKS_FIT = "stretched, and masks brought back to each image's own size and shape"
@@ -51,14 +53,47 @@ _KINDS = (
 
 
 def propose_masks(facts: Facts) -> list[Proposal]:
-    """Two recipes, unlike in encoder, decoder and loss, of half the time each."""
+    """Two recipes, unlike in encoder, decoder and loss, of half the time each; and a gate.
+
+    The gate, a classifier of which classes are there, is proposed where classes may overlap, so
+    that an image may have none, and where there are pretrained features, which take it seconds.
+    """
     found = facts.machine.networks if facts.pretrained else ()
     plain = [PretrainedNetwork(name, False) for name in _PLAIN]
     networks = [found[0], found[min(1, len(found) - 1)]] if found else plain
+    gates = [_gate(facts, found[0])] if found and facts.formulations[0] == "sigmoid" else []
+    left = facts.budget_s - sum(gate.forecast_s for gate in gates)
     return [
-        _proposal(facts, network, kind, facts.budget_s / len(_KINDS))
-        for network, kind in zip(networks, _KINDS, strict=True)
+        *(
+            _proposal(facts, network, kind, left / len(_KINDS))
+            for network, kind in zip(networks, _KINDS, strict=True)
+        ),
+        *gates,
     ]
+
+
+def mask_blends(proposals: Sequence[Proposal]) -> dict[str, dict[str, Any]]:
+    """The plan's blends: the mean of all that give masks and, where there is one, with the gate."""
+    gates = [p.name for p in proposals if p.values.get("target") == PRESENCE]
+    mean = {"method": "mean", "members": "all"}
+    return {"blend": mean, **({"gated-blend": {**mean, "gate": gates[0]}} if gates else {})}
+
+
+def _gate(facts: Facts, network: PretrainedNetwork) -> Proposal:
+    """Frozen features and a solved head, asked which classes are there."""
+    made = frozen_recipe(facts, network, frozen_size(facts), 0)
+    values = {**made.values, "target": PRESENCE}
+    values["input"] = {**values["input"], "fit": "stretch"}
+    comments = {
+        **made.comments,
+        "": "Which classes are in an image, by frozen features: a gate for the blend of masks.",
+        "target": "not where a class is but whether it is there",
+        "input.fit": "all of an image counts, not its middle alone",
+    }
+    reason = f"{made.reason}: which classes are there, a gate"
+    return replace(
+        made, name=f"gate-{_short(network)}", values=values, comments=comments, reason=reason
+    )
 
 
 def mask_size(facts: Facts, budget_s: float) -> tuple[int, int]:
@@ -79,7 +114,7 @@ def _proposal(facts: Facts, network: PretrainedNetwork, kind: _Kind, budget_s: f
     name, decoder = network.name.partition(".")[0], kind.decoder["name"]
     formulation = facts.formulations[0]
     flips = [s for s in ("hflip", "vflip", "rot90") if s in facts.symmetries]
-    crop = {"name": "mask_crop", "size": [size, size], "scale": [1.0, 1.5]}
+    crop = {"name": "mask_crop", "scale": [1.0, 1.5]}
     values: dict[str, Any] = {
         "model": {
             "name": network.name,
@@ -117,8 +152,11 @@ def _proposal(facts: Facts, network: PretrainedNetwork, kind: _Kind, budget_s: f
     forecast = facts.fold_rows * epochs / (_TRAIN_SHARE * facts.machine.train_rate(size))
     forecast += _infer_s(facts, size)
     reason = f"{decoder} on {name} at {size} px, {epochs} epochs"
-    short = name.removeprefix("tf_").replace("_", "-")
-    return Proposal(f"{decoder}-{short}", values, comments, reason, forecast)
+    return Proposal(f"{decoder}-{_short(network)}", values, comments, reason, forecast)
+
+
+def _short(network: PretrainedNetwork) -> str:
+    return network.name.partition(".")[0].removeprefix("tf_").replace("_", "-")
 
 
 def _infer_s(facts: Facts, size: int) -> float:

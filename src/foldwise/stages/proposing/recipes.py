@@ -86,7 +86,7 @@ def propose(facts: Facts) -> list[Proposal]:
     first, second = networks[0], networks[min(1, len(networks) - 1)]
     size = frozen_size(facts)
     other = size if second is not first else _step_down(size)
-    frozen = [_frozen(facts, first, size, 0), _frozen(facts, second, other, 1)]
+    frozen = [frozen_recipe(facts, first, size, 0), frozen_recipe(facts, second, other, 1)]
     if second is first:
         frozen[1] = replace(frozen[1], name=f"{frozen[1].name}-{other}px")
     left = max(0.0, facts.budget_s - sum(proposal.forecast_s for proposal in frozen))
@@ -130,7 +130,8 @@ def _from_scratch(facts: Facts) -> list[Proposal]:
     ]
 
 
-def _frozen(facts: Facts, network: PretrainedNetwork, size: int, turn: int) -> Proposal:
+def frozen_recipe(facts: Facts, network: PretrainedNetwork, size: int, turn: int) -> Proposal:
+    """A solved head on frozen features; `turn` counts such recipes."""
     views = ["identity", *(s for s in facts.symmetries if s == "hflip")]
     values: dict[str, Any] = {
         "model": {"name": network.name, "pretrained": network.pretrained},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from foldwise.config.competition import Images
+from foldwise.config.data import Images
 from foldwise.errors import DataError
 from foldwise.stages.proposing.asked import Asked
 from foldwise.stages.proposing.columns import Meaning

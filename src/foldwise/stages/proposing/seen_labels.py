@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from foldwise.collecting import image_files
-from foldwise.config.competition import Images
+from foldwise.config.data import Images
 from foldwise.errors import ConfigError, DataError
 from foldwise.stages.proposing.asked import Asked, find_asked
 from foldwise.stages.proposing.class_folders import ClassFolders, find_class_folders

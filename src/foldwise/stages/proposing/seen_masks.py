@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from foldwise.config.competition import Images
+from foldwise.config.data import Images
 from foldwise.errors import ConfigError
 from foldwise.masks.words import IMAGE_WORDS
 from foldwise.stages.proposing.asked import Asked, check_asked_ids

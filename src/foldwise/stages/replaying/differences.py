@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ def differences(old: Path, new: Path) -> Iterator[str]:
         old: as it was handed in.
         new: made again.
     """
+    if old.suffix == ".zip":
+        yield from _of_files(old, new)
+        return
     first, second = read_table(old), read_table(new)
     columns, others = list(first.frame.columns), list(second.frame.columns)
     if columns != others:
@@ -34,6 +38,20 @@ def differences(old: Path, new: Path) -> Iterator[str]:
     places = pd.Index(new_ids).get_indexer(pd.Index(ids))
     for column in columns[1:]:
         yield from _of_column(first, second.frame[column].to_numpy()[places], column)
+
+
+def _of_files(old: Path, new: Path) -> Iterator[str]:
+    """Of archives: which files are gone or new, and which hold other bytes."""
+    with zipfile.ZipFile(old) as first, zipfile.ZipFile(new) as second:
+        names, others = first.namelist(), second.namelist()
+        if set(names) != set(others):
+            gone, added = set(names) - set(others), set(others) - set(names)
+            yield f"files: {len(gone)} are gone, {len(added)} new"
+            return
+        differ = [name for name in names if first.read(name) != second.read(name)]
+    if differ:
+        more = " ..." if len(differ) > _MAX_NAMED else ""
+        yield f"{len(differ)} of {len(names)} files differ: {', '.join(differ[:_MAX_NAMED])}{more}"
 
 
 def _of_column(table: Table, new: np.ndarray, column: str) -> Iterator[str]:

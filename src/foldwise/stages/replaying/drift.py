@@ -85,7 +85,7 @@ def _file(home: Home, entry: Entry, made: Provenance) -> Iterator[Drift]:
     if file_hash(entry.file) != entry.sha256:
         yield Drift(
             "file",
-            f"{entry.path.name}/submission.csv is not the file that was written",
+            f"{entry.path.name}/{entry.file.name} is not the file that was written",
             "the rebuilt one is compared with the hash of that",
         )
 

@@ -22,6 +22,7 @@ from foldwise.stages.preparing.caches import caches_stand
 from foldwise.stages.recipes import network_inputs
 from foldwise.stages.replaying.drift import data_of
 from foldwise.stages.replaying.place import bring_scores, check_score_files
+from foldwise.stages.scheduling.floor import FLOOR, write_floor
 from foldwise.stages.scoring.held_out import file_hash
 from foldwise.stages.submitting.content import submission_bytes
 from foldwise.stages.submitting.provenance import MadeRun, Provenance, direct_parts
@@ -88,9 +89,12 @@ def _make(home: Home, problem: Problem, name: str, run: MadeRun, show: Display) 
             method=run.record["method"],
             members=[member["name"] for member in run.record["members"]],
             refit=run.record["refit"],
+            gate=run.record["gate"]["name"] if "gate" in run.record else None,
             problem=problem,
             display=show.silent(),
         )
+    elif name == FLOOR:
+        write_floor(problem)
     elif kind == "files":
         check_score_files(run, name)
     elif kind == "outside":

@@ -71,6 +71,21 @@ def gain_sentence(gain: Mapping[str, Any], *, is_mean: bool) -> str:
     )
 
 
+def decided_sentence(found: Mapping[str, Any]) -> str:
+    """What a blend of maps is worth, each by its own decision.
+
+    Args:
+        found: as of `gain_as_decided`.
+    """
+    size = f"{signed(found['gain']['point'])} cross-fitted over the best single member"
+    if found["verdict"] == "gain":
+        return f"The blend is a gain: {size}, each by its own decision."
+    if found["verdict"] == "loss":
+        return f"The blend is a loss: {size}, each by its own decision."
+    why = "no interval can be given" if found["gain"]["low"] is None else "the interval holds 0"
+    return f"Not shown to be better: {size}, each by its own decision, and {why}."
+
+
 def _blend(run: Run) -> dict[str, Any]:
     record, gain = run.record, run.record["gain"]
     if "over_best" not in gain:
@@ -79,6 +94,8 @@ def _blend(run: Run) -> dict[str, Any]:
             remedy="run `foldwise blend` again",
         )
     method = name_of(record["method"])
+    decided = None if run.scores is None else gain_as_decided(record, run.scores)
+    is_told = decided is not None and record["blend"]["takes"] == "maps"
     covers = gain["over_best"]["covers"]
     return {
         "label": run.label,
@@ -86,10 +103,13 @@ def _blend(run: Run) -> dict[str, Any]:
         "options": options_of(record["method"]),
         "metric": None if run.scores is None else run.scores["metric"]["label"],
         "is_decided": run.scores is not None and run.scores["metric"]["takes"] == "answers",
-        "verdict": gain["verdict"],
-        "sentence": gain_sentence(gain, is_mean=method == "mean"),
+        "verdict": decided["verdict"] if decided is not None and is_told else gain["verdict"],
+        "sentence": decided_sentence(decided)
+        if decided is not None and is_told
+        else gain_sentence(gain, is_mean=method == "mean"),
+        "gate": record.get("gate"),
         "notes": record["notes"],
-        "gains": gain_table(_gains(run)) if len(record["members"]) > 1 else None,
+        "gains": gain_table(rows) if (rows := _gains(run)) else None,
         "covers": covers,
         **_members(record),
         "all_rows": 0 if run.scores is None else run.scores["num_rows"],
@@ -102,8 +122,10 @@ def _blend(run: Run) -> dict[str, Any]:
 def _gains(run: Run) -> list[Gain]:
     """Over the best member, over the plain mean if it is another, and as it is handed in."""
     record, gain = run.record, run.record["gain"]
-    pairs = [(f"over the best member, {isolated(gain['best_member'])}", gain["over_best"])]
-    if name_of(record["method"]) != "mean" or len(set(gain["weights"].values())) > 1:
+    pairs = []
+    if len(record["members"]) > 1:
+        pairs = [(f"over the best member, {isolated(gain['best_member'])}", gain["over_best"])]
+    if pairs and (name_of(record["method"]) != "mean" or len(set(gain["weights"].values())) > 1):
         pairs.append(("over the plain mean of all members", gain["over_mean"]))
     rows = [
         Gain(name, found["cross_fitted"], found["naive"], _ends(found), found["verdict"])

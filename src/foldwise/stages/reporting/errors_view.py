@@ -40,7 +40,11 @@ def weak(value: float | None) -> str:
 
 
 def confusion_view(scores: dict[str, Any]) -> dict[str, Any] | None:
-    """The matrix with shares of each true class, or the commonest confusions of many classes."""
+    """The matrix with shares of each true class, or the commonest confusions of many classes.
+
+    Rows are counted in its cells; of pixels, which are too many to be read, the percentage of their
+    class is given.
+    """
     found = scores["confusion"]
     if found is None:
         return None
@@ -48,13 +52,19 @@ def confusion_view(scores: dict[str, Any]) -> dict[str, Any] | None:
     rows = counts.sum(axis=1)
     shares = counts / np.maximum(rows[:, None], 1)
     is_small = len(labels) <= _MAX_MATRIX
+    unit = found.get("unit", "rows")
     matrix = [
         {
             "label": labels[i],
             "place": i,
             "rows": int(rows[i]),
             "cells": [
-                {"count": int(n), "look": heat(float(share)), "share": float(share)}
+                {
+                    "count": int(n),
+                    "text": _cell(int(n), float(share), unit),
+                    "look": heat(float(share)),
+                    "share": float(share),
+                }
                 for n, share in zip(counts[i], shares[i], strict=True)
             ],
         }
@@ -62,6 +72,7 @@ def confusion_view(scores: dict[str, Any]) -> dict[str, Any] | None:
     ]
     return {
         "labels": labels,
+        "unit": unit,
         "matrix": matrix,
         "is_dense": len(labels) > 12,
         "pairs": _confused(labels, counts, shares, 10 if is_small else _MAX_PAIRS),
@@ -142,6 +153,8 @@ def groups_view(scores: dict[str, Any]) -> dict[str, Any] | None:
         return None
     top = max((group["distance"] for group in found["groups"]), default=1.0)
     return {
+        "measure": "mean distance",
+        "said": "the mean distance of scores from perfect ones",
         **found,
         "groups": [
             {**group, "bar": share_strip(group["distance"], top, look="b")}
@@ -166,6 +179,14 @@ def _sample(material: Material, sample: dict[str, Any]) -> dict[str, Any]:
         "is_right": sample["label"] == sample["answer"],
         "said": [(name, score_text(value, 3)) for name, value in sample["scores"].items()][:2],
     }
+
+
+def _cell(number: int, share: float, unit: str) -> str:
+    if unit == "rows" or not number:
+        return str(number or "")
+    if 0.995 <= share < 1:
+        return ">99"
+    return f"{100 * share:.0f}" if share >= 0.005 else "<1"
 
 
 def _confused(

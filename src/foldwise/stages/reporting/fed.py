@@ -52,6 +52,8 @@ def fed_batch(problem: Problem, record: dict[str, Any]) -> Fed:
     except (FoldwiseError, OSError) as error:
         return Fed((), (), "", f"cannot be shown: {error}")
     channels = recipe.input.channels
+    # Images under their masks are in three channels, however many they have.
+    channels = min(channels, images.shape[3])
     pictures = tuple(encoded(_for_eyes(image, channels)) for image in images)
     labels = in_words(problem.target[rows[chosen]], problem.competition.classes)
     sentence = _sentence(recipe, images.shape[1], fold, record["seeds"][0])
@@ -66,6 +68,7 @@ def _first_batch(
     from foldwise.data.batches import eval_batches
     from foldwise.engine.assemble import Assembly
     from foldwise.engine.fitting import image_batches
+    from foldwise.stages.examining.picture import marked
 
     train = recipe.train.model_copy(update={"workers": 0})
     assembly = Assembly(problem, recipe.model_copy(update={"train": train}))
@@ -75,8 +78,10 @@ def _first_batch(
     else:
         made = image_batches(assembly, rows, seed=seed, fold=fold, epochs=assembly.epochs())
         batch = next(iter(made(0, 0)))
-    shown = batch.images[:_NUM_SHOWN].permute(0, 2, 3, 1).numpy()
-    return shown, batch.rows[:_NUM_SHOWN]
+    images = batch.images[:_NUM_SHOWN]
+    if batch.target is not None:
+        images = marked(images, batch.target[:_NUM_SHOWN])
+    return images.permute(0, 2, 3, 1).numpy(), batch.rows[:_NUM_SHOWN]
 
 
 def _sentence(recipe: Recipe, side: int, fold: int, seed: int) -> str:

@@ -76,7 +76,8 @@ def folds_view(material: Material) -> dict[str, Any] | None:
             for part in inside
         ]
         return {**view, "lines": [], "num_classes": 0, "worst": None}
-    is_class = _memberships(problem.competition.classes, problem.target)
+    strata = problem.task.strata(problem.target)
+    is_class = _memberships(problem.competition.classes, strata)
     shares = np.stack([is_class[part].mean(axis=0) for part in inside])
     every = is_class.mean(axis=0)
     off = np.abs(shares - every).max(axis=0)

@@ -20,6 +20,7 @@ from foldwise.stages.progress import last_line
 from foldwise.stages.recipes import load_plan
 from foldwise.stages.reporting.pictures import Pictures
 from foldwise.stages.scoring.held_out import file_hash, run_label
+from foldwise.tasks.presence import target_of
 from foldwise.tasks.problem import Problem, load_competition, open_problem
 from foldwise.tasks.task import Task
 
@@ -69,6 +70,11 @@ class Run:
     def kind(self) -> str:
         """`recipe`, `reference` or `blend`."""
         return str(self.record["kind"])
+
+    @property
+    def is_handed_in(self) -> bool:
+        """Whether it answers what the competition asks, and not which classes are in an image."""
+        return target_of(self.record) is None
 
     @cached_property
     def units(self) -> list[Unit]:
@@ -125,8 +131,14 @@ class Material:
 
     @property
     def scored(self) -> list[Run]:
-        """Runs with scores, the best first; those without a score last."""
-        found = [run for run in self.runs if run.scores is not None]
+        """Runs with scores of what the competition asks; the best first, without a score last."""
+        found = [run for run in self.runs if run.scores is not None and run.is_handed_in]
+        return sorted(found, key=_standing)
+
+    @property
+    def gates(self) -> list[Run]:
+        """Runs with scores that say which classes are in an image, as `scored` has its own."""
+        found = [run for run in self.runs if run.scores is not None and not run.is_handed_in]
         return sorted(found, key=_standing)
 
     def run(self, label: str) -> Run | None:

@@ -79,7 +79,8 @@ def _content(material: Material) -> dict[str, Any]:
         "metric_label": _metric_label(material),
         "latest_upload": _latest_upload(material),
         "standing": now,
-        "scores": score_table(material, submitted),
+        "scores": score_table(material.scored, submitted),
+        "gates": score_table(material.gates, submitted),
         "blends": blends(material),
         "ledger": ledger_view(
             material, None if now["submission"] is None else now["submission"]["entry"]

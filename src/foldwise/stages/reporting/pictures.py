@@ -118,12 +118,29 @@ def encoded(pixels: np.ndarray, aspect: float | None = None, *, side: int = _SID
     size = (longer, round(longer / ratio)) if ratio >= 1 else (round(longer * ratio), longer)
     if image.size != size:
         image = image.resize(size, Image.Resampling.LANCZOS)
-    candidates = [("jpeg", _bytes(image, "JPEG"))]
-    if longer <= _TINY_PX:
-        candidates.append(("png", _bytes(image, "PNG")))
-    kind, data = min(candidates, key=lambda found: len(found[1]))
+    kinds = ("JPEG", "PNG") if longer <= _TINY_PX else ("JPEG",)
+    made = {kind: _bytes(image, kind) for kind in kinds}
+    return _picture(image, *min(made.items(), key=lambda found: len(found[1])))
+
+
+def drawn(pixels: np.ndarray, *, is_flat: bool = False) -> Picture:
+    """Pixels that were drawn on, as a picture of their own size; colours keep their edges.
+
+    Args:
+        pixels: (H, W, 3) uint8.
+        is_flat: whether there are few colours, so that PNG is the smaller file; else it is JPEG.
+    """
+    image = _as_image(pixels)
+    if is_flat:
+        return _picture(image, "PNG", _bytes(image, "PNG"))
+    # Thin lines would run in JPEG's usual half as many pixels of colour.
+    return _picture(image, "JPEG", _bytes(image, "JPEG", subsampling=0))
+
+
+def _picture(image: Image.Image, kind: str, data: bytes) -> Picture:
     text = base64.b64encode(data).decode("ascii")
-    return Picture(f"data:image/{kind};base64,{text}", *image.size, longer <= _TINY_PX)
+    is_tiny = max(image.size) <= _TINY_PX
+    return Picture(f"data:image/{kind.lower()};base64,{text}", *image.size, is_tiny)
 
 
 def _by_worth(specs: Iterable[CacheSpec]) -> list[CacheSpec]:
@@ -142,7 +159,7 @@ def _as_image(pixels: np.ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels[:, :, 0]))
 
 
-def _bytes(image: Image.Image, kind: str) -> bytes:
+def _bytes(image: Image.Image, kind: str, **options: int) -> bytes:
     file = io.BytesIO()
-    image.save(file, kind, quality=_QUALITY, optimize=True)
+    image.save(file, kind, quality=_QUALITY, optimize=True, **options)
     return file.getvalue()

@@ -22,6 +22,8 @@ from foldwise.stages.reporting.errors_view import (
     scatter_view,
 )
 from foldwise.stages.reporting.fed import fed_batch
+from foldwise.stages.reporting.mask_sheets import sheets_view
+from foldwise.stages.reporting.masks_view import masks_view
 from foldwise.stages.reporting.material import Material, Run
 from foldwise.stages.reporting.svg import without_outliers
 from foldwise.stages.reporting.views_chart import views_view
@@ -39,11 +41,12 @@ def run_pages(material: Material, first: str | None) -> list[dict[str, Any]]:
         material: with runs.
         first: the run that is handed in.
     """
-    order = [*material.scored, *(run for run in material.runs if run.scores is None)]
+    unscored = (run for run in material.runs if run.scores is None)
+    order = [*material.scored, *material.gates, *unscored]
     shown = [run for run in order if run.kind != "reference"]
     shown.sort(key=lambda run: run.label != first)
     opened = _opened(shown)
-    return [{**_page(material, run), "is_open": run.label in opened} for run in shown]
+    return [_page(material, run, is_open=run.label in opened) for run in shown]
 
 
 def _opened(shown: list[Run]) -> set[str]:
@@ -75,23 +78,28 @@ def changed_keys(record: dict[str, Any]) -> str:
     return to_yaml(recipe.model_dump(mode="json", exclude_defaults=True))
 
 
-def _page(material: Material, run: Run) -> dict[str, Any]:
+def _page(material: Material, run: Run, *, is_open: bool) -> dict[str, Any]:
     scores = run.scores
+    masks = _of(scores, masks_view)
     is_recipe = run.kind == "recipe" and "recipe" in run.record
     is_fed = is_recipe and "second_level" not in run.record  # A head is fed no images.
-    problem = material.problem
+    whole = material.problem
+    problem = None if whole is None else material.tried(lambda: whole.asked_in(run.record))
     return {
         "label": run.label,
+        "is_open": is_open,
         "kind": run.kind,
         "scores": scores,
         "is_stale": run.is_stale,
         "learning": _of(scores, learning_view),
         "confusion": _of(scores, confusion_view),
-        "classes": _of(scores, class_table),
+        "classes": None if masks else _of(scores, class_table),
         "curves": _of(scores, curves_view),
         "scatter": _of(scores, scatter_view),
         "groups": _of(scores, groups_view),
-        "samples": None if scores is None else samples_view(material, scores),
+        "samples": None if scores is None or masks else samples_view(material, scores),
+        "masks": masks,
+        "sheets": sheets_view(material, run) if is_open else None,
         "fed": fed_batch(problem, run.record) if is_fed and problem is not None else None,
         "attention": attention_view(problem, run.folder, run.record)
         if is_fed and problem is not None
@@ -173,7 +181,10 @@ def _loss_chart(units: list[dict[str, Any]], name: str) -> Markup:
     )
 
 
-def _score_chart(units: list[dict[str, Any]], metric: str) -> Markup:
+def _score_chart(units: list[dict[str, Any]], metric: str) -> Markup | None:
+    """The metric on the held-out fold; None where no epoch was scored."""
+    if not any(row.get("valid_score") is not None for unit in units for row in unit["rows"]):
+        return None
     is_named = len(units) <= _MAX_NAMED and len({unit["seed"] for unit in units}) == 1
     lines = [
         _course(unit, "valid_score", "a thin", f"fold {unit['fold']}" if is_named else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from foldwise.stages.progress import duration
-from foldwise.stages.reporting.material import Material, Run
+from foldwise.stages.reporting.material import Run
 from foldwise.stages.reporting.strips import axis_strip, common_scale, interval_strip
 from foldwise.stages.reporting.svg import Scale, isolated
 from foldwise.stages.reporting.words import metric_sentence, score_text
@@ -13,14 +13,13 @@ from foldwise.stages.reporting.words import metric_sentence, score_text
 _LOOKS = {"recipe": "a", "blend": "b", "reference": "c"}
 
 
-def score_table(material: Material, submitted: str | None) -> dict[str, Any] | None:
+def score_table(runs: list[Run], submitted: str | None) -> dict[str, Any] | None:
     """Rows, best first, and the axis they share; None before anything is scored.
 
     Args:
-        material: with runs.
+        runs: with scores by one metric.
         submitted: the run that is handed in.
     """
-    runs = material.scored
     if not runs:
         return None
     assert runs[0].scores is not None

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from foldwise import predictions as predictions_file
 from foldwise.decide.classes import second_share
-from foldwise.decide.decision import Decision
 from foldwise.decide.timeline import Timeline
-from foldwise.errors import DataError
-from foldwise.json_files import read_json
+from foldwise.predictions import Predictions
+from foldwise.stages.reporting.decided import read_as_decided
 from foldwise.stages.reporting.decision_view import (
     Stored,
     decided_runs,
@@ -20,12 +19,13 @@ from foldwise.stages.reporting.decision_view import (
     uncut_view,
 )
 from foldwise.stages.reporting.histograms import Cuts, score_histogram
+from foldwise.stages.reporting.mask_decision_view import mask_decision_view
 from foldwise.stages.reporting.material import Material, Run
 from foldwise.stages.reporting.over_time_view import over_time_view
 from foldwise.stages.reporting.strips import marks_strip
 from foldwise.stages.reporting.svg import isolated
 from foldwise.stages.reporting.words import percent, score_text
-from foldwise.stages.scoring.held_out import HeldOut, ordered_columns, read_held_out
+from foldwise.stages.scoring.held_out import HeldOut, ordered_columns
 from foldwise.tasks.problem import Problem
 from foldwise.tasks.timelines import test_timeline
 
@@ -66,19 +66,31 @@ def _of_run(problem: Problem, run: Run) -> dict[str, Any]:
     test = ordered_columns(
         predictions_file.read(run.folder.test), problem.columns, name=f"{run.label} (test)"
     )
-    found = read_json(run.folder.decision)
-    if found is None or "inputs" not in found:
-        raise DataError(
-            f"{run.folder.decision}: absent or of an older version",
-            remedy="run `foldwise evaluate` again",
-        )
+    stored, held = read_as_decided(problem, run.folder)
+    return _OF_KINDS[test.kind](problem, run, held, test, stored)
+
+
+def _of_maps(
+    problem: Problem, run: Run, held: HeldOut, test: Predictions, stored: dict[str, Any]
+) -> dict[str, Any]:
+    """No chart of scores: there are as many as pixels. Answers were counted when it was scored."""
+    scores = run.scores
+    assert scores is not None
+    shown = {"charts": [], "num_columns": 0, "num_test": len(test)}
+    parts = {name: np.array(part) for name, part in scores["masks"]["answered"].items()}
+    decision = mask_decision_view(scores, stored, problem.competition.classes)
+    return {
+        **shown,
+        "shares": _share_lines(problem, parts) if len(test) else None,
+        "decision": {**decision, "label": run.label, **shown},
+    }
+
+
+def _of_vectors(
+    problem: Problem, run: Run, held: HeldOut, test: Predictions, found: dict[str, Any]
+) -> dict[str, Any]:
+    assert run.scores is not None
     stored = Stored.of(found)
-    folds = {int(fold): Decision.from_json(value) for fold, value in found["folds"].items()}
-    held = replace(
-        read_held_out(problem, run.folder),
-        decision=Decision.from_json(found),
-        by_fold=folds or None,
-    )
     timeline = test_timeline(problem, test.ids)
     columns = _cut_columns(problem, held, test.scores, timeline, stored)
     decision = decision_view(run.scores, stored, problem.competition.classes)
@@ -93,8 +105,12 @@ def _of_run(problem: Problem, run: Run) -> dict[str, Any]:
         "shares": _shares(problem, held, test.scores, timeline) if len(test) else None,
         "decision": None
         if decision is None
-        else {**decision, "over_time": over_time, "label": run.label, **charts},
+        else {**decision, "over_time": over_time, "masks": None, "label": run.label, **charts},
     }
+
+
+#: Kind of predictions → what is shown of a run's.
+_OF_KINDS = {"vector": _of_vectors, "map": _of_maps}
 
 
 @dataclass(frozen=True)
@@ -168,6 +184,12 @@ def _shares(
         "oof": _class_shares(held.answers, len(classes)),
         "test": _class_shares(held.decision.answers(test, timeline), len(classes)),
     }
+    return _share_lines(problem, parts)
+
+
+def _share_lines(problem: Problem, parts: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Marks of each class's shares of labels, out-of-fold and test answers, each (C,)."""
+    classes = problem.competition.classes
     _, expected = problem.shares()
     is_shifted = expected is not None and problem.row_weights is not None
     top = max(float(part.max()) for part in parts.values())

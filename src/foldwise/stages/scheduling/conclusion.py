@@ -71,7 +71,8 @@ class Conclusion:
         silent = self.show.silent()
         if self._merged(name) is not None:
             self._tried(name, "scoring it", partial(self._evaluate, name, silent))
-            self._tried("submission", "submitting", partial(self._submit, None, silent))
+            if self.recipes[name].target is None:
+                self._tried("submission", "submitting", partial(self._submit, None, silent))
 
     def conclude(self) -> None:
         """Do all that follows training."""
@@ -128,13 +129,19 @@ class Conclusion:
         return folds
 
     def _blended(self, folds: dict[str, tuple[int, ...]]) -> None:
-        """Make the plan's blends; all runs that have the most complete folds are members."""
-        most = max(folds.values(), key=len, default=())
-        fullest = [name for name, found in folds.items() if found == most]
+        """Make the plan's blends; all runs that have the most complete folds are members.
+
+        Those that say which classes are in an image are members of none, unless they are named.
+        """
+        answering = {
+            name: found for name, found in folds.items() if self.recipes[name].target is None
+        }
+        most = max(answering.values(), key=len, default=())
+        fullest = [name for name, found in answering.items() if found == most]
         everyone = [*fullest, *frozen_heads(self.home, self.recipes, fullest)]
         for name, config in self.plan.blends.items():
             members = everyone if config.members == "all" else list(config.members)
-            if len(members) < 2:
+            if len(members) < (2 if config.gate is None else 1):
                 self.show.warn(f"{name}: not blended, only {len(members)} of the runs are complete")
                 continue
             self._blend(name, config, members, self.show)
@@ -161,6 +168,7 @@ class Conclusion:
             name,
             method=config.method,
             members=members,
+            gate=config.gate,
             problem=self.problem,
             display=show,
         )

@@ -144,7 +144,7 @@ def trial(home: str, recipe: str, threads: int, seconds: float) -> dict[str, Any
     """At most `seconds` of training and a few inference batches; the job behind `measure`."""
     from foldwise.engine.assemble import Assembly
     from foldwise.stages.training.step_trials import decide_layout
-    from foldwise.stages.training.trial import infer_rate, train_trial
+    from foldwise.stages.training.trial import infer_trial, train_trial
 
     machine.keep_freed_memory()  # As the units do.
     problem = open_problem(Home(Path(home)))
@@ -154,9 +154,9 @@ def trial(home: str, recipe: str, threads: int, seconds: float) -> dict[str, Any
     network = assembly.network()
     start_s = time.monotonic() - started
     network.set_layout(decide_layout(assembly, network, machine.pick()))
-    infer = infer_rate(assembly, network, num_batches=_INFER_BATCHES)
+    infer = infer_trial(assembly, network, num_batches=_INFER_BATCHES)
     train = train_trial(assembly, network, seconds=seconds, max_steps=_MAX_STEPS)
-    return asdict(Rates(start_s, infer, train.rates))
+    return asdict(Rates(start_s, infer.rate, train.rates, infer.image_s))
 
 
 def run_seconds(
@@ -176,7 +176,7 @@ def run_seconds(
     each = [unit_forecast(unit, rates, epochs).seconds for unit in waiting]
     rounds = float(np.ceil(len(each) / at_once)) * max(each)
     problem, recipe = waiting[0].problem, waiting[0].recipe
-    if needs_features(recipe):
+    if needs_features(recipe, problem.task):
         num_samples = (len(problem.train) + len(problem.test)) * num_passes(recipe.views)
         passes = num_samples * _share_computed(waiting[0])
         rounds += passes / (rates.infer * at_once * _ALL_CORES)

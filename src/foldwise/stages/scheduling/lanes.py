@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from foldwise import device as machine
 from foldwise.config.recipe import Recipe
+from foldwise.tasks.task import Task
 
 
 def side_by_side(parallel: int | None) -> tuple[int, int]:
@@ -17,7 +18,9 @@ def side_by_side(parallel: int | None) -> tuple[int, int]:
     return at_once, max(1, cores // at_once)
 
 
-def needs_features(recipe: Recipe) -> bool:
-    """Whether the recipe's head is solved on features of its frozen backbone."""
+def needs_features(recipe: Recipe, task: Task) -> bool:
+    """Whether the recipe's head is solved on features of its frozen backbone; of masks none is."""
+    if task.kind == "map":
+        return False
     is_pretrained = recipe.model.pretrained is not False
     return recipe.freeze == "backbone" or (is_pretrained and recipe.train.head_start)

@@ -21,11 +21,14 @@ class Rates:
         infer: images per second and view in inference, of one unit.
         train: kind of epoch, by its key → images per second in training, of one unit; empty: it
             was not tried, or does not train.
+        image_s: seconds of an image in inference whatever the number of its views, as of making and
+            writing maps.
     """
 
     start_s: float
     infer: float
     train: Mapping[str, float] = field(default_factory=dict)
+    image_s: float = 0.0
 
     def of(self, kind: Kind) -> float:
         """Images per second in training; of a kind that was not tried: from the nearest that was.

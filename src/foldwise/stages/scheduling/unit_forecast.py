@@ -92,7 +92,8 @@ def forecast(
         Part(name, num_train / rates.of(phase.kind) + num_valid / rates.infer, phase.epochs)
         for name, phase in zip(names(found), found, strict=True)
     )
-    last = (num_valid + num_test) * num_passes(recipe.views) / rates.infer
+    image_s = num_passes(recipe.views) / rates.infer + rates.image_s
+    last = (num_valid + num_test) * image_s
     if recipe.train.norm_update:
         last += num_train / rates.infer
     return Forecast(parts, rates.start_s + _UNIT_S + last)

@@ -40,6 +40,7 @@ def read_decided(problem: Problem, run: RunDir) -> HeldOut:
         ConfigError: `submission.decision` asks for what the metric has no exact fit for.
     """
     record = run.read_record()
+    problem = problem.asked_in(record)
     name = run_label(problem.home, run)
     fixed = held_out(
         problem, predictions_file.read(run.oof), decision_of(problem, record), name=name
@@ -47,11 +48,13 @@ def read_decided(problem: Problem, run: RunDir) -> HeldOut:
     stored = read_json(run.decision)
     inputs = _inputs(problem, run, fixed)
     if stored is None or stored.get("inputs") != inputs:
-        stored = {**_decided(problem, run, fixed), "inputs": inputs}
+        is_constant = record.get("is_constant", False)
+        decided = _decided(problem, run, fixed, is_constant=is_constant)
+        stored = {**decided, "inputs": inputs}
         publish_json(run.decision, stored)
     folds = {int(fold): Decision.from_json(value) for fold, value in stored["folds"].items()}
-    decided = replace(fixed, decision=Decision.from_json(stored), by_fold=folds or None)
-    return decided.with_answers() if problem.task.kind == "map" else decided
+    held = replace(fixed, decision=Decision.from_json(stored), by_fold=folds or None)
+    return held.with_answers() if problem.task.kind == "map" else held
 
 
 def scores_without(run: RunDir, held: HeldOut, fold: int) -> np.ndarray:
@@ -114,13 +117,13 @@ def decide(fixed: HeldOut, without: Without) -> tuple[Choice, dict[int, Choice]]
     return final, by_fold
 
 
-def _decided(problem: Problem, run: RunDir, fixed: HeldOut) -> dict[str, Any]:
+def _decided(problem: Problem, run: RunDir, fixed: HeldOut, *, is_constant: bool) -> dict[str, Any]:
     """The content of `decision.json`, without what it was made from."""
 
     def without(fold: int) -> HeldOut:
         return _without(run, fixed, fold)
 
-    final, by_fold = decide(fixed, without)
+    final, by_fold = _undecided(fixed) if is_constant else decide(fixed, without)
     is_same = all(choice.decision == final.decision for choice in by_fold.values())
     naive = None
     # Where a blend's weights were fitted, too, these scores are cross-fitted: no naive ones.
@@ -144,6 +147,11 @@ def _decided(problem: Problem, run: RunDir, fixed: HeldOut) -> dict[str, Any]:
     }
 
 
+def _undecided(fixed: HeldOut) -> tuple[Choice, dict[int, Choice]]:
+    """As `decide`, where every row has the same scores, so that there is nothing to fit."""
+    return Choice(fixed.decision, "fixed", "every sample has the same scores"), {}
+
+
 def _without(run: RunDir, fixed: HeldOut, fold: int) -> HeldOut:
     """All rows but a fold's, by what has not seen it."""
     others = fixed.among(fixed.folds != fold)
@@ -159,9 +167,11 @@ def _dropping(held: HeldOut) -> Without:
 def _inputs(problem: Problem, run: RunDir, fixed: HeldOut) -> Mapping[str, Any]:
     folds = np.unique(fixed.folds).tolist()
     submission, time = dump(problem.competition.submission), fixed.timeline
+    # As before there were any, so that decisions of then still count.
     if time is None:
-        # As before there were any, so that decisions of then still count.
         del submission["over_time"]
+    if not submission["fixed"]:
+        del submission["fixed"]
     inputs = {
         "version": _VERSION,
         "oof": file_hash(run.oof),

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from foldwise.masks.of_samples import Masks
 from foldwise.metrics.per_class import (
     Curve,
     confusion_matrix,
@@ -137,12 +138,13 @@ def distances(held: HeldOut) -> np.ndarray:
     return off
 
 
-def in_words(values: np.ndarray, classes: tuple[str, ...]) -> list[str]:
-    """Targets or answers as a person reads them.
+def in_words(values: np.ndarray | Masks, classes: tuple[str, ...]) -> list[str]:
+    """Targets or answers as a person reads them; of masks the classes that are there.
 
     >>> in_words(np.array([[1, 0], [1, 1], [0, 0]]), ("cat", "dog"))
     ['cat', 'cat, dog', 'none']
     """
+    values = values.present if isinstance(values, Masks) else values
     if values.ndim == 2:
         return [
             ", ".join(n for n, on in zip(classes, row, strict=True) if on) or "none"

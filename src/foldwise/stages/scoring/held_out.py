@@ -226,13 +226,14 @@ def held_out(problem: Problem, found: Predictions, decision: Decision, *, name: 
 
 
 def read_held_out(problem: Problem, run: RunDir) -> HeldOut:
-    """A run's out-of-fold scores.
+    """A run's out-of-fold scores, beside the truth that the run was asked for.
 
     Raises:
         RunError: there is no such run, or it was made on other folds.
         DataError: its score file is absent or damaged.
     """
     record = run.read_record()
+    problem = problem.asked_in(record)
     name = run_label(problem.home, run)
     return held_out(
         problem, predictions_file.read(run.oof), decision_of(problem, record), name=name

@@ -122,6 +122,9 @@ def _blend(record: Mapping[str, Any], said: str) -> dict[str, Any]:
             remedy="blend it again: `foldwise blend`, or `foldwise run` for those of the plan",
         )
     members = {member["name"]: member["how"] for member in record["members"]}
+    gate = record.get("gate")
+    if gate is not None:
+        members[gate["name"]] = gate["how"]
     optimistic = [name for name, how in members.items() if how != "cross-fitted"]
     naive = record["naive_score"]
     if optimistic:

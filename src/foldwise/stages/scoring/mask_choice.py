@@ -1,28 +1,50 @@
-"""Which decision for maps: the fixed one, or thresholds, areas and gates that win cross-fitted."""
+"""Which decision for maps: the fixed one, or thresholds, areas, shapes and gates that win."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from foldwise.decide import Decision, NoExactFitError
-from foldwise.decide.fit_masks import MaskCurves, mask_curves
+from foldwise.decide.fit_masks import fit_masks
+from foldwise.decide.mask_curves import Gate, MaskCurves, mask_curves
 from foldwise.device import num_cores
 from foldwise.errors import ConfigError
 from foldwise.stages.scoring.choice import Choice, Tried, too_few
 from foldwise.stages.scoring.held_out import HeldOut
-from foldwise.stages.scoring.intervals import gain_over
+from foldwise.stages.scoring.intervals import Gain, gain_over
 
-#: What is fitted: nothing; thresholds and smallest areas; these and what a class's answer waits
-#: for, its top pixels or another run's word on the sample.
-Rung = Literal["fixed", "areas", "top_scores", "gates"]
+#: What a rung adds to those before it.
+More = Literal["areas", "shapes"] | Gate
 
-_WORDS = {
+
+class Rung(NamedTuple):
+    """What is fitted.
+
+    Attributes:
+        areas: thresholds and smallest areas.
+        shapes: whether holes are filled, and the largest component alone is kept.
+        gate: what a class's answer waits for, its top pixels or another run's word on the sample.
+    """
+
+    areas: bool = False
+    shapes: bool = False
+    gate: Gate | None = None
+
+    def with_more(self, name: More) -> Rung:
+        """What fits that as well; a gate stands in the place of another."""
+        if name == "areas" or name == "shapes":
+            return Rung(areas=True, shapes=self.shapes or name == "shapes", gate=self.gate)
+        return Rung(areas=True, shapes=self.shapes, gate=name)
+
+
+_WORDS: dict[More, str] = {
     "areas": "fitted thresholds and smallest areas",
+    "shapes": "filled holes or the largest component alone beside them",
     "top_scores": "a least score of the top pixels beside them",
     "gates": "gates beside them",
 }
@@ -37,12 +59,13 @@ class MaskFits:
     """
 
     held: HeldOut
+    _known: dict[tuple[Rung, frozenset[int]], Decision] = field(default_factory=dict, repr=False)
 
     @cached_property
-    def rungs(self) -> tuple[Rung, ...]:
-        """What can be fitted, the simplest first."""
+    def gates(self) -> tuple[Gate, ...]:
+        """What a class's answer may wait for, what is to be had in any run first."""
         has_gates = self.held.scores.gates is not None
-        return ("areas", "top_scores", "gates") if has_gates else ("areas", "top_scores")
+        return ("top_scores", "gates") if has_gates else ("top_scores",)
 
     def decision(self, rung: Rung, folds: Collection[int]) -> Decision:
         """The decision that is fitted to some folds.
@@ -50,31 +73,32 @@ class MaskFits:
         Raises:
             NoExactFitError: none is known for the metric, or there is nothing to fit.
         """
-        fixed = self.held.decision
-        if rung == "fixed":
+        fixed, asked = self.held.decision, (rung, frozenset(folds))
+        if not rung.areas:
             return fixed
-        curves = self._gated if rung == "gates" else self._plain
-        step = curves.fit(fixed.steps[-1], folds=folds, is_gated=rung != "areas")
-        return Decision((*fixed.steps[:-1], step))
+        if asked not in self._known:
+            step = fit_masks(
+                fixed.steps[-1],
+                self._curves,
+                folds=folds,
+                gate=rung.gate,
+                any_shape=rung.shapes,
+            )
+            self._known[asked] = Decision((*fixed.steps[:-1], step))
+        return self._known[asked]
 
     @cached_property
-    def _plain(self) -> MaskCurves:
-        return self._looked("top_scores")
-
-    @cached_property
-    def _gated(self) -> MaskCurves:
-        return self._looked("gates")
-
-    def _looked(self, gate: Literal["top_scores", "gates"]) -> MaskCurves:
-        held = self.held
-        if held.decision.steps[-1].name != "masks":
-            raise NoExactFitError(f"there is nothing to fit in {held.decision.steps[-1].name}")
+    def _curves(self) -> MaskCurves:
+        held, (*_, last) = self.held, self.held.decision.steps
+        if last.name != "masks":
+            raise NoExactFitError(f"there is nothing to fit in {last.name}")
         return mask_curves(
             held.scores,
             held.target,
             held.folds,
             metric=held.problem.metric_name,
-            gate=gate,
+            gates=self.gates,
+            options=last.options,
             groups=held.groups,
             weight=held.weight,
             workers=num_cores(),
@@ -90,6 +114,7 @@ def decide_masks(fixed: HeldOut) -> tuple[Choice, dict[int, Choice]]:
     Raises:
         ConfigError: fitted decisions are asked for, and the metric has no exact fit.
     """
+    fixed = fixed.with_answers()  # Once: the choice without each fold begins there, too.
     fits, asked = MaskFits(fixed), fixed.problem.competition.submission.decision
     final = _choose(fits, fixed, asked, fewest_folds=3)
     folds = np.unique(fixed.folds).tolist()
@@ -113,9 +138,9 @@ def _choose(fits: MaskFits, held: HeldOut, asked: str, *, fewest_folds: int) -> 
     folds = np.unique(held.folds).tolist()
     try:
         if asked == "fitted":
-            rung: Rung = "gates" if "gates" in fits.rungs else "areas"
+            rung = Rung(areas=True, gate="gates" if "gates" in fits.gates else None)
             return Choice(fits.decision(rung, folds), "fitted", "as asked for")
-        fits.decision("areas", folds)
+        fits.decision(Rung(areas=True), folds)
     except NoExactFitError as error:
         if asked != "auto":
             raise ConfigError(
@@ -128,30 +153,54 @@ def _choose(fits: MaskFits, held: HeldOut, asked: str, *, fewest_folds: int) -> 
 
 
 def _climbed(fits: MaskFits, held: HeldOut, folds: list[int]) -> Choice:
-    """The last rung that wins cross-fitted over the one before it that does."""
-    taken: Rung = "fixed"
-    best, tried = held.with_answers(), []
-    for rung in fits.rungs:
+    """The last rung that wins cross-fitted over the one before it that does.
+
+    Where thresholds and areas alone do not win, a gate has to win over these as well: what they
+    bring is no gain of the gate's.
+    """
+    names: tuple[More, ...] = ("areas", "shapes", *fits.gates)
+    taken, best, tried = Rung(), held.with_answers(), []
+    ungated = best
+    for name in names:
+        rung = taken.with_more(name)
         by_fold = {
             fold: fits.decision(rung, [other for other in folds if other != fold]) for fold in folds
         }
         crossed = replace(held, by_fold=by_fold).with_answers()
-        gain = gain_over(best, crossed)
-        if gain is None or gain.low is None or gain.high is None:
-            told = "" if gain is None else f", {gain.point:+.4f} cross-fitted"
-            reason = f"{_WORDS[rung]} could not be proved better{told}: no interval can be given"
-            facts = None if gain is None else asdict(gain)
-            tried.append(Tried((rung,), is_used=False, reason=reason, gain=facts))
-            continue
-        is_used = gain.low > 0
-        reason = (
-            f"{_WORDS[rung]} {'win' if is_used else 'do not win'} cross-fitted: "
-            f"{gain.point:+.4f}, {gain.low:+.4f} to {gain.high:+.4f}, {gain.covers}"
-        )
-        tried.append(Tried((rung,), is_used, reason, asdict(gain)))
-        if is_used:
+        is_gate = name in ("top_scores", "gates")
+        found = _tried(name, gain_over(_higher(best, ungated) if is_gate else best, crossed))
+        tried.append(found)
+        if found.is_used:
             taken, best = rung, crossed
-    decision = fits.decision(taken, folds)
-    kind = "fixed" if taken == "fixed" else "fitted"
+        if name == "areas":
+            ungated = crossed
     first, *others = tried
-    return Choice(decision, kind, first.reason, first.gain, masks=tuple(others))
+    return Choice(
+        fits.decision(taken, folds),
+        "fitted" if taken.areas else "fixed",
+        first.reason,
+        first.gain,
+        masks=tuple(others),
+    )
+
+
+def _higher(one: HeldOut, other: HeldOut) -> HeldOut:
+    """Of the same rows by two decisions those with the higher score, else the first."""
+    metric = one.problem.metric
+    sign = 1.0 if metric.higher_is_better else -1.0
+    return other if sign * (other.score(metric) - one.score(metric)) > 0 else one
+
+
+def _tried(name: More, gain: Gain | None) -> Tried:
+    """Whether a rung is used that gains so much over the one before it."""
+    facts = None if gain is None else asdict(gain)
+    if gain is None or gain.low is None or gain.high is None:
+        told = "" if gain is None else f", {gain.point:+.4f} cross-fitted"
+        reason = f"{_WORDS[name]} could not be proved better{told}: no interval can be given"
+        return Tried((name,), is_used=False, reason=reason, gain=facts)
+    is_used = gain.low > 0
+    reason = (
+        f"{_WORDS[name]} {'win' if is_used else 'do not win'} cross-fitted: "
+        f"{gain.point:+.4f}, {gain.low:+.4f} to {gain.high:+.4f}, {gain.covers}"
+    )
+    return Tried((name,), is_used, reason, facts)

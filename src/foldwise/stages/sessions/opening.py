@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import stat
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,11 @@ def read_pack(pack: Path, kind: str) -> dict[str, Any]:
             remedy="run it with its own foldwise: python install.py wheels; or pack it again",
         )
     return facts
+
+
+def submission_of(facts: Mapping[str, Any]) -> str:
+    """The name of the file that a pack hands in; older packs do not say it."""
+    return str(facts.get("submission", "submission.csv"))
 
 
 def open_home(pack: Path, data: Path, folder: Path) -> Home:

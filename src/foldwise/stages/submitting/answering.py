@@ -12,7 +12,6 @@ from foldwise import predictions as predictions_file
 from foldwise.blending.members import votes
 from foldwise.decide.decision import Decision
 from foldwise.decide.timeline import Timeline
-from foldwise.errors import ConfigError
 from foldwise.json_files import read_json
 from foldwise.masks.of_samples import Masks
 from foldwise.predictions import Predictions
@@ -84,19 +83,16 @@ def merged_answers(
 def merged_masks(problem: Problem, parts: Sequence[Part], *, name: str) -> Masks:
     """The masks of all test samples, in the order of `problem.test`.
 
+    Args:
+        problem: with its test rows.
+        parts: one: of masks there is no vote.
+        name: the run's, for messages.
+
     Raises:
         RunError: samples have no prediction.
-        ConfigError: each fold is to decide by itself.
     """
-    if len(parts) > 1:
-        raise ConfigError(
-            f"{problem.home.competition}: submission.test_merge: per_fold_decision is a vote, and "
-            "masks are decided from the mean of the fold models' maps",
-            remedy="use test_merge: mean_score",
-        )
-    answers: Masks = parts[0].decision.answers(
-        parts[0].test.align(problem.test.ids, name=name).scores
-    )
+    (part,) = parts
+    answers: Masks = part.decision.answers(part.test.align(problem.test.ids, name=name).scores)
     return answers
 
 

@@ -8,17 +8,9 @@ from pathlib import Path
 
 from foldwise.errors import RunError
 from foldwise.rundir import RunDir
-from foldwise.stages.submitting.answering import Part, merged_masks, read_parts
-from foldwise.stages.submitting.cells import cell_check
-from foldwise.stages.submitting.checks import check_file
-from foldwise.stages.submitting.file import DIGITS, submission_content
-from foldwise.stages.submitting.masks import (
-    check_masks_submission,
-    submission_ending,
-    write_masks_submission,
-)
-from foldwise.stages.submitting.shape import submission_shape
-from foldwise.tables import write_csv
+from foldwise.stages.submitting.answering import Part, read_parts
+from foldwise.stages.submitting.forms import FORMS
+from foldwise.stages.submitting.masks import submission_ending
 from foldwise.tasks.problem import Problem
 
 
@@ -50,14 +42,10 @@ def checked_submission(
         RunError: ids without a prediction, or it would not be valid.
         ConfigError, DataError: as `submission_shape`.
     """
+    form = FORMS[problem.task.kind]
     with tempfile.TemporaryDirectory(prefix="foldwise-") as folder:
         draft = Path(folder) / f"submission{submission_ending(problem.competition)}"
-        if problem.task.kind == "map":
-            answers = merged_masks(problem, parts, name=name)
-            notes = write_masks_submission(draft, problem, answers, name=name)
-            problems = check_masks_submission(problem.home, problem.competition, draft)
-        else:
-            notes, problems = _written(problem, parts, draft, name)
+        notes, problems = form.written(draft, problem, parts, name)
         if problems:
             raise RunError(
                 f"{name}: its submission would not be valid:",
@@ -65,14 +53,3 @@ def checked_submission(
                 remedy="look at `submission` and `classes` in competition.yaml",
             )
         return draft.read_bytes(), notes
-
-
-def _written(
-    problem: Problem, parts: Sequence[Part], draft: Path, name: str
-) -> tuple[tuple[str, ...], list[str]]:
-    """The notes on how the table came about, and what is wrong with it."""
-    competition = problem.competition
-    shape = submission_shape(problem.home, competition, problem.task)
-    content = submission_content(problem, shape, parts, name=name)
-    write_csv(draft, content.frame, digits=DIGITS)
-    return content.notes, check_file(draft, shape, cell_check(competition, problem.task))

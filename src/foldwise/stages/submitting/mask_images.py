@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from foldwise.config.competition import Competition
+from foldwise.data.decode import MAX_PIXELS
 from foldwise.errors import RunError
 from foldwise.masks import IGNORED
 from foldwise.masks.indexed import decode_indexed
@@ -85,13 +86,13 @@ def write_mask_images(
 
 
 def check_mask_images(
-    path: Path, sizes: Mapping[str, tuple[int, int]], competition: Competition
+    path: Path, sizes: Mapping[str, tuple[int, int] | None], competition: Competition
 ) -> list[str]:
     """What is wrong with a zip of mask images; empty if it is right.
 
     Args:
         path: any file.
-        sizes: test sample → height and width of its image.
+        sizes: test sample → height and width of its image; None: nobody knows.
         competition: with the pixel values.
     """
     if path.suffix.lower() != ".zip":
@@ -129,17 +130,17 @@ def _name_problems(path: Path, names: Sequence[str], wanted: Sequence[str]) -> l
 
 
 def _wrong_image(
-    archive: zipfile.ZipFile, name: str, size: tuple[int, int], values: set[int]
+    archive: zipfile.ZipFile, name: str, size: tuple[int, int] | None, values: set[int]
 ) -> str:
     """What is wrong with an image; "": nothing. Sizes are looked at before it is decoded."""
-    most = 4 * size[0] * size[1] + _OVERHEAD
+    most = (MAX_PIXELS if size is None else 4 * size[0] * size[1]) + _OVERHEAD
     if archive.getinfo(name).file_size > most:
         return f"found {archive.getinfo(name).file_size} bytes, wanted {most} at most"
     try:
         with Image.open(io.BytesIO(archive.read(name)), formats=("PNG",)) as image:
             if image.mode not in ("L", "P"):
                 return f"found an image of mode {image.mode}, wanted one channel of 8 bits"
-            if image.size != size[::-1]:
+            if size is not None and image.size != size[::-1]:
                 wide, high = image.size
                 return f"found {wide} x {high} pixels, its image has {size[1]} x {size[0]}"
             pixels = np.asarray(image)

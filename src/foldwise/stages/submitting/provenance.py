@@ -21,7 +21,7 @@ from foldwise.tasks.problem import Problem, data_folder
 
 _FORMAT = 1
 #: What folds, groups and rows were, below the competition's folder.
-_MADE = ("samples", "external", "folds", "groups", "gaps", "audit")
+_MADE = ("samples", "masks", "external", "folds", "groups", "gaps", "audit")
 _STAMPS = ("audit", "split", "copies")
 #: Files of a unit that do not change any more once it is done.
 UNIT_FILES = (
@@ -134,11 +134,13 @@ def material(home: Home, digest: str) -> Path:
 
 
 def direct_parts(record: dict[str, Any], name: str) -> list[str]:
-    """The runs that a run is made of directly: members, sources, teachers, or what it stands in."""
+    """The runs that a run is made of: members and gate, sources, teachers, or what it stands in."""
     if record["kind"] == "blend":
-        return [member["name"] for member in record["members"]]
+        gate = [record["gate"]["name"]] if "gate" in record else []
+        return [*(member["name"] for member in record["members"]), *gate]
     if record["kind"] == "reference":
-        return [name.rpartition("/")[0]]
+        run = name.rpartition("/")[0]
+        return [run] if run else []  # None: it is no run's head, but what is said without any.
     if record["kind"] != "recipe":
         return []
     recipe = Recipe.model_validate(record["recipe"])

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from torch.utils import deterministic
 
@@ -20,9 +19,7 @@ from foldwise.data.batches import Source
 from foldwise.engine.assemble import Assembly
 from foldwise.engine.backends import BackendTrial, opened
 from foldwise.engine.backends.making import Forward
-from foldwise.engine.checkpoint import file_hash
-from foldwise.engine.features import features, features_folder, joined
-from foldwise.engine.infer import apply_head, infer
+from foldwise.engine.infer import EVAL_BATCH, apply_head, infer
 from foldwise.engine.map_scoring import score_maps, usual_batch
 from foldwise.engine.precision import autocast_dtype, scoring_dtype
 from foldwise.models.network import Network
@@ -30,16 +27,13 @@ from foldwise.predictions import Predictions
 from foldwise.samples import Samples
 from foldwise.stages.progress import Reporter
 from foldwise.stages.scheduling.rates import Rates
+from foldwise.stages.training.backbone import backbone_features, feature_rows
 from foldwise.stages.training.backend_trials import tried_backends
 from foldwise.stages.training.choices import Choices, amend
 from foldwise.stages.training.keeping_maps import Keep, keep_maps
 from foldwise.stages.training.unit import Unit
 from foldwise.tasks.task import merge
 from foldwise.views import num_passes
-
-#: Rows per forward pass in inference: fixed, so that a row's bits never depend on others; fewer
-#: only where memory runs out, which is recorded.
-EVAL_BATCH = 64
 
 
 @dataclass
@@ -204,18 +198,19 @@ class UnitWork:
         )
 
     def _score_maps(self, network: Network, samples: Samples, keep: Keep) -> None:
-        score_maps(
-            self.assembly,
-            network,
-            samples,
-            keep,
-            views=self.assembly.views,
-            batch=self.eval_batch,
-            device=self.device,
-            autocast=self.autocast,
-            progress=lambda done: self.report("predict", done, len(samples)),
-            halved=self.halve,
-        )
+        with self._forward(network, self.assembly.feed.scored(samples)) as forward:
+            score_maps(
+                self.assembly,
+                forward,
+                samples,
+                keep,
+                views=self.assembly.views,
+                batch=self.eval_batch,
+                device=self.device,
+                autocast=self.autocast,
+                progress=lambda done: self.report("predict", done, len(samples)),
+                halved=self.halve,
+            )
 
     def tried_backends(self, network: Network, source: Source, num_images: int) -> BackendTrial:
         """What each backend takes for these images, of which so many come, each view counted."""
@@ -236,9 +231,13 @@ class UnitWork:
 
     @contextlib.contextmanager
     def _forward(self, network: Network, source: Source) -> Iterator[Forward]:
-        """What passes the images: the network itself, or the backend that is done soonest here."""
+        """What passes the images: the network itself, or the backend that is done soonest here.
+
+        Images of their own sizes are passed by the network: each size would be another pass to
+        make.
+        """
         backend = "eager"
-        if self.any_backend:
+        if self.any_backend and self.assembly.feed.scored_side is not None:
             num_images = round(len(source) * num_passes(self.unit.recipe.views))
             backend = self.tried_backends(network, source, num_images).choice
         if backend == "eager":  # As it is, in the recipe's precision: the bits of training.
@@ -298,80 +297,3 @@ def open_work(
         list(choices.notes),
         rates=rates,
     )
-
-
-def feature_rows(assembly: Assembly) -> list[Samples]:
-    """Whose features a frozen backbone gives: rows of train, of test, and external ones it uses."""
-    problem, recipe = assembly.problem, assembly.recipe
-    if problem.external is None or not recipe.external or recipe.freeze != "backbone":
-        return [problem.train, problem.test]
-    return [problem.train, problem.test, problem.external]
-
-
-def backbone_features(
-    assembly: Assembly,
-    device: torch.device,
-    report: Reporter,
-    of: Sequence[Samples],
-    *,
-    stored: Path | None = None,
-) -> dict[str, np.ndarray]:
-    """View → (A, D) float32 of the frozen backbone, of samples such as `feature_rows`, in a row.
-
-    A Siamese network sees each image alone, so one is computed once, however many samples it is of.
-
-    Args:
-        assembly: of the recipe.
-        device: where to compute.
-        report: where progress goes.
-        of: the samples.
-        stored: file of a network with that backbone; None: what the recipe starts from.
-    """
-    problem, siamese = assembly.problem, assembly.siamese()
-    network = assembly.backbone_print() if stored is None else file_hash(stored)
-    folder = features_folder(
-        problem.home.cache, network=network, pixels=assembly.feed.pixels_print()
-    )
-
-    def backbone() -> FeaturesOf:
-        if stored is None:
-            return FeaturesOf(assembly.network(), apart=True)
-        return FeaturesOf(assembly.trained_network(load_file(stored)), apart=True)
-
-    # One part after the other: other test rows leave the features of the train rows as they are.
-    samples = filter(len, of)
-    sources = [replace(assembly.feed.source(part), columns=None) for part in samples]
-    images = sources if siamese is None else [source.apart()[0] for source in sources]
-    total, parts, before = sum(map(len, images)), [], 0
-    for source, seen in zip(sources, images, strict=True):
-        found = features(
-            folder,
-            backbone,
-            seen,
-            views=assembly.views,
-            batch=EVAL_BATCH,
-            device=device,
-            workers=assembly.recipe.train.workers,
-            progress=partial(_report_features, report, before, total),
-        )
-        parts.append(found if siamese is None else joined(found, source, siamese.join))
-        before += len(seen)
-    return {view: np.concatenate([part[view] for part in parts]) for view in parts[0]}
-
-
-def _report_features(report: Reporter, before: int, total: int, done: int) -> None:
-    report("features", before + done, total)
-
-
-class FeaturesOf(nn.Module):
-    """A network that stops before its head, or a Siamese one before it joins its images."""
-
-    def __init__(self, network: Network, *, apart: bool = False) -> None:
-        super().__init__()
-        self.network = network
-        self.apart = apart
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """(B, C, S, S) uint8 → (B, D)."""
-        network = self.network
-        return network.apart_features(images) if self.apart else network.image_features(images)

@@ -22,17 +22,18 @@ from foldwise.engine.fit_plan import FitPlan
 from foldwise.engine.fit_state import FitState
 from foldwise.engine.fit_step import NonFiniteLossError
 from foldwise.engine.fitting import feature_batches, fit_plan, fit_state, image_batches
-from foldwise.engine.infer import apply_head, infer
-from foldwise.engine.map_scoring import map_losses
+from foldwise.engine.infer import EVAL_BATCH, apply_head, infer
+from foldwise.engine.map_scoring import losses_and_counts
 from foldwise.engine.norms import update_norms
 from foldwise.errors import RunError
 from foldwise.losses.terms import means, total
+from foldwise.metrics.metric import Metric, Rows
 from foldwise.models.network import Network
 from foldwise.publish import publish, publish_text
 from foldwise.samples import Samples
 from foldwise.stages.scheduling.phases import kinds
 from foldwise.stages.split import inner_rows
-from foldwise.stages.training.at_work import EVAL_BATCH, UnitWork
+from foldwise.stages.training.at_work import UnitWork
 from foldwise.stages.training.interrupting import interruptible
 from foldwise.stages.training.pace import Pace
 from foldwise.stages.training.saving import Saver
@@ -222,7 +223,7 @@ def _validate(
     state.network.load_state_dict(weights)
     state.network.eval()
     if at_work.assembly.gives_maps:
-        losses = map_losses(
+        losses, counts = losses_and_counts(
             at_work.assembly,
             state.network,
             rows,
@@ -233,7 +234,7 @@ def _validate(
             halved=at_work.halve,
         )
         state.network.load_state_dict(kept)
-        return float(total(losses).mean()), None, means(losses)
+        return float(total(losses).mean()), _defined(problem.metric, counts), means(losses)
     if at_work.is_frozen:
         first = next(iter(at_work.features.values()))
         logits = apply_head(state.network.cpu(), first[rows], batch=EVAL_BATCH)
@@ -259,6 +260,14 @@ def _validate(
     except ValueError:
         score = None
     return float(total(losses).mean()), score, means(losses)
+
+
+def _defined(metric: Metric, counts: Rows) -> float | None:
+    """The score of what was counted; None where the metric is undefined on it."""
+    try:
+        return metric(counts, counts)
+    except ValueError:
+        return None
 
 
 def _is_best(at_work: UnitWork, course: Course) -> bool:

@@ -192,7 +192,7 @@ def prepare_features(home: str, run: str, timing: str) -> None:
     problem = open_problem(found)
     from foldwise.engine.assemble import Assembly
     from foldwise.stages.progress import Reporter
-    from foldwise.stages.training.at_work import backbone_features, feature_rows
+    from foldwise.stages.training.backbone import backbone_features, feature_rows
 
     with closing(Assembly(problem, recipe)) as assembly:
         backbone_features(assembly, machine.pick(), Reporter(Path(timing)), feature_rows(assembly))

@@ -15,7 +15,7 @@ def feature_jobs(units: Sequence[Unit], stop_at: float | None) -> list[Job]:
     """One job per run whose units need features: with all cores, before the units wait for it."""
     first: dict[Path, Unit] = {}
     for unit in units:
-        if needs_features(unit.recipe):
+        if needs_features(unit.recipe, unit.problem.task):
             first.setdefault(unit.run.path, unit)
     return [
         Job(

@@ -19,6 +19,7 @@ from foldwise.rundir import RunDir
 from foldwise.stages.scoring.deciding import read_decided
 from foldwise.stages.scoring.held_out import decision_of, ordered_columns
 from foldwise.stages.scoring.how_got import how_got
+from foldwise.tasks.presence import target_of
 from foldwise.tasks.problem import Problem
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def taught_decision(student: Unit) -> Decision:
     problem, names = student.problem, student.recipe.teachers
     if len(names) > 1:
         return problem.default_decision()
+    _check_asked(student, names[0], problem.home.run(names[0]).read_record())
     decided = read_decided(problem, problem.home.run(names[0]))
     folds = set(decided.folds.tolist())
     if student.fold is None or student.fold not in folds:
@@ -69,6 +71,7 @@ def _scores(student: Unit, name: str) -> np.ndarray:
     problem = student.problem
     run = problem.home.run(name)
     record = run.read_record()
+    _check_asked(student, name, record)
     _check_honest(problem, run, record)
     if record["kind"] == "blend":
         return _blended(student, run, record)
@@ -79,6 +82,14 @@ def _scores(student: Unit, name: str) -> np.ndarray:
         part = ordered_columns(predictions_file.read(path), problem.columns, name=unit.name)
         found.append(part.align(problem.test.ids, name=unit.name).scores)
     return _mean(found)
+
+
+def _check_asked(student: Unit, name: str, record: Mapping[str, Any]) -> None:
+    if target_of(record) != student.recipe.target:
+        raise RunError(
+            f"{name}: was asked something else than {student.run.name}, which it is to teach",
+            remedy="name a run with the same target in its recipe",
+        )
 
 
 def _check_honest(problem: Problem, run: RunDir, record: Mapping[str, Any]) -> None:

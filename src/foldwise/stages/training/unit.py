@@ -42,7 +42,7 @@ class Unit:
     """One piece of work and everything it is made from.
 
     Attributes:
-        problem: competition, samples, folds.
+        problem: competition, samples, folds, as its recipe is asked whatever was given.
         recipe: resolved.
         run: the run it belongs to.
         fold: the held-out fold; None: all rows are trained on.
@@ -56,6 +56,9 @@ class Unit:
     fold: int | None
     seed: int
     epochs: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "problem", self.problem.asked_by(self.recipe))
 
     @property
     def folder(self) -> UnitDir:

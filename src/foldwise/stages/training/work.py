@@ -151,7 +151,7 @@ def backend_trial(unit: Unit, choices: Choices, num_images: int) -> tuple[Backen
     with closing(open_work(unit, choices)) as at_work:
         network = laid_out(at_work.assembly.trained_network(load_file(path)), choices)
         samples = unit.problem.test if len(unit.problem.test) else unit.problem.train
-        source = at_work.assembly.feed.source(samples)
+        source = at_work.assembly.feed.scored(samples)
         found = at_work.tried_backends(network, source, num_images)
         return found, trial_file(unit.problem.home, found.key)
 
@@ -200,9 +200,9 @@ def _check(at_work: UnitWork, network: Network) -> None:
 
 def _try_metric(problem: Problem, rows: np.ndarray) -> None:
     """Score perfect answers."""
-    metric = problem.metric
+    metric, decision = problem.metric, problem.default_decision()
     if problem.task.kind != "map":
-        problem.score(metric, problem.one_hot[rows], problem.default_decision(), rows)
+        problem.score(metric, problem.one_hot[rows], decision, rows)
         return
     truths = problem.target[rows]
     metric(metric.count(truths.runs, truths.runs, truths.num_classes, truths.ignored), truths)

@@ -27,6 +27,7 @@ from foldwise.stages.ledgering.moments import now
 from foldwise.stages.ledgering.row import Row, entry_row
 from foldwise.stages.ledgering.rows import read_rows, save_rows
 from foldwise.stages.progress import duration
+from foldwise.stages.sessions.opening import submission_of
 from foldwise.stages.submitting.ledger import Entry
 from foldwise.stages.uploading import dataset as datasets
 from foldwise.stages.uploading import notebook as notebooks
@@ -37,7 +38,6 @@ from foldwise.stages.uploading.packed import Packed, called, read_packed
 from foldwise.stages.uploading.place import slug_on_platform
 
 _KIND = "submission"
-_FILE = "submission.csv"
 _WAIT_S = 600
 #: After a call of which nobody knows whether it was taken, the list is looked at this late, too.
 _LATE_LOOKS_S = (10.0, 30.0)
@@ -51,10 +51,12 @@ class _Content:
     Attributes:
         mark: tells it from any other content; stands in the submission's description.
         pack: the pack whose notebook writes it; None: it is the entry's file.
+        file: name of what the notebook writes.
     """
 
     mark: str
     pack: tuple[str, str, int] | None
+    file: str = ""
 
 
 def upload(
@@ -157,7 +159,8 @@ def _content(
             f"the notebook of {packed.name}, as it is now, has not run on Kaggle yet",
             remedy=f"foldwise push {packed.name}",
         )
-    return _Content(f"notebook {owner}/{name} version {version}", (owner, name, version))
+    mark, file = f"notebook {owner}/{name} version {version}", submission_of(packed.facts)
+    return _Content(mark, (owner, name, version), file)
 
 
 def _file_of(entry: Entry) -> _Content:
@@ -250,7 +253,7 @@ def _hand_in(
     description = f"{entry.path.name} by foldwise, {content.mark}"
     asked = {"asked": datetime.now(UTC).isoformat()}
     if content.pack is None:
-        name = f"{entry.path.name}.csv"
+        name = f"{entry.path.name}{entry.file.suffix}"
         token = kaggle.send_file(line, slug, entry.file, name=name, shown=moving(show))
         memory.write(_KIND, content.mark, asked)
         ref = kaggle.submit_file(line, slug, token, description=description)
@@ -258,7 +261,7 @@ def _hand_in(
         owner, name, version = content.pack
         memory.write(_KIND, content.mark, asked)
         ref = kaggle.submit_notebook(
-            line, slug, owner, name, version, file=_FILE, description=description
+            line, slug, owner, name, version, file=content.file, description=description
         )
     memory.write(_KIND, content.mark, {"ref": ref})
     return ref

@@ -1,8 +1,9 @@
-"""How long views take to measure, and which of them there is time for."""
+"""How long views take to measure, and which of them there is time and disk for."""
 
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,9 +13,12 @@ from foldwise.stages.scheduling.lanes import side_by_side
 from foldwise.stages.training.unit import Unit
 from foldwise.stages.viewing.candidates import Candidates
 from foldwise.stages.viewing.files import missing_views
+from foldwise.views import View
 
 #: A short trial says too little; and each unit starts a process and loads its weights.
 _MARGIN, _UNIT_S = 1.3, 4.0
+#: Of the free disk, what maps of views may take.
+_MAX_SHARE = 0.8
 
 
 @dataclass(frozen=True)
@@ -81,3 +85,29 @@ def affordable(candidates: Candidates, cost: Cost, left: float) -> Candidates:
             remedy="give more time; what is measured once is kept",
         )
     return candidates.without(dict.fromkeys(late, "there is no time for it within the limit"))
+
+
+def check_disk(units: Sequence[Unit], views: Sequence[View]) -> None:
+    """Check that there is disk for the maps of views, each as large as the unit's own.
+
+    Args:
+        units: done.
+        views: to be measured.
+
+    Raises:
+        BudgetError: there is not.
+    """
+    need = sum(_map_bytes(unit) * len(missing_views(unit, views)) for unit in units)
+    free = shutil.disk_usage(units[0].run.path).free
+    if need > _MAX_SHARE * free:
+        raise BudgetError(
+            f"the maps of {len(views)} views take about {need / 1e9:.2g} GB, {free / 1e9:.2g} GB "
+            f"are free, and they may take {_MAX_SHARE:.0%} of it",
+            remedy="name fewer views by --candidates, or free some disk",
+        )
+
+
+def _map_bytes(unit: Unit) -> int:
+    """Of the unit's own held-out maps; 0: its predictions are numbers, which take little."""
+    maps = unit.folder.valid.with_suffix(".arrow")
+    return maps.stat().st_size if maps.exists() else 0

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import ClassVar
 
 import numpy as np
 
 from foldwise.decide import OVER_TIME, Decision
 from foldwise.predictions import concatenate
 from foldwise.rundir import RunDir
+from foldwise.stages.display import Display
 from foldwise.stages.scoring.choice import fit_last
 from foldwise.stages.scoring.deciding import decision_facts, read_decided
 from foldwise.stages.scoring.held_out import HeldOut, held_out
 from foldwise.stages.training.unit import Unit
 from foldwise.stages.viewing.files import read_predictions
+from foldwise.stages.viewing.forward import Shown, ViewAnswers, chosen_forward
 from foldwise.tasks.problem import Problem
 from foldwise.tasks.task import merge
 from foldwise.views import View
 
-#: A view is added for more than this, in the metric: what is less is rounding.
-_LEAST_GAIN = 1e-9
+#: Whether a view shows all of an image is asked of one of this size, pixels.
+_SQUARE = (64, 64)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,9 @@ class Answers:
     scores: Mapping[str, np.ndarray]
     decisions: Mapping[int, Decision]
     by_shares: bool = False
+
+    #: What the reader of gains should know.
+    notes: ClassVar[tuple[str, ...]] = ()
 
     @cached_property
     def folds(self) -> list[int]:
@@ -93,15 +99,7 @@ class Answers:
                 return -np.inf
             return score if metric.higher_is_better else -score
 
-        chosen = [views[0]]
-        best = goal(chosen)
-        while rest := [view for view in views if view not in chosen]:
-            scored = [goal([*chosen, view]) for view in rest]
-            if max(scored) <= best + _LEAST_GAIN:
-                break
-            best = max(scored)
-            chosen.append(rest[scored.index(best)])
-        return chosen
+        return chosen_forward(views, lambda sets: [goal(chosen) for chosen in sets])
 
     def _fitted(self, held: HeldOut, fold: int) -> Decision:
         """What a fold is decided by, its cuts or thresholds fitted to these rows if they were.
@@ -117,8 +115,13 @@ class Answers:
 
 
 def read_answers(
-    problem: Problem, run: RunDir, units: Sequence[Unit], views: Sequence[View]
-) -> Answers:
+    problem: Problem,
+    run: RunDir,
+    units: Sequence[Unit],
+    views: Sequence[View],
+    *,
+    show: Display,
+) -> ViewAnswers:
     """What was stored of a run's units in these views.
 
     Args:
@@ -126,16 +129,33 @@ def read_answers(
         run: merged, of these units.
         units: each fold with the same seeds.
         views: answered by all units.
+        show: where progress over sets of views is shown, of which each looks through all maps.
 
     Raises:
         DataError: a file is absent or damaged.
     """
     found = {view.name: held_by_view(problem, run, units, view) for view in views}
     decided = read_decided(problem, run)
-    held = next(iter(found.values()))
-    decisions = {fold: decided.without(fold) for fold in np.unique(held.folds).tolist()}
     scores = {name: each.scores for name, each in found.items()}
+    held = next(iter(found.values()))
+    if problem.task.kind == "map":
+        # Here alone: what works on masks is loaded where there are any.
+        from foldwise.stages.viewing.map_answers import MapAnswers
+
+        return MapAnswers(decided, scores, _shown_by(units[0]), show.counting)
+    decisions = {fold: decided.without(fold) for fold in np.unique(held.folds).tolist()}
     return Answers(held, scores, decisions, decision_facts(run)["kind"] == "shares")
+
+
+def _shown_by(unit: Unit) -> Shown:
+    """What views have shown of a sample, as the unit's network is shown them."""
+    from foldwise.engine.feeding import Feed
+    from foldwise.engine.infer_maps import shown_share
+
+    side = Feed(unit.problem, unit.recipe).scored_side
+    part = lru_cache(maxsize=64)(lambda view, size: shown_share(view, side, size))
+    shows_all = lru_cache(lambda view: shown_share(view, None, _SQUARE) is None)
+    return lambda view, size: None if shows_all(view) else part(view, size)
 
 
 def held_by_view(problem: Problem, run: RunDir, units: Sequence[Unit], view: View) -> HeldOut:

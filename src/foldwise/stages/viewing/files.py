@@ -70,7 +70,7 @@ def write_views(unit: Unit, views: Mapping[View, Predictions], found: UnitViews)
     if not before.seconds:  # What is there is of other weights or rows, and must not count.
         _record(unit).unlink(missing_ok=True)
     for view, predictions in views.items():
-        predictions_file.write(_path(unit, view), predictions)
+        predictions_file.write(view_path(unit, view), predictions)
     both = UnitViews(
         found.made_from,
         found.num_rows,
@@ -87,7 +87,12 @@ def read_predictions(unit: Unit, view: View) -> Predictions:
     Raises:
         DataError: the file is absent or damaged.
     """
-    return predictions_file.read(_path(unit, view))
+    return predictions_file.read(view_path(unit, view))
+
+
+def view_path(unit: Unit, view: View) -> Path:
+    """The file of a unit's held-out predictions by one view."""
+    return unit.run.unit_views(unit.folder.name) / f"{view.stem}.parquet"
 
 
 def lock_of(unit: Unit) -> Path:
@@ -97,7 +102,3 @@ def lock_of(unit: Unit) -> Path:
 
 def _record(unit: Unit) -> Path:
     return unit.run.unit_views(unit.folder.name) / "measured.json"
-
-
-def _path(unit: Unit, view: View) -> Path:
-    return unit.run.unit_views(unit.folder.name) / f"{view.stem}.parquet"

@@ -18,13 +18,16 @@ from foldwise.stages.viewing.files import (
     UnitViews,
     lock_of,
     missing_views,
+    view_path,
     views_print,
     write_views,
 )
 from foldwise.views import View, views_of
 
 if TYPE_CHECKING:
+    from foldwise.engine.assemble import Assembly
     from foldwise.models.network import Network
+    from foldwise.stages.training.at_work import UnitWork
 
 _TRIAL_BATCHES = 5
 _NEEDS = "it cannot be shown views"
@@ -59,7 +62,7 @@ def try_views(
         torch.set_num_threads(choices.threads)
         network = laid_out(network, choices)
         return {
-            "refused": _refused(network, unit, views_of(json.loads(names))),
+            "refused": _refused(network, assembly, views_of(json.loads(names))),
             "rate": infer_rate(assembly, network, num_batches=_TRIAL_BATCHES),
         }
 
@@ -67,7 +70,10 @@ def try_views(
 def show_views(
     home: str, run: str, fold: int, seed: int, threads: int, names: str, timing: str
 ) -> str:
-    """Let a done unit's network answer its held-out rows in each view; one pass over the images.
+    """Let a done unit's network answer its held-out rows in each view.
+
+    One pass over the images for all views; of masks one for each, whose maps are written as they
+    come.
 
     The whole network is run, also where its backbone is frozen and features are cached: what it
     takes is measured.
@@ -95,7 +101,6 @@ def show_views(
 
 
 def _show(unit: Unit, views: list[View], threads: int, timing: Path) -> None:
-    from foldwise.engine.infer import infer
     from foldwise.stages.training.at_work import open_work
     from foldwise.stages.training.work import laid_out
 
@@ -103,35 +108,91 @@ def _show(unit: Unit, views: list[View], threads: int, timing: Path) -> None:
     with closing(open_work(unit, choices, timing=timing)) as at_work:
         network = trained_network(unit, at_work.assembly, but=_NEEDS)
         network = laid_out(network, choices).to(at_work.device).eval()
-        refused = _refused(network, unit, views)
+        refused = _refused(network, at_work.assembly, views)
         shown = [view for view in views if view.name not in refused]
-        samples = unit.problem.train.take(unit.valid_rows)
-        seconds: dict[str, float] = {}
+        show = _show_maps if at_work.assembly.gives_maps else _show_rows
+        show(unit, at_work, network, shown, refused)
+
+
+def _show_rows(
+    unit: Unit, at_work: UnitWork, network: Network, views: list[View], refused: dict[str, str]
+) -> None:
+    from foldwise.engine.infer import infer
+
+    samples = unit.problem.train.take(unit.valid_rows)
+    seconds: dict[str, float] = {}
+    began = time.monotonic()
+    outputs = infer(
+        network,
+        at_work.assembly.feed.source(samples),
+        views=views,
+        batch=at_work.eval_batch,
+        device=at_work.device,
+        workers=unit.recipe.train.workers,
+        autocast=at_work.autocast,
+        progress=lambda done: at_work.report("views", done, len(samples)),
+        timed=seconds.update,
+    )
+    read_s = max(time.monotonic() - began - sum(seconds.values()), 0.0)
+    found = UnitViews(views_print(unit), len(samples), read_s, seconds, refused)
+    answers = {view: at_work.predictions(samples, outputs[view.name], True) for view in views}
+    write_views(unit, answers, found)
+
+
+def _show_maps(
+    unit: Unit, at_work: UnitWork, network: Network, views: list[View], refused: dict[str, str]
+) -> None:
+    """The same of masks, view by view, what was written kept: they are as large as their images."""
+    from foldwise.engine.infer import tell_halved
+    from foldwise.engine.map_scoring import score_maps
+    from foldwise.stages.training.keeping_maps import Keep, keep_maps
+
+    samples = unit.problem.train.take(unit.valid_rows)
+    total = len(samples) * len(views)
+    write_views(unit, {}, UnitViews(views_print(unit), len(samples), 0.0, {}, refused))
+    for place, view in enumerate(views):
+        spans: list[float] = []
+
+        def tell(done: int, before: int = place * len(samples)) -> None:
+            at_work.report("views", before + done, total)
+
+        def again(batch: int, problem: str, spans: list[float] = spans) -> None:
+            spans.clear()
+            tell_halved(batch, problem)
+
+        def infer(keep: Keep, view: View = view, spans: list[float] = spans) -> None:
+            score_maps(
+                at_work.assembly,
+                network,
+                samples,
+                keep,
+                views=[view],
+                batch=at_work.eval_batch,
+                device=at_work.device,
+                autocast=at_work.autocast,
+                progress=tell,
+                halved=again,
+                timed=spans.append,
+                divided=False,
+            )
+
         began = time.monotonic()
-        outputs = infer(
-            network,
-            at_work.assembly.feed.source(samples),
-            views=shown,
-            batch=at_work.eval_batch,
-            device=at_work.device,
-            workers=unit.recipe.train.workers,
-            autocast=at_work.autocast,
-            progress=lambda done: at_work.report("views", done, len(samples)),
-            timed=seconds.update,
-        )
-        read_s = max(time.monotonic() - began - sum(seconds.values()), 0.0)
-        found = UnitViews(views_print(unit), len(samples), read_s, seconds, refused)
-        answers = {view: at_work.predictions(samples, outputs[view.name], True) for view in shown}
-        write_views(unit, answers, found)
+        columns, path = unit.problem.columns, view_path(unit, view)
+        answers = keep_maps(path, samples, columns, infer, fold=at_work.key[1])
+        seconds = sum(spans)
+        read_s = max(time.monotonic() - began - seconds, 0.0)
+        found = UnitViews(views_print(unit), len(samples), read_s, {view.name: seconds}, refused)
+        write_views(unit, {view: answers}, found)
 
 
-def _refused(network: Network, unit: Unit, views: Sequence[View]) -> dict[str, str]:
+def _refused(network: Network, assembly: Assembly, views: Sequence[View]) -> dict[str, str]:
     from foldwise.engine.viewing import check_views
 
     found = {}
+    size = assembly.feed.scored_side or assembly.recipe.input.size
     for view in views:
         try:
-            check_views(network, [view], unit.recipe.input.size)
+            check_views(network, [view], size)
         except ConfigError as error:
             found[view.name] = str(error)
     return found

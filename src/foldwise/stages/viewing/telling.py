@@ -46,6 +46,7 @@ def sentences(found: Mapping[str, Any]) -> list[str]:
         said.append("no view raises the score of the image as it is")
     if list(own["views"]) not in (list(proposed["views"]), list(chosen["views"])):
         said.append(f"the recipe's own, {_listed(own)}: {_gain(own)}")
+    said += found.get("notes", ())
     seconds = proposed["seconds"] * found["num_test"] / 1000
     said.append(
         f"proposed, {proposed['seconds']:.3g} s for 1,000 images on this machine, about "

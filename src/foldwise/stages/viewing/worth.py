@@ -9,7 +9,7 @@ from typing import Any
 from foldwise.blending.gain import Verdict, verdict
 from foldwise.stages.scoring.held_out import HeldOut
 from foldwise.stages.scoring.intervals import Gain, gain_over
-from foldwise.stages.viewing.answers import Answers
+from foldwise.stages.viewing.forward import ViewAnswers
 from foldwise.views import View
 
 
@@ -76,7 +76,7 @@ class Judged:
 
 
 def judge(
-    answers: Answers, views: Sequence[View], own: Sequence[View], seconds: Mapping[str, float]
+    answers: ViewAnswers, views: Sequence[View], own: Sequence[View], seconds: Mapping[str, float]
 ) -> Judged:
     """What each view is worth, and which set to take.
 
