@@ -20,7 +20,7 @@ from foldwise.stages.display import Display
 from foldwise.stages.init import init
 from foldwise.stages.proposing.said import Said
 from foldwise.stages.recipes import load_plan, planned_recipes
-from foldwise.tasks.problem import data_folder, load_competition, read_target
+from foldwise.tasks.asked import data_folder, load_competition, read_target
 from tests.stages.proposing.raw_folder import QUIET, make_raw, names, write_pictures, write_table
 
 OFF = Said(pretrained="forbidden")

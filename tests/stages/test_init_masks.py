@@ -24,7 +24,8 @@ from foldwise.stages.proposing.said import Said
 from foldwise.stages.recipes import planned_recipes
 from foldwise.stages.split import split
 from foldwise.tables import read_table
-from foldwise.tasks.problem import data_folder, load_competition, open_problem
+from foldwise.tasks.asked import data_folder, load_competition
+from foldwise.tasks.problem import open_problem
 from tests.stages.proposing.raw_folder import QUIET, write_pictures
 from tests.stages.proposing.raw_masks import (
     CLASSES,

@@ -24,7 +24,7 @@ from foldwise.errors import BudgetError, DataError
 from foldwise.home import Home
 from foldwise.stages.display import Display
 from foldwise.stages.prepare import PreparedData, prepare
-from foldwise.tasks.problem import data_folder, load_competition
+from foldwise.tasks.asked import data_folder, load_competition
 from tests.builders import make_home
 
 

@@ -20,7 +20,8 @@ from foldwise.masks.of_samples import read_masks
 from foldwise.stages.audit import audit
 from foldwise.stages.prepare import prepare
 from foldwise.stages.split import split
-from foldwise.tasks.problem import load_competition, open_problem
+from foldwise.tasks.asked import load_competition
+from foldwise.tasks.problem import open_problem
 from tests.stages.small_competition import QUIET
 
 NUM = 12

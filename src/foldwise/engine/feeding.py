@@ -21,10 +21,11 @@ from foldwise.data.mask_augment import MaskAugments, bound_augments
 from foldwise.device import num_cores
 from foldwise.parts import name_of
 from foldwise.samples import Samples
+from foldwise.tasks.asked import data_folder
 from foldwise.tasks.columns import Column, column_values, read_columns
 from foldwise.tasks.extra_rows import all_rows
 from foldwise.tasks.image_sets import ImageSets, read_image_sets
-from foldwise.tasks.problem import Problem, data_folder
+from foldwise.tasks.problem import Problem
 
 
 @dataclass(frozen=True)

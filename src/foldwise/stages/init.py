@@ -42,7 +42,7 @@ from foldwise.stages.proposing.symmetries import (
     notes_of,
 )
 from foldwise.tasks import TASKS
-from foldwise.tasks.problem import read_target
+from foldwise.tasks.asked import read_target
 
 #: What training may take where nobody says: a coffee on a CPU, a lunch on a graphics card.
 _BUDGET_CPU, _BUDGET_GPU = "8m", "40m"

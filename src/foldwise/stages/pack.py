@@ -44,7 +44,8 @@ from foldwise.stages.progress import duration
 from foldwise.stages.scheduling.deadline_clock import clock_line, deadline_clock, longest_run_s
 from foldwise.stages.session import EVERY
 from foldwise.stages.submitting.masks import submission_ending
-from foldwise.tasks.problem import load_competition, open_problem
+from foldwise.tasks.asked import load_competition
+from foldwise.tasks.problem import open_problem
 
 
 @one_at_a_time

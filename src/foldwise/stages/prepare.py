@@ -40,7 +40,7 @@ from foldwise.stages.preparing.caches import (
 from foldwise.stages.preparing.masks import keep_masks, masks_state
 from foldwise.stages.progress import duration
 from foldwise.stages.recipes import network_inputs, planned_recipes
-from foldwise.tasks.problem import data_folder, load_competition, read_target
+from foldwise.tasks.asked import data_folder, load_competition, read_target
 
 _MAX_LISTED = 20
 #: Decoding on one core, measured on JPEG photos and small PNG files; and the workers' start.

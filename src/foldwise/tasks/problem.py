@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from foldwise import samples as samples_file
 from foldwise.config.competition import Competition
-from foldwise.config.loading import load
 from foldwise.config.recipe import Recipe
 from foldwise.data.fold_groups import merge_groups
 from foldwise.data.folds_file import folds_hash, read_folds
 from foldwise.decide.decision import Decision, Step
 from foldwise.errors import ConfigError, DataError, RunError
-from foldwise.external import check_rules
 from foldwise.home import Home
 from foldwise.masks.of_samples import masks_of
 from foldwise.metrics import METRICS, Metric, bind
 from foldwise.parts import Spec, name_of
 from foldwise.samples import Samples
 from foldwise.tables import read_table
-from foldwise.tasks import TASKS
+from foldwise.tasks.asked import load_competition, read_target
 from foldwise.tasks.presence import PRESENCE, PRESENCE_TASK, asks_presence, target_of
 from foldwise.tasks.task import Task
 
@@ -322,29 +319,6 @@ class Problem:
         return decision.answers(scores) if metric.takes == "answers" else decision.scores(scores)
 
 
-def load_competition(home: Home) -> tuple[Competition, Task]:
-    """Read and check `competition.yaml`.
-
-    Raises:
-        ConfigError: as the loader says, or the task is unknown.
-    """
-    competition = load(home.competition, Competition)
-    if competition.task not in TASKS:
-        raise ConfigError(
-            f"{home.competition}: task {competition.task!r} is unknown",
-            remedy=f"known: {', '.join(TASKS)}",
-        )
-    task = TASKS[competition.task]
-    least = 1 if task.kind == "map" else 2  # Of masks there may be one kind.
-    if task.has_classes and len(competition.classes) < least:
-        few = "a class" if least == 1 else "at least two classes"
-        raise ConfigError(f"{home.competition}: classes: task {task.name} needs {few}")
-    _check_prior(home, competition, task)
-    _check_masks(home, competition, task)
-    check_rules(home.competition, competition)
-    return competition, task
-
-
 def open_problem(home: Home) -> Problem:
     """The problem of a prepared competition.
 
@@ -355,44 +329,3 @@ def open_problem(home: Home) -> Problem:
     found = samples_file.read(home.samples).whole()
     external = samples_file.read(home.external).whole() if competition.external else None
     return Problem(home, competition, task, found, external)
-
-
-def data_folder(home: Home, competition: Competition) -> Path:
-    """The data folder, absolute."""
-    return (home.path / competition.data).resolve()
-
-
-def read_target(competition: Competition, task: Task, train: Samples) -> np.ndarray:
-    """The target of train rows.
-
-    Raises:
-        DataError: cells that are no label, named with their file, line and column.
-    """
-    columns = competition.columns
-    return task.target(train.table, columns.target, competition.classes, columns.separator)
-
-
-def _check_masks(home: Home, competition: Competition, task: Task) -> None:
-    if task.kind == "map" and competition.masks is None:
-        raise ConfigError(
-            f"{home.competition}: masks: task {task.name} needs to know where they are",
-            remedy="such as masks: {kind: runs, column: rle, class_column: defect}",
-        )
-    if task.kind != "map" and competition.masks is not None:
-        raise ConfigError(
-            f"{home.competition}: masks: task {task.name} asks for none", remedy="take it out"
-        )
-
-
-def _check_prior(home: Home, competition: Competition, task: Task) -> None:
-    prior = competition.test_prior
-    if prior != "train" and not task.one_of_classes:
-        raise ConfigError(
-            f"{home.competition}: test_prior: {prior} has no meaning for task {task.name}",
-            remedy="use test_prior: train",
-        )
-    unknown = set(prior) - set(competition.classes) if isinstance(prior, dict) else set()
-    if unknown:
-        raise ConfigError(
-            f"{home.competition}: test_prior: no such classes: {', '.join(sorted(unknown))}"
-        )

@@ -12,7 +12,7 @@ from foldwise.errors import ConfigError
 from foldwise.home import Home
 from foldwise.stages.prepare import prepare
 from foldwise.stages.split import split
-from foldwise.tasks.problem import load_competition
+from foldwise.tasks.asked import load_competition
 from tests.stages.examining.clinic import examine, rules
 from tests.stages.small_masks import masks_home, masks_ready
 

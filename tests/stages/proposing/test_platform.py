@@ -20,7 +20,7 @@ from foldwise.json_files import read_json
 from foldwise.stages.display import Display
 from foldwise.stages.init import init
 from foldwise.stages.proposing.said import Said
-from foldwise.tasks.problem import load_competition
+from foldwise.tasks.asked import load_competition
 from tests.platforms.stand_in import GRADES, TOKEN, StandIn, basic
 from tests.stages.proposing.raw_folder import make_raw
 

@@ -23,7 +23,7 @@ from foldwise.stages.prepare import decoded_images
 from foldwise.stages.preparing.caches import choose_stores
 from foldwise.stages.submitting.forms import FORMS
 from foldwise.stages.submitting.lost_images import with_common_size, with_sizes
-from foldwise.tasks.problem import data_folder, load_competition
+from foldwise.tasks.asked import data_folder, load_competition
 
 _SHOWN = 20
 #: What `prepare` notes of an image it could not decode.

@@ -24,7 +24,7 @@ from foldwise.stages.examining.competition_rules import LABEL_RULES, TABLE_RULES
 from foldwise.stages.examining.finding import Finding, apply_rules, from_error
 from foldwise.stages.recipes import Places
 from foldwise.tables import Table, read_table
-from foldwise.tasks.problem import data_folder, load_competition, read_target
+from foldwise.tasks.asked import data_folder, load_competition, read_target
 
 #: Rules whose findings say that the rows cannot be read, so that nobody is told twice.
 _UNREADABLE = {"data", "unreachable-column"}

@@ -107,7 +107,7 @@ def planned_answer(
     show.say(f"measuring what {run.name} takes")
     plain = Subsets(problem, run)
     whole = plain.whole
-    # Maps are made by PyTorch.
+    # Of maps no other backend is planned with; what answers may find one that is sooner.
     by_any_backend = is_here and problem.task.kind == "vector"
     here = measured_here(problem, whole.node, num_images=num_images, by_any_backend=by_any_backend)
     each_s = answer_seconds(whole.held, len(whole.node.every_unit))

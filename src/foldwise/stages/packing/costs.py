@@ -22,7 +22,8 @@ from foldwise.stages.scheduling.lanes import side_by_side
 from foldwise.stages.training.prints import recipe_print
 from foldwise.stages.training.starting import unit_job
 from foldwise.stages.training.unit import Unit
-from foldwise.tasks.problem import Problem, data_folder
+from foldwise.tasks.asked import data_folder
+from foldwise.tasks.problem import Problem
 from foldwise.views import num_passes
 
 #: For the process, the tables and the last file; and for a unit's process and weights. Measured on

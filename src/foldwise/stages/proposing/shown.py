@@ -12,7 +12,7 @@ from foldwise.samples import Samples
 from foldwise.stages.proposing.looking import spread_rows
 from foldwise.stages.proposing.mask_images import read_some_masks
 from foldwise.tasks import TASKS
-from foldwise.tasks.problem import read_target
+from foldwise.tasks.asked import read_target
 
 #: Samples whose masks are read: runs are quick, images have to be decoded.
 _MOST_RUNS, _MOST_IMAGES = 4000, 400

@@ -18,7 +18,8 @@ from foldwise import device as machine
 from foldwise.home import Home
 from foldwise.samples import Samples
 from foldwise.tables import read_table
-from foldwise.tasks.problem import Problem, data_folder
+from foldwise.tasks.asked import data_folder
+from foldwise.tasks.problem import Problem
 
 _NOBODY = 65534
 #: A slowed process works this long and is stopped for the rest of each turn.

@@ -20,8 +20,9 @@ from foldwise.stages.progress import last_line
 from foldwise.stages.recipes import load_plan
 from foldwise.stages.reporting.pictures import Pictures
 from foldwise.stages.scoring.held_out import file_hash, run_label
+from foldwise.tasks.asked import load_competition
 from foldwise.tasks.presence import target_of
-from foldwise.tasks.problem import Problem, load_competition, open_problem
+from foldwise.tasks.problem import Problem, open_problem
 from foldwise.tasks.task import Task
 
 T = TypeVar("T")

@@ -17,7 +17,8 @@ from foldwise.data.decode import (
 from foldwise.data.inputs import image_refs
 from foldwise.data.sources import ImageRef, read
 from foldwise.errors import DataError
-from foldwise.tasks.problem import Problem, data_folder
+from foldwise.tasks.asked import data_folder
+from foldwise.tasks.problem import Problem
 
 #: Grey that stands for an image that cannot be read.
 _GREY = 200

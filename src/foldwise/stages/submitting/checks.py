@@ -6,7 +6,7 @@ from pathlib import Path
 
 from foldwise.home import Home
 from foldwise.stages.submitting.forms import FORMS
-from foldwise.tasks.problem import load_competition
+from foldwise.tasks.asked import load_competition
 
 
 def check_submission(home: Home, path: Path) -> list[str]:

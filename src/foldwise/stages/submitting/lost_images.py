@@ -11,8 +11,9 @@ from foldwise.data.decode import image_size
 from foldwise.home import Home
 from foldwise.masks.of_samples import Masks
 from foldwise.samples import Samples
+from foldwise.tasks.asked import data_folder
 from foldwise.tasks.constant import constant_scores
-from foldwise.tasks.problem import Problem, data_folder
+from foldwise.tasks.problem import Problem
 
 _MAX_NAMED = 5
 

@@ -16,7 +16,7 @@ from foldwise.errors import ConfigError, DataError
 from foldwise.home import Home
 from foldwise.masks.text import EMPTY_CELLS
 from foldwise.tables import Table, read_table
-from foldwise.tasks.problem import data_folder
+from foldwise.tasks.asked import data_folder
 
 #: The column of runs where neither a sample submission nor the train table names one.
 _RUNS = "rle"

@@ -17,7 +17,8 @@ from foldwise.publish import publish_bytes
 from foldwise.rundir import RunDir, UnitDir
 from foldwise.stages.scoring.held_out import file_hash
 from foldwise.stages.submitting.ledger import MADE_OF
-from foldwise.tasks.problem import Problem, data_folder
+from foldwise.tasks.asked import data_folder
+from foldwise.tasks.problem import Problem
 
 _FORMAT = 1
 #: What folds, groups and rows were, below the competition's folder.

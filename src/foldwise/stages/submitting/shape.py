@@ -13,7 +13,7 @@ from foldwise.config.competition import Competition
 from foldwise.errors import ConfigError
 from foldwise.home import Home
 from foldwise.tables import Table, ids, read_table
-from foldwise.tasks.problem import data_folder
+from foldwise.tasks.asked import data_folder
 from foldwise.tasks.task import Task
 
 #: Rows of a sample submission whose sum is this near 1 ask for rows that sum to 1.

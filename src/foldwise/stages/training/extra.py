@@ -14,8 +14,9 @@ from foldwise.external import external_set
 from foldwise.stages.split import inner_rows
 from foldwise.stages.training.kin import Kin, find_kin
 from foldwise.stages.training.teachers import taught_decision, taught_scores
+from foldwise.tasks.asked import read_target
 from foldwise.tasks.extra_rows import ExtraRows, joined_rows
-from foldwise.tasks.problem import Problem, read_target
+from foldwise.tasks.problem import Problem
 from foldwise.tasks.timelines import test_timeline
 
 if TYPE_CHECKING:
