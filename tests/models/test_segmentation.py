@@ -163,6 +163,30 @@ def test_a_file_of_the_weights_gives_the_same_bits(decoder: str, tmp_path: Path)
         assert torch.equal(other(images), network(images))
 
 
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_fresh_masks_begin_at_the_logits_that_are_given(decoder: str) -> None:
+    network, images = _fresh(decoder).eval(), _images()
+    assert network.decoder is not None
+    with torch.inference_mode():
+        network.decoder.begin_at([0.0, 0.0, 0.0])
+        before = network(images)
+        network.decoder.begin_at([-4.0, 0.0, 2.0])
+        shift = network(images) - before
+    expected = torch.tensor([-4.0, 0.0, 2.0]).view(1, 3, 1, 1).expand_as(shift)
+    torch.testing.assert_close(shift, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_trained_masks_go_on_from_their_own_logits(tmp_path: Path) -> None:
+    weights = _saved(_network().state_dict(), tmp_path / "weights.safetensors")
+    settings = {"weights": weights, "first_logits": [-4.0, 0.0, 2.0]}
+    resumed = _fresh(presence=True, **settings).eval()
+    others = _fresh(num_outputs=2, weights=weights, first_logits=[-4.0, 2.0])
+    with torch.inference_mode():
+        assert torch.equal(resumed(_images()), _network()(_images()))
+    assert others.decoder is not None
+    assert others.decoder.last[0].bias.tolist() == [-4.0, 2.0]
+
+
 def test_filling_up_changes_nothing_where_it_is_not_needed() -> None:
     """An image that is filled up by hand with the mean colour gives the same."""
     network = _network()

@@ -353,7 +353,7 @@ def test_tile_defects(tmp_path):
     drawn = np.array(lengths) > 0
     assert (classes == table["defect"].astype(int))[drawn].all()
     assert len(problem.test) == 407
-    assert set(problem.folds) == set(range(4))
+    assert set(problem.folds) == set(range(3))  # Four would leave time for smaller images.
 
 
 @pytest.mark.real

@@ -21,6 +21,7 @@ from foldwise.engine.feeding import Feed
 from foldwise.engine.fit_plan import Mix
 from foldwise.engine.frozen import frozen_problems
 from foldwise.engine.map_problems import map_problems
+from foldwise.engine.mask_priors import first_logits
 from foldwise.engine.networks import build_network, siamese_of
 from foldwise.engine.norms import followed_norms
 from foldwise.engine.objective import bound_loss
@@ -83,6 +84,11 @@ class Assembly:
     def gives_maps(self) -> bool:
         """Whether the network answers each pixel, and its targets are masks."""
         return self.problem.task.kind == "map"
+
+    @property
+    def has_decoder(self) -> bool:
+        """Whether its masks come from a decoder, and not from a network of one's own."""
+        return self.gives_maps and self.recipe.model.decoder is not None
 
     @property
     def probs(self) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -164,7 +170,8 @@ class Assembly:
         """A fresh network with its starting weights.
 
         Args:
-            rows: positions of the train rows that table columns are standardised by; None: all.
+            rows: positions of the train rows that table columns are standardised by, and whose
+                masks say what those of a decoder begin from; None: all.
 
         Raises:
             ConfigError: it cannot be built, or not be frozen or updated as the recipe asks.
@@ -178,7 +185,8 @@ class Assembly:
                 remedy="\n".join(problem.remedy for problem in problems),
             )
         outputs = [label.num_outputs for label in self.auxiliary]
-        network = self._build(self.weights, self.column_encoder(rows), outputs)
+        logits = first_logits(self, rows) if self.has_decoder else None
+        network = self._build(self.weights, self.column_encoder(rows), outputs, logits)
         if self.recipe.train.norm_update and (stages := self.stages()):
             followed_norms(network, stages[-1].trainable)
         check_sizes(network, self.recipe.other_sizes)
@@ -202,7 +210,11 @@ class Assembly:
         return network
 
     def _build(
-        self, weights: Weights | None, columns: ColumnEncoder | None, auxiliary: Sequence[int]
+        self,
+        weights: Weights | None,
+        columns: ColumnEncoder | None,
+        auxiliary: Sequence[int],
+        logits: Sequence[float] | None = None,
     ) -> Network:
         return build_network(
             self.recipe,
@@ -214,6 +226,7 @@ class Assembly:
             auxiliary=auxiliary,
             corrects_prior=self.balancing.corrects_prior,
             gives_maps=self.gives_maps,
+            first_logits=logits,
             code=self.code,
         )
 

@@ -28,6 +28,7 @@ def build_network(
     auxiliary: Sequence[int],
     corrects_prior: bool,
     gives_maps: bool,
+    first_logits: Sequence[float] | None,
     code: Path,
 ) -> Network:
     """A fresh network of a recipe.
@@ -42,6 +43,7 @@ def build_network(
         auxiliary: outputs of the head of each further label.
         corrects_prior: whether numbers are added to its logits later.
         gives_maps: whether it answers each pixel.
+        first_logits: what the last layer of masks begins from; None: 0.
         code: folder of the competition's own code.
 
     Raises:
@@ -74,6 +76,7 @@ def build_network(
             code=code,
             additions=additions,
             presence=config.presence is not None,
+            first_logits=first_logits,
         )
     return build(
         name=config.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -69,6 +70,18 @@ class MaskDecoder(nn.Module):
         """Maps of an encoder → (N, K, H, W) logits."""
         logits: Tensor = self.last(self.body(maps))
         return logits
+
+    def begin_at(self, logits: Sequence[float]) -> None:
+        """Let the last layer start from these logits everywhere, but for its random weights.
+
+        Args:
+            logits: one for each output.
+        """
+        layers = [layer for layer in self.last.modules() if isinstance(layer, nn.Conv2d)]
+        bias = layers[-1].bias
+        assert bias is not None, "the last layers of all decoders have one"
+        with torch.no_grad():
+            bias.copy_(torch.as_tensor(logits))
 
 
 class MaskNetwork(Network):

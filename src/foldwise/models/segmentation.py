@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ def build_masks(
     code: Path | None = None,
     additions: Additions | None = None,
     presence: bool = False,
+    first_logits: Sequence[float] | None = None,
 ) -> MaskNetwork:
     """A network that gives a map of logits for each class; nothing is downloaded.
 
@@ -74,6 +75,8 @@ def build_masks(
         code: folder of the competition's own code.
         additions: of which only auxiliary heads go with masks.
         presence: whether there is a head for which classes are there.
+        first_logits: what a decoder with a fresh last layer begins from, one for each output;
+            None: 0.
 
     Raises:
         ConfigError: unknown name (nearest given) or option, a network that cannot be an encoder,
@@ -103,6 +106,9 @@ def build_masks(
     tensors = None if weights is None else weights.read()
     is_resumed = tensors is not None and any(key.startswith("decoder.") for key in tensors)
     network = _decoded(order, decoder, None if is_resumed else weights, num_images, added, presence)
+    if first_logits is not None:
+        assert network.decoder is not None
+        network.decoder.begin_at(first_logits)
     if is_resumed and tensors is not None and weights is not None:
         _load(network, tensors, weights.source)
     return network

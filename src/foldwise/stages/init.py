@@ -26,15 +26,15 @@ from foldwise.stages.proposing.downloading import data_place, download_data, reh
 from foldwise.stages.proposing.files import write_assumptions, write_files
 from foldwise.stages.proposing.looking import NUM_LOOKED, Looks, load_squares, look, spread_rows
 from foldwise.stages.proposing.machine import Machine, look_at_machine
-from foldwise.stages.proposing.mask_recipes import MASKS_FIT, mask_blends, propose_masks
+from foldwise.stages.proposing.mask_recipes import MASKS_FIT, mask_blends, mask_folds, propose_masks
 from foldwise.stages.proposing.note import Note, aligned
 from foldwise.stages.proposing.platform import ask_platform
 from foldwise.stages.proposing.question import Ask
 from foldwise.stages.proposing.recipes import Facts, Proposal, fit_reason, propose
 from foldwise.stages.proposing.said import Said
 from foldwise.stages.proposing.shown import Shown, look_at_shown
+from foldwise.stages.proposing.small_features import SIDE
 from foldwise.stages.proposing.symmetries import (
-    SIDE,
     Measured,
     Sample,
     choose_rows,
@@ -111,11 +111,7 @@ def init(
     usual_s = seconds(_BUDGET_GPU if machine.num_gpus else _BUDGET_CPU)
     budget = budget or usual_s * (1 if competition.masks is None else _TIMES_FOR_MASKS)
     facts = _facts(finding, competition, samples, looks, machine, shown, measured, budget)
-    suggest = propose if competition.masks is None else propose_masks
-    proposals = suggest(facts)
-    if sum(proposal.forecast_s for proposal in proposals) > _PATIENCE * budget:
-        facts = replace(facts, num_folds=min(3, facts.num_folds))
-        proposals = suggest(facts)
+    facts, proposals = _proposals(facts, has_masks=competition.masks is not None)
     blends = {"blend": {"method": "mean", "members": "all"}}
     if competition.masks is not None:
         blends = mask_blends(proposals)
@@ -131,6 +127,18 @@ def init(
         show.warn(f"undecided: {sentence}")
     _tell_files(show, home, written, kept)
     return home
+
+
+def _proposals(facts: Facts, *, has_masks: bool) -> tuple[Facts, list[Proposal]]:
+    """The recipes, and the facts with the number of folds that they are made for."""
+    if has_masks:
+        facts = replace(facts, num_folds=mask_folds(facts))
+    suggest = propose_masks if has_masks else propose
+    proposals = suggest(facts)
+    if sum(proposal.forecast_s for proposal in proposals) > _PATIENCE * facts.budget_s:
+        facts = replace(facts, num_folds=min(3, facts.num_folds))
+        proposals = suggest(facts)
+    return facts, proposals
 
 
 def _check_home(home: Home) -> None:
@@ -194,15 +202,18 @@ def _sample(
     groups = np.array(shown.train.cells(columns[0]), dtype=object) if columns else None
     rows = choose_rows(labels, groups, len(shown.train))
     show.say(f"measuring flips and turns on {len(rows)} images ...")
+    # Masks are not cut with the borders of their images.
+    looks = looks if shown.masks is None else replace(looks, has_borders=False)
     images = load_squares(image_refs(shown.train.take(rows), data), looks, SIDE)
     rows = rows[list(images)]
     has_labels = labels is not None and shown.target.shape[1] > 1
-    return Sample(
+    sample = Sample(
         images=np.stack(list(images.values())),
         target=shown.target[rows],
         labels=labels[rows] if labels is not None and has_labels else None,
         groups=None if groups is None else groups[rows],
     )
+    return sample if shown.masks is None else sample.of_cells(shown.masks[rows])
 
 
 def _facts(

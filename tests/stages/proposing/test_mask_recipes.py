@@ -12,7 +12,7 @@ from foldwise.data.mask_augment import bound_augments
 from foldwise.losses import LOSSES
 from foldwise.models.segmentation import build_masks
 from foldwise.parts import bind, name_of
-from foldwise.stages.proposing.mask_recipes import mask_blends, propose_masks
+from foldwise.stages.proposing.mask_recipes import mask_blends, mask_folds, mask_size, propose_masks
 from foldwise.stages.proposing.recipes import Facts, Proposal
 from foldwise.tasks import TASKS
 
@@ -65,8 +65,8 @@ def test_two_recipes_that_load_and_differ(case):
     proposals = segmenters(CASES[case])
     recipes = [from_values(p.values, Recipe, source=p.name) for p in proposals]
     assert len({p.name for p in proposals}) == 2
-    decoders = [name_of(recipe.model.decoder) for recipe in recipes]
-    assert len(set(decoders)) == 2
+    networks = [(recipe.model.name, name_of(recipe.model.decoder)) for recipe in recipes]
+    assert len(set(networks)) == 2
     formulation = CASES[case].formulations[0]
     allowed = TASKS["segmentation"].formulations[formulation].losses
     for recipe in recipes:
@@ -93,6 +93,12 @@ def test_images_of_which_many_are_clean_are_drawn_by_what_they_show():
     assert all("sampler" not in p.values["train"] for p in few)
 
 
+def test_networks_of_nearly_one_name_make_recipes_of_two():
+    other = replace(LITE, name=LITE.name.removeprefix("tf_"))
+    machine = replace(MASKS.machine, networks=(LITE, other))
+    assert len({p.name for p in segmenters(replace(MASKS, machine=machine))}) == 2
+
+
 def test_only_harmless_flips_are_proposed():
     names = [
         {name_of(part) for part in p.values["augment"]}
@@ -116,3 +122,13 @@ def test_more_time_gives_larger_images_and_never_larger_than_they_are():
 def test_the_forecast_is_within_the_time_where_that_is_possible():
     assert sum(p.forecast_s for p in propose_masks(MASKS)) <= MASKS.budget_s
     assert MOBILE.name in {p.values["model"]["name"] for p in propose_masks(MASKS)}
+
+
+def test_there_are_fewer_folds_where_more_would_leave_too_little_to_learn_with():
+    assert MASKS.num_folds == 5
+    assert mask_folds(replace(MASKS, budget_s=1e6)) == 5
+    assert mask_folds(replace(MASKS, num_folds=2)) == 2
+    short = replace(MASKS, num_train=900, budget_s=1440.0)
+    assert mask_folds(short) == 3
+    five, three = (mask_size(replace(short, num_folds=num), 720.0) for num in (5, 3))
+    assert three > five

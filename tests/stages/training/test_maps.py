@@ -207,6 +207,15 @@ def test_other_masks_make_another_unit(tmp_path: Path) -> None:
     assert not masks_units(home)[0].is_done()
 
 
+def test_where_masks_begin_is_known_of_units_with_a_decoder_alone(tmp_path: Path) -> None:
+    def made_of(name: str, **changes: Any) -> dict[str, Any]:
+        return masks_units(masks_ready(tmp_path / name, {**SMALL_MASKS, **changes}))[0].inputs
+
+    decoded = {"model": {"name": "test_resnet", "decoder": "unet"}}
+    assert "first_logits" in made_of("decoded", **decoded)
+    assert "first_logits" not in made_of("own")
+
+
 def test_maps_that_were_changed_are_not_taken_for_the_units_own(tmp_path: Path) -> None:
     first, second = masks_units(masks_ready(tmp_path))
     work(first), work(second)

@@ -12,7 +12,7 @@ from foldwise.stages.examining.bars import drawn
 
 #: Weight of the past in the mean that smooths the losses of single batches.
 _SMOOTHING = 0.9
-#: The loss has flown off at this many times its first value.
+#: The loss has flown off at this many times the largest of its first values.
 FLOWN_OFF = 4.0
 #: Steps in which the mean has just begun: their slopes mean nothing.
 FEWEST_STEPS = 10

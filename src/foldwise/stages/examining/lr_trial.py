@@ -86,7 +86,7 @@ def _losses(assembly: Assembly, rates: Sequence[float], parts: int) -> list[floa
         for event in fit(fit_state(assembly, network, device), plan):
             if isinstance(event, Step):
                 losses.append(event.loss)
-                if losses[-1] > FLOWN_OFF * losses[0]:
+                if losses[-1] > FLOWN_OFF * max(losses[:FEWEST_STEPS]):
                     break
     except NonFiniteLossError:
         if len(losses) < FEWEST_STEPS:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from foldwise.config.competition import Competition
+from foldwise.masks.of_samples import Masks
 from foldwise.samples import Samples
 from foldwise.stages.proposing.looking import spread_rows
 from foldwise.stages.proposing.mask_images import read_some_masks
@@ -27,12 +28,14 @@ class Shown:
         target: (N, C) numbers to predict from their images.
         labels: (N,) int columns of the target where each sample has one, or None.
         clean_share: share of samples without any mask, where masks are asked.
+        masks: of the samples, where they are asked.
     """
 
     train: Samples
     target: np.ndarray
     labels: np.ndarray | None
     clean_share: float = 0.0
+    masks: Masks | None = None
 
 
 def look_at_shown(data: Path, competition: Competition, train: Samples) -> Shown:
@@ -51,10 +54,11 @@ def look_at_shown(data: Path, competition: Competition, train: Samples) -> Shown
         return Shown(train, one_hot, target if task.one_of_classes else None)
     most = _MOST_RUNS if competition.masks.kind in ("runs", "coco") else _MOST_IMAGES
     part = train.take(spread_rows(len(train), most))
-    present = read_some_masks(competition, data, part).present
+    masks = read_some_masks(competition, data, part)
+    present = masks.present
     is_clean = ~present.any(axis=1)
     if (present.sum(axis=1) > 1).any():
-        return Shown(part, present.astype(float), None, float(is_clean.mean()))
+        return Shown(part, present.astype(float), None, float(is_clean.mean()), masks)
     labels = np.where(is_clean, present.shape[1], present.argmax(axis=1))
     one_hot = np.eye(present.shape[1] + 1)[labels]
-    return Shown(part, one_hot, labels, float(is_clean.mean()))
+    return Shown(part, one_hot, labels, float(is_clean.mean()), masks)

@@ -3,32 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
-from foldwise import device as machine
 from foldwise import seeding
 from foldwise.auditing.symmetry import SymmetryCost, Verdict, judge, measure_symmetry
+from foldwise.data.fold_groups import merge_groups
 from foldwise.data.fold_problem import FoldProblem
 from foldwise.data.folds import make_folds
+from foldwise.masks.of_samples import Masks
 from foldwise.stages.proposing.machine import PretrainedNetwork
+from foldwise.stages.proposing.mask_cells import cell_labels
 from foldwise.stages.proposing.note import Note
-from foldwise.views import views_of
+from foldwise.stages.proposing.small_features import (
+    CELLS,
+    Extract,
+    Features,
+    cell_features,
+    network_features,
+    pixel_features,
+)
 
 #: Images measured on: enough to see a cost of a few per cent, few enough for seconds on a CPU.
 NUM_IMAGES = 320
-#: Side of the images measured on.
-SIDE = 96
+#: Cells of masks measured on.
+NUM_CELLS = 1200
 _NUM_FOLDS = 5
-_PIXEL_SIDE, _MAP_SIDE = 20, 4
-_MIDDLE_STRIDE = 16
-_BATCH = 32
 _WORDS = {
     "hflip": "mirrored",
     "vflip": "upside down",
@@ -44,10 +47,8 @@ SYMMETRIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "rot90": lambda images: np.rot90(images, 1, (1, 2)),
 }
 
-#: Features in their places (N, D), and of the whole image or None.
-Features = tuple[np.ndarray, np.ndarray | None]
-#: (N, S, S, 3) images → their features.
-Extract = Callable[[np.ndarray], Features]
+#: (N, D) of what is where, and (N, E) of the whole images or None.
+Rows = tuple[np.ndarray, np.ndarray | None]
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,44 @@ class Sample:
     """Images to measure on.
 
     Attributes:
-        images: (N, SIDE, SIDE, C) uint8; C is 3 where a network looks at them.
+        images: (M, SIDE, SIDE, C) uint8; C is 3 where a network looks at them.
         target: (N, C) numbers to predict.
         labels: (N,) int columns of the target where each row has one class, or None.
         groups: (N,) what belongs together, or None.
+        cells: (N, 2) int image and cell, counted row by row, that each row of the target is of;
+            None: of a whole image each.
     """
 
     images: np.ndarray
     target: np.ndarray
     labels: np.ndarray | None
     groups: np.ndarray | None
+    cells: np.ndarray | None = None
+
+    def of_cells(self, masks: Masks) -> Sample:
+        """The same images, cell by cell: what is there is to be told, not whether it is anywhere.
+
+        A head that knows little of whole images may know where things are. Where no cell shows
+        anything else than the others do, or one group has all of them, nothing can be told by
+        them, and the images are kept.
+
+        Args:
+            masks: of the images.
+        """
+        labels = cell_labels(masks).reshape(len(self.images), -1)
+        image, cell = np.nonzero(labels >= 0)
+        labels = labels[image, cell]
+        groups = image if self.groups is None else merge_groups(image, self.groups[image])
+        if len(np.unique(labels)) < 2 or len(np.unique(groups)) < 2:
+            return self
+        chosen = choose_rows(labels, groups, len(labels), most=NUM_CELLS)
+        return replace(
+            self,
+            target=np.eye(masks.num_classes + 1)[labels[chosen]],
+            labels=labels[chosen],
+            groups=groups[chosen],
+            cells=np.stack([image, cell], axis=1)[chosen],
+        )
 
 
 @dataclass(frozen=True)
@@ -86,8 +115,14 @@ class Measured:
         return tuple(n for n in names if n != "rot180" and (n != "rot90" or "rot180" in names))
 
 
-def choose_rows(labels: np.ndarray | None, groups: np.ndarray | None, num_rows: int) -> np.ndarray:
-    """Up to `NUM_IMAGES` positions, classes and groups as even as they can be had, sorted."""
+def choose_rows(
+    labels: np.ndarray | None,
+    groups: np.ndarray | None,
+    num_rows: int,
+    *,
+    most: int = NUM_IMAGES,
+) -> np.ndarray:
+    """Up to `most` positions, classes and groups as even as they can be had, sorted."""
     order = seeding.permutation(seeding.key("symmetry"), num_rows)
     frame = pd.DataFrame({"row": order})
     frame["label"] = 0 if labels is None else labels[order]
@@ -95,7 +130,7 @@ def choose_rows(labels: np.ndarray | None, groups: np.ndarray | None, num_rows: 
     frame["in_group"] = frame.groupby(["label", "group"]).cumcount()
     frame = frame.sort_values("in_group", kind="stable")
     frame["in_label"] = frame.groupby("label").cumcount()
-    chosen = frame.sort_values("in_label", kind="stable")["row"].to_numpy()[:NUM_IMAGES]
+    chosen = frame.sort_values("in_label", kind="stable")["row"].to_numpy()[:most]
     return np.sort(chosen)
 
 
@@ -107,20 +142,53 @@ def measure(sample: Sample, network: PretrainedNetwork | None, cache: Path) -> M
         network: whose features are looked at; None: pixels.
         cache: folder for converted weights.
     """
-    extract = _pixels if network is None else _network_features(network, cache)
+    extract = _extract(sample, network, cache)
     folds = _folds(sample)
-    upright = extract(sample.images)
+    upright = _rows(extract(sample.images), sample)
 
     def verdict(name: str) -> Verdict:
         changed = extract(np.ascontiguousarray(SYMMETRIES[name](sample.images)))
-        return _verdict(name, upright, changed, sample, folds)
+        return _verdict(name, upright, _rows(changed, sample, name), sample, folds)
 
     names = [name for name in SYMMETRIES if name != "rot90"]
     verdicts = dict(zip(names, map(verdict, names), strict=True))
     if verdicts["rot180"].is_harmless:  # Two quarter turns are a half turn.
         verdicts["rot90"] = verdict("rot90")
     on = "pixels" if network is None else f"frozen {network.name}"
-    return Measured(verdicts, f"{len(sample.images)} images, {on}")
+    cells = "" if sample.cells is None else f"{len(sample.cells)} places of "
+    return Measured(verdicts, f"{cells}{len(sample.images)} images, {on}")
+
+
+def _extract(sample: Sample, network: PretrainedNetwork | None, cache: Path) -> Extract:
+    if sample.cells is None:
+        return pixel_features if network is None else network_features(network, cache)
+    if network is None:
+        return cell_features
+    return network_features(network, cache, side=CELLS)
+
+
+def _rows(features: Features, sample: Sample, changed: str | None = None) -> Rows:
+    """What heads are given for each row of the target.
+
+    A cell is described by what is in it and by where it is shown: else what is only told by its
+    place, such as a left and a right lung, would seem to lose nothing when they change places.
+
+    Args:
+        features: of the images as they are shown.
+        sample: the rows.
+        changed: symmetry by which the images are changed; None: they are upright.
+    """
+    maps, whole = features
+    if sample.cells is None:
+        return maps.reshape(len(maps), -1), whole
+    image, cell = sample.cells.T
+    places = np.arange(CELLS**2).reshape(1, CELLS, CELLS, 1)
+    if changed is not None:
+        # Where each cell is shown now.
+        places = np.argsort(SYMMETRIES[changed](places).ravel())
+    y, x = np.divmod(places.ravel()[cell], CELLS)
+    where = np.concatenate([np.eye(CELLS)[y], np.eye(CELLS)[x]], axis=1)
+    return np.concatenate([maps[image, :, y, x], where], axis=1), None
 
 
 def notes_of(measured: Measured, classes: tuple[str, ...]) -> list[Note]:
@@ -136,12 +204,11 @@ def notes_of(measured: Measured, classes: tuple[str, ...]) -> list[Note]:
 
 def swapped(verdict: Verdict, classes: tuple[str, ...]) -> list[str]:
     """Every pair of classes that a symmetry swaps, such as `6 → 9 (40%)`."""
-    return [f"{classes[s.true]} → {classes[s.said]} ({s.share:.0%})" for s in verdict.swaps]
+    names = (*classes, "nothing")  # The label of what shows no class.
+    return [f"{names[s.true]} → {names[s.said]} ({s.share:.0%})" for s in verdict.swaps]
 
 
-def _verdict(
-    name: str, upright: Features, changed: Features, sample: Sample, folds: np.ndarray
-) -> Verdict:
+def _verdict(name: str, upright: Rows, changed: Rows, sample: Sample, folds: np.ndarray) -> Verdict:
     def cost(before: np.ndarray, after: np.ndarray) -> SymmetryCost:
         return measure_symmetry(
             name, before, after, sample.target, folds, labels=sample.labels, groups=sample.groups
@@ -154,7 +221,7 @@ def _verdict(
 
 
 def _folds(sample: Sample) -> np.ndarray:
-    num = len(sample.images)
+    num = len(sample.target)
     has_groups, has_labels = sample.groups is not None, sample.labels is not None
     problem = FoldProblem(
         ids=np.array([f"{row:06d}" for row in range(num)], dtype=object),
@@ -165,59 +232,3 @@ def _folds(sample: Sample) -> np.ndarray:
         groups=sample.groups,
     )
     return make_folds(problem).folds
-
-
-def _pixels(images: np.ndarray) -> Features:
-    """20 x 20 grey pixels; grey is the mean of channels where there are not three."""
-    size = (_PIXEL_SIDE, _PIXEL_SIDE)
-    small = [_grey(image).resize(size, Image.Resampling.BOX) for image in images]
-    return np.stack([np.asarray(i, dtype=np.float64).ravel() / 255.0 for i in small]), None
-
-
-def _grey(image: np.ndarray) -> Image.Image:
-    if image.shape[2] == 3:
-        return Image.fromarray(image).convert("L")
-    return Image.fromarray(image.mean(axis=2).round().astype(np.uint8))
-
-
-def _network_features(network: PretrainedNetwork, cache: Path) -> Extract:
-    """A coarse map from the middle of the network, and its pooled features; one pass for both."""
-    import torch
-
-    from foldwise.data.batches import Source
-    from foldwise.engine.infer import infer
-    from foldwise.models.building import build
-    from foldwise.models.weights import resolve
-
-    weights = resolve(
-        network.pretrained, name=network.name, rules_pretrained="allowed", cache=cache
-    )
-    device = machine.pick()
-    built = build(name=network.name, num_outputs=2, size=SIDE, weights=weights).to(device).eval()
-    backbone: Any = built.backbone
-    strides = [int(info["reduction"]) for info in backbone.feature_info]
-    middle = strides.index(_MIDDLE_STRIDE) if _MIDDLE_STRIDE in strides else len(strides) // 2
-
-    def forward(images: torch.Tensor) -> torch.Tensor:
-        final, maps = backbone.forward_intermediates(built.normalize(images), indices=[middle])
-        placed = torch.nn.functional.adaptive_avg_pool2d(maps[0], _MAP_SIDE).flatten(1)
-        whole = backbone.forward_head(final, pre_logits=True)
-        return torch.cat([placed, whole], dim=1)
-
-    def infer_part(images: np.ndarray) -> np.ndarray:
-        names = np.array([str(row) for row in range(len(images))], dtype=object)
-        source = Source(lambda row: images[int(row)], names, np.arange(len(images)), SIDE)
-        rows = infer(forward, source, views=views_of(["identity"]), batch=_BATCH, device=device)
-        return rows["identity"]
-
-    def extract(images: np.ndarray) -> Features:
-        num_parts = min(machine.num_cores(), -(-len(images) // _BATCH))
-        before = torch.get_num_threads()
-        # A part a core, not all cores at each operation: beside other work that is five times
-        # as fast, since no operation waits for the slower thread (measured on two cores).
-        with ThreadPoolExecutor(num_parts, initializer=lambda: torch.set_num_threads(1)) as pool:
-            found = np.concatenate(list(pool.map(infer_part, np.array_split(images, num_parts))))
-        torch.set_num_threads(before)
-        return found[:, : -built.num_features], found[:, -built.num_features :]
-
-    return extract

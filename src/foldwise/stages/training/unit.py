@@ -171,6 +171,8 @@ class Unit:
         train, found = self.recipe.train, {}
         if name_of(self.recipe.imbalance) == "sampler" or train.sampler is not None:
             found["repeats"] = "augmented anew"
+        if self.problem.task.kind == "map" and self.recipe.model.decoder is not None:
+            found["first_logits"] = "of each class's share"
         if self.epochs is not None and train.average_last:
             found["average_last"] = "as a share"
         if train.stop == "inner" and train.head_start:
