@@ -1,7 +1,8 @@
 """Peak memory of what is done with maps, each step in a process of its own.
 
 Images of 256 x 1600 with four classes, mostly without a defect: maps of units are written, merged,
-decided cross-fitted, scored with intervals, two runs are blended, and a submission is written.
+decided cross-fitted, scored with intervals, two runs are blended, alone and behind a gate, and a
+submission is written.
 Told is the memory of the step: above the start, pages of the maps' files included; above the start
 without these, which the system takes back when it needs them; and that with what the process held
 before. The last is judged, by a line through two numbers of images or more: give other ones as
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 import measure
 import numpy as np
 import psutil
-from strips import Strips, make_strips, open_strips, units_of, write_unit
+from strips import Strips, make_strips, open_strips, units_of, write_gate, write_unit
 
 from foldwise.home import Home
 from foldwise.stages.blend import blend
@@ -35,6 +36,7 @@ NUMBERS = (500, 1000)
 FULL = 12_000
 MOST_MIB = 2000
 RUNS = ("a", "b")
+GATE = "shown"
 
 
 def write(problem: Problem) -> Callable[[], Any]:
@@ -64,6 +66,12 @@ def mean(problem: Problem) -> Callable[[], Any]:
     return lambda: blend(problem.home, "both", members=RUNS, problem=problem, display=Display())
 
 
+def gated(problem: Problem) -> Callable[[], Any]:
+    return lambda: blend(
+        problem.home, "gated", members=RUNS, gate=GATE, problem=problem, display=Display()
+    )
+
+
 def hand_in(problem: Problem) -> Callable[[], Any]:
     run = problem.home.run("a")
     return lambda: submission_bytes(problem, run, run.name)
@@ -77,6 +85,7 @@ CASES: dict[str, Callable[[Problem], Callable[[], Any]]] = {
     "score": score,
     "submit": hand_in,
     "blend": mean,
+    "blend gated": gated,
 }
 
 
@@ -112,6 +121,7 @@ def measured(folder: Path, num: int) -> dict[str, Taken]:
     for name in RUNS:
         for unit in units_of(problem, name):
             write_unit(unit, strips)
+    write_gate(problem, GATE)
     found = {}
     for name in CASES:
         own: list[float] = []

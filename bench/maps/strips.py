@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import gaussian_filter
 
+from foldwise import predictions as predictions_file
 from foldwise import samples as samples_file
 from foldwise.config.competition import Competition
 from foldwise.config.loading import from_values
@@ -18,6 +19,7 @@ from foldwise.data.folds_file import write_folds
 from foldwise.home import Home
 from foldwise.masks.of_samples import Masks, write_masks
 from foldwise.masks.runs import encode
+from foldwise.predictions import Predictions
 from foldwise.publish import publish_json
 from foldwise.rundir import RunDir
 from foldwise.samples import Samples
@@ -133,6 +135,23 @@ def write_unit(unit: Unit, strips: Strips) -> None:
     keep_maps(folder.valid, samples, problem.columns, valid, fold=unit.fold)
     keep_maps(folder.test, problem.test, problem.columns, test, fold=None)
     publish_json(folder.record, {"unit": folder.name})
+
+
+def write_gate(problem: Problem, name: str) -> None:
+    """A run of target presence that is mostly right about the train rows."""
+    run, asked = RunDir(problem.home.runs / name), problem.presence
+    rng = np.random.default_rng([3, len(problem.train)])
+    oof, test = (
+        (0.2 + 0.5 * shown + 0.2 * rng.standard_normal(shown.shape)).clip(0, 1)
+        for shown in (asked.target, np.zeros((len(problem.test), len(CLASSES))))
+    )
+    ids, folds = problem.train.ids, problem.folds
+    predictions_file.write(run.oof, Predictions(ids, oof, asked.columns, folds=folds))
+    predictions_file.write(run.test, Predictions(problem.test.ids, test, asked.columns))
+    values = {"model": {"name": "resnet18"}, "target": "presence"}
+    recipe = from_values(values, Recipe, source="bench")
+    record = {"kind": "recipe", "recipe": recipe.model_dump(mode="json"), "seeds": [0]}
+    publish_json(run.record, {**record, "epochs": None, "commit": "bench"})
 
 
 def open_strips(folder: Path) -> Problem:

@@ -103,6 +103,20 @@ def test_classes_that_few_groups_show_are_decided_alike(known: tuple[Maps, Masks
     assert len(set(apart["thresholds"])) == 2
 
 
+@pytest.mark.parametrize("gate", [None, "top_scores"])
+def test_classes_may_be_given_the_same_values(known: tuple[Maps, Masks], gate: Gate | None) -> None:
+    found, every = curves(known, "mean_dice"), np.arange(NUM)
+    alike = fit_masks(STEP, found, gate=gate, alike=True)
+    assert all(len(set(alike.options[name])) == 1 for name in ("thresholds", "smallest_areas"))
+    best = score(known, "mean_dice", alike, every)
+    grid = [
+        Step("masks", {"thresholds": level, "smallest_areas": area})
+        for level, area in product((0.2, 0.25, 0.3, 0.35, 0.4, 0.5), (0, 4, 6, 12))
+    ]
+    assert best >= max(score(known, "mean_dice", each, every) for each in grid) - 1e-12
+    assert best < score(known, "mean_dice", fit_masks(STEP, found, gate=gate), every)
+
+
 def test_what_does_not_count_is_not_fitted_to(known: tuple[Maps, Masks]) -> None:
     maps, truths = known
     everything = Masks(truths.runs, 2, encode([np.ones(SIZE, bool)] * NUM))
@@ -117,7 +131,7 @@ def test_what_does_not_count_is_not_fitted_to(known: tuple[Maps, Masks]) -> None
     }
 
 
-@pytest.mark.parametrize("gate", ["gates", "top_scores"])
+@pytest.mark.parametrize("gate", ["top_scores", "joint_gates"])
 def test_gate_threshold_and_area_are_the_best_together(
     known: tuple[Maps, Masks], gate: Gate
 ) -> None:
@@ -125,7 +139,7 @@ def test_gate_threshold_and_area_are_the_best_together(
     sure = np.random.default_rng(1).uniform(0, 0.6, (NUM, 2)) + 0.35 * truths.present
     pair = (replace(maps, gates=sure), truths)
     every = np.arange(NUM)
-    found = curves(pair, "mean_dice", gates=("top_scores", "gates"))
+    found = curves(pair, "mean_dice", gates=("top_scores", "joint_gates"))
     tried: tuple[Gate | None, ...] = (None, gate)
     steps = {name: fit_masks(STEP, found, gate=name) for name in tried}
     scores = {name: score(pair, "mean_dice", step, every) for name, step in steps.items()}
@@ -133,7 +147,7 @@ def test_gate_threshold_and_area_are_the_best_together(
     alone = curves(pair, "mean_dice", gates=(gate,))
     assert fit_masks(STEP, alone, gate=gate) == steps[gate]
     assert fit_masks(STEP, alone) == steps[None]
-    if gate == "gates":
+    if gate != "top_scores":
         assert scores[gate] > scores[None] + 0.01
     grid = [
         Step("masks", {"thresholds": level, "smallest_areas": area, gate: least})
@@ -231,13 +245,15 @@ def test_top_pixels_are_as_many_as_asked_for(known: tuple[Maps, Masks], num: int
 def test_no_gate_is_taken_before_one_that_gains_nothing(known: tuple[Maps, Masks]) -> None:
     maps, truths = known
     pair = (replace(maps, gates=np.ones((NUM, 2))), truths)
-    found = fit_masks(STEP, curves(pair, "mean_dice", gates=("gates",)), gate="gates")
-    assert found.options["gates"] == [0.0, 0.0]
+    found = fit_masks(STEP, curves(pair, "mean_dice", gates=("joint_gates",)), gate="joint_gates")
+    assert found.options["joint_gates"] == [0.0, 0.0]
 
 
 def test_a_decision_with_gates_needs_them(known: tuple[Maps, Masks]) -> None:
     with pytest.raises(ConfigError, match="there are none beside the maps"):
         masks(known[0], gates=0.3)
+    with pytest.raises(ConfigError, match="there are none beside the maps"):
+        masks(known[0], joint_gates=[0.0, 0.3])
 
 
 def test_a_metric_without_an_exact_fit_is_named(known: tuple[Maps, Masks]) -> None:

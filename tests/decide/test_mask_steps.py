@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,21 @@ def test_each_pixel_is_of_the_surest_class(maps: Maps) -> None:
     for levels, own in zip(some_levels(), pixels(surest_class(maps)), strict=True):
         np.testing.assert_array_equal(own[1], levels[1] > levels[0])
         np.testing.assert_array_equal(own[0], ~own[1])
+
+
+def test_a_class_waits_for_the_mean_of_its_gate_and_its_top_pixels(maps: Maps) -> None:
+    gates = np.array([[0.9, 0.1], [0.3, 0.6], [0.0, 1.0]])
+    tops = np.stack(
+        [top_means(each, max(1, round(0.001 * each[0].size))) for each in some_levels()]
+    )
+    means = (gates + tops) / 2
+    least = [float(np.median(each)) for each in means.T]
+    plain = pixels(masks(maps, thresholds=0.4))
+    found = pixels(masks(replace(maps, gates=gates), thresholds=0.4, joint_gates=least))
+    is_open = means >= least
+    assert 0 < is_open.sum() < is_open.size
+    for row, (own, wanted) in enumerate(zip(found, plain, strict=True)):
+        np.testing.assert_array_equal(own, wanted & is_open[row][:, None, None])
 
 
 def test_no_samples_have_no_masks(maps: Maps) -> None:

@@ -157,7 +157,7 @@ def test_a_blend_and_a_gated_run_have_their_parts(tmp_path: Path) -> None:
     text = _page(gather(problem.home))
     assert "Could not be read" not in text
     assert text.count("What the mean hides") == 3
-    assert text.count("numbers of pairs at the dots") == 4
+    assert text.count("numbers of pairs at the dots") == 5
     assert "Pairs of image and class by the gate: another run" in text
     assert "Pictures are made for the runs that are open" in text
     assert "Which classes are in an image" in text

@@ -140,7 +140,8 @@ class AreaCurves:
         """Add a map that counts as much as its weight."""
         self.base += weight * found.base
         self._places.append(found.places)
-        self._values.append(weight * found.values)
+        # Not copied where all maps count alike: other sums hold the same values.
+        self._values.append(found.values if weight == 1.0 else weight * found.values)
         self._num_apart += len(found.places)
         # Most maps change the sums where others do: what is held grows with these places alone.
         if self._num_apart > max(_MOST_APART, len(self._places[0])):

@@ -23,6 +23,7 @@ def fit_masks(
     folds: Collection[int] | None = None,
     gate: Gate | None = None,
     any_shape: bool = False,
+    alike: bool = False,
 ) -> Step:
     """The step with the thresholds and smallest areas that score highest, and what goes with them.
 
@@ -36,10 +37,12 @@ def fit_masks(
         gate: that is fitted, one of those that were looked at; None: none is.
         any_shape: whether it is fitted if holes are filled and if the largest component alone is
             kept; else that stays as it is.
+        alike: all classes are given the same values.
     """
     asked = _Asked(step, folds, gate, any_shape)
     found: dict[int, _Best] = {}
-    for classes in curves.together:
+    every = tuple(sorted(index for classes in curves.together for index in classes))
+    for classes in [every] if alike else curves.together:
         found |= dict.fromkeys(classes, _best(curves, classes, asked))
     each = [found[index] for index in range(len(found))]
     options = {

@@ -25,7 +25,7 @@ from foldwise.decide.area_curves import (
 )
 from foldwise.decide.component_tree import SHAPES, Components, Shape, components
 from foldwise.decide.fit_areas import Value, first_sum, quotient
-from foldwise.decide.mask_steps import num_top, top_means
+from foldwise.decide.mask_steps import joint_gate, num_top, top_means
 from foldwise.errors import NoExactFitError
 from foldwise.maps.maps import Maps
 from foldwise.masks import IGNORED
@@ -57,8 +57,9 @@ AIMS: dict[str, Aim] = {
 }
 
 
-#: What a class's answer may wait for: another's word on the sample, or the map's top pixels.
-Gate = Literal["gates", "top_scores"]
+#: What a class's answer may wait for: the map's top pixels, or the mean of these and of another's
+#: word on the sample.
+Gate = Literal["top_scores", "joint_gates"]
 
 #: Gates that are tried; between two of them all samples do the same, as far as is known.
 GATE_GRID = (0.0, 0.01, 0.02, 0.05, *(0.05 * n for n in range(2, 20)), 0.98, 0.99, 0.995)
@@ -118,9 +119,16 @@ class MaskCurves:
     parts: Mapping[Curves, Mapping[Part, AreaCurves]]
 
     def sums(self, gate: Gate, shape: Shape, classes: tuple[int, ...]) -> list[Summand]:
-        """Parts of the maps, and what together sums up to what is answered of them."""
+        """Parts of the maps, and what together sums up to what is answered of them.
+
+        Args:
+            gate: what maps are parted by.
+            shape: what is answered of them.
+            classes: one of `together`, or several of them.
+        """
         shapes = dict.fromkeys((shape._replace(fill=False), shape))
-        names = [Curves(gate, each, classes) for each in shapes]
+        among = [each for each in self.together if set(each) <= set(classes)]
+        names = [Curves(gate, each, found) for each in shapes for found in among]
         return [summand for name in names for summand in self.parts[name].items()]
 
 
@@ -196,7 +204,7 @@ class _Look:
     def __call__(self, row: int) -> list[_Seen]:
         levels, marks = self.maps.read(row), truth_marks(self.truths[np.array([row])])
         trues = (marks == 1).sum(axis=(1, 2)).tolist()
-        places = {gate: self._places(gate, row, levels).tolist() for gate in self.gates}
+        places = self._places(row, levels)
         found = []
         for index, by_shape in enumerate(map(components, levels, marks)):
             added = {shape: self.added(each, trues[index]) for shape, each in by_shape.items()}
@@ -205,16 +213,19 @@ class _Look:
             found.append(_Seen(added, {gate: each[index] for gate, each in places.items()}))
         return found
 
-    def _places(self, gate: Gate, row: int, levels: np.ndarray) -> np.ndarray:
-        if gate == "gates":
+    def _places(self, row: int, levels: np.ndarray) -> dict[Gate, list[int]]:
+        """The last gate of each kind that lets each class of a sample by."""
+        known = {name: self.options[name] for name in _TOP if name in self.options}
+        tops = top_means(levels, num_top(levels[0].size, **known))
+        sure: dict[Gate, np.ndarray] = {"top_scores": tops}
+        if "joint_gates" in self.gates:
             if self.maps.gates is None:
                 raise ValueError("there are no gates beside the maps")
-            sure = self.maps.gates[row]
-        else:
-            known = {name: self.options[name] for name in _TOP if name in self.options}
-            sure = top_means(levels, num_top(levels[0].size, **known))
-        found: np.ndarray = np.searchsorted(GATE_GRID, sure, side="right") - 1
-        return found
+            sure["joint_gates"] = joint_gate(self.maps.gates[row], tops)
+        return {
+            gate: (np.searchsorted(GATE_GRID, sure[gate], side="right") - 1).tolist()
+            for gate in self.gates
+        }
 
 
 def truth_marks(truth: Masks) -> np.ndarray:

@@ -36,12 +36,13 @@ def masks(
     top_share: Annotated[float, Field(gt=0, le=1)] = TOP_SHARE,
     top_pixels: Annotated[int, Field(ge=0)] = 0,
     gates: Share | list[Share] = 0.0,
+    joint_gates: Share | list[Share] = 0.0,
 ) -> Masks:
     """The pixels of each class that reach its threshold, and of them the components that count.
 
-    In this order: a class whose gate or whose top pixels are too weak is not answered; pixels below
-    the threshold fall away, then components that are too small, then all but the largest; holes are
-    filled last. Pixels that touch at a corner are of one component.
+    In this order: a class whose gate, whose top pixels or the mean of the two are too weak is not
+    answered; pixels below the threshold fall away, then components that are too small, then all but
+    the largest; holes are filled last. Pixels that touch at a corner are of one component.
 
     Args:
         scores: maps of N samples and C classes.
@@ -53,6 +54,8 @@ def masks(
         top_share: share of a sample's pixels that are the top ones, at least one pixel.
         top_pixels: how many are the top ones, whatever the sample's size; 0: `top_share` says so.
         gates: least gate of a sample from which a class is answered.
+        joint_gates: least mean of a sample's gate and of its top pixels from which a class is
+            answered.
 
     Raises:
         ConfigError: there are not as many values as classes, or gates are asked for and there are
@@ -64,15 +67,18 @@ def masks(
     largest = np.array(_each(largest_only, num, "largest_only"), np.bool_)
     filled = np.array(_each(fill, num, "fill"), np.bool_)
     tops = np.array(_each(top_scores, num, "top_scores"))
-    closed = _closed(scores, np.array(_each(gates, num, "gates")))
+    joint = np.array(_each(joint_gates, num, "joint_gates"))
+    beside = _gates_of(scores, gates, joint_gates)
+    closed = beside < np.array(_each(gates, num, "gates"))
 
     def answered(row: int) -> np.ndarray:
         sample = scores.read(row)
         mask: np.ndarray = sample >= np.array(levels, np.uint16)[:, None, None]
         mask[closed[row]] = False
-        if tops.any():
+        if tops.any() or joint.any():
             num_pixels = num_top(sample[0].size, top_share=top_share, top_pixels=top_pixels)
-            mask[top_means(sample, num_pixels) < tops] = False
+            means = top_means(sample, num_pixels)
+            mask[(means < tops) | (joint_gate(beside[row], means) < joint)] = False
         return mask
 
     parts = []
@@ -130,6 +136,20 @@ def top_means(sample: np.ndarray, num: int) -> np.ndarray:
     return found
 
 
+def joint_gate(gate: np.ndarray, tops: np.ndarray) -> np.ndarray:
+    """How sure a gate and a map are together that a class is there: the mean of the two.
+
+    Args:
+        gate: (C,) what a gate says of a sample.
+        tops: (C,) its `top_means`.
+
+    >>> joint_gate(np.array([0.9, 0.1]), np.array([0.5, 0.1])).tolist()
+    [0.7, 0.1]
+    """
+    found: np.ndarray = (gate + tops) / 2.0
+    return found
+
+
 def _each(values: T | list[T], num: int, what: str) -> list[T]:
     several = values if isinstance(values, list) else [values] * num
     if len(several) != num:
@@ -137,17 +157,16 @@ def _each(values: T | list[T], num: int, what: str) -> list[T]:
     return several
 
 
-def _closed(maps: Maps, gates: np.ndarray) -> np.ndarray:
-    """(N, C) bool, where a class is not answered for its gate."""
-    if not gates.any():
-        return np.zeros(maps.shape, np.bool_)
+def _gates_of(maps: Maps, *asked: Share | list[Share]) -> np.ndarray:
+    """(N, C) what the gate says of each sample; where nothing asks for it zeros."""
+    if not any(np.any(each) for each in asked):
+        return np.zeros(maps.shape)
     if maps.gates is None:
         raise ConfigError(
             "the decision asks for gates, and there are none beside the maps",
             remedy="decide the run that has them, or fit the decision again",
         )
-    found: np.ndarray = maps.gates < gates
-    return found
+    return maps.gates
 
 
 def _in_chunks(maps: Maps, answered: Callable[[int], np.ndarray]) -> Iterator[Runs]:

@@ -88,10 +88,10 @@ def test_a_good_gate_wins_cross_fitted_over_none(problem: Problem) -> None:
     pair(problem)
     scores = read_json(problem.home.run("pair").scores)
     tried = {each["steps"][0]: each for each in scores["decision"]["masks"]}
-    assert tried["gates"]["is_used"], tried
-    assert tried["gates"]["gain"]["low"] > 0
+    assert tried["joint_gates"]["is_used"], tried
+    assert tried["joint_gates"]["gain"]["low"] > 0
     last = scores["decision"]["steps"][-1]
-    assert max(last["options"]["gates"]) > 0
+    assert max(last["options"]["joint_gates"]) > 0
     best = {each["name"]: each for each in scores["references"]}["best_member"]
     assert best["run"] == "unet"
     assert best["gain"]["low"] > 0
@@ -107,7 +107,7 @@ def test_a_gate_that_knows_nothing_is_not_used(problem: Problem) -> None:
     pair(problem)
     scores = read_json(problem.home.run("pair").scores)
     tried = {each["steps"][0]: each for each in scores["decision"]["masks"]}
-    assert not tried["gates"]["is_used"]
+    assert not tried["joint_gates"]["is_used"]
 
 
 def test_another_gate_makes_another_blend(problem: Problem) -> None:

@@ -90,8 +90,13 @@ def test_a_blend_is_compared_with_its_best_member_as_both_are_submitted(tmp_path
     assert found["label"].startswith("best member by its own decision, chosen on the other folds")
     assert found["verdict"] == "gain"
     assert blend_verdict(record, scores) == "gain"
+    by_scores = {**record, "gain": {**record["gain"], "verdict": "loss"}}
+    assert blend_verdict(by_scores, scores) == "loss"
+    of_maps = {**by_scores, "blend": {**record["blend"], "takes": "maps"}}
+    assert blend_verdict(of_maps, scores) == "gain"
     found["verdict"] = "loss"
     assert blend_verdict(record, scores) == "loss"
+    assert blend_verdict(of_maps, scores) == "loss"
 
 
 def test_what_fitted_cuts_make_of_a_gain_is_told_beside_it(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,8 @@ from foldwise.stages.scoring.mask_tables import mask_tables
 from foldwise.tasks.problem import Problem
 from tests.stages.scoring.mask_competition import CLASSES, make_masks, write_maps_run
 from tests.stages.small_competition import QUIET
+
+GATES = (None, "top_scores")
 
 
 @pytest.fixture
@@ -57,10 +59,8 @@ def test_a_fold_is_decided_without_it(problem: Problem) -> None:
         assert before.without(fold) in (
             fits.decision(rung, others)
             for rung in (
-                Rung(areas=True),
-                Rung(areas=True, gate="top_scores"),
-                Rung(areas=True, shapes=True),
-                Rung(areas=True, shapes=True, gate="top_scores"),
+                Rung(areas=True, alike=alike, shapes=shapes, gate=gate)
+                for alike, shapes, gate in product((True, False), (True, False), GATES)
             )
         )
         assert before.without(fold) != fits.decision(Rung(areas=True), [fold])
@@ -80,8 +80,9 @@ def test_holes_are_filled_where_that_wins_cross_fitted(problem: Problem) -> None
     hollow = Maps(found.scores.sizes, 2, np.arange(len(found)), read)
     predictions_file.write(run.oof, replace(found, scores=hollow))
     scores = evaluate(problem.home, "a", problem=problem, display=QUIET)
-    shapes, tops = scores["decision"]["masks"]
-    assert (shapes["steps"], tops["steps"]) == (["shapes"], ["top_scores"])
+    tried = scores["decision"]["masks"]
+    assert [each["steps"] for each in tried] == [["areas"], ["shapes"], ["top_scores"]]
+    shapes = tried[1]
     assert shapes["is_used"]
     assert shapes["gain"]["low"] > 0
     decision = read_json(run.decision)

@@ -30,12 +30,15 @@ def tell(show: Display, record: Mapping[str, Any], scores: Mapping[str, Any]) ->
     show.console.print(members_table(record, scores))
     if "gate" in record:
         show.say(f"gate: {record['gate']['name']}, which says whether a class is in an image")
-    for line in gain_lines(record):
+    lines, decided = gain_lines(record), gain_as_decided(record, scores)
+    for line in lines:
         show.say(line)
-    decided = gain_as_decided(record, scores)
     if decided is not None:
         size = _with_ends(decided["gain"]["point"], decided["gain"])
         show.say(f"each by its own decision, as handed in: {size} over the best member")
+    if lines:
+        last = decided if decided is not None and is_of_maps(record) else record["gain"]
+        show.say(f"verdict: {_WORDS[last['verdict']]}")
     for note in record["notes"]:
         show.say(note)
     advice = (record["diversity"] or {}).get("advice")
@@ -50,7 +53,8 @@ def members_table(record: Mapping[str, Any], scores: Mapping[str, Any]) -> Table
     """Each member with weight, own score, and what the blend owes to it."""
     metric = scores["metric"]["label"]
     table = Table(title=f"{scores['run']}: {parts.name_of(record['method'])}", title_justify="left")
-    titles = ("member", "weight", f"{metric} alone", "lost without it", "adds cross-fitted")
+    alone = f"{metric} alone, fixed decision" if is_of_maps(record) else f"{metric} alone"
+    titles = ("member", "weight", alone, "lost without it", "adds cross-fitted")
     for title in titles:
         is_name = title == "member"
         table.add_column(title, justify="left" if is_name else "right", overflow="fold")
@@ -90,7 +94,12 @@ def gain_lines(record: Mapping[str, Any]) -> list[str]:
         lines.append("one fold is too few to cross-fit")
     else:
         lines.append("too few rows or groups for an interval")
-    return [*lines, f"verdict: {_WORDS[gain['verdict']]}"]
+    return lines
+
+
+def is_of_maps(record: Mapping[str, Any]) -> bool:
+    """Whether a blend is of maps; then only its gain as decided is a verdict."""
+    return bool(record["blend"]["takes"] == "maps")
 
 
 def gain_as_decided(record: Mapping[str, Any], scores: Mapping[str, Any]) -> Any | None:

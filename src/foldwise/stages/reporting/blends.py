@@ -8,7 +8,7 @@ from typing import Any
 
 from foldwise.errors import RunError
 from foldwise.parts import name_of, options_of
-from foldwise.stages.joining.telling import gain_as_decided
+from foldwise.stages.joining.telling import gain_as_decided, is_of_maps
 from foldwise.stages.reporting.diversity_view import diversity_view
 from foldwise.stages.reporting.gains import Gain, gain_table
 from foldwise.stages.reporting.material import Material, Run
@@ -95,7 +95,7 @@ def _blend(run: Run) -> dict[str, Any]:
         )
     method = name_of(record["method"])
     decided = None if run.scores is None else gain_as_decided(record, run.scores)
-    is_told = decided is not None and record["blend"]["takes"] == "maps"
+    is_told = decided is not None and is_of_maps(record)
     covers = gain["over_best"]["covers"]
     return {
         "label": run.label,

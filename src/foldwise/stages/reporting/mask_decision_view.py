@@ -17,15 +17,18 @@ _OPTIONS = {
     "smallest_areas": "smallest part, px",
     "top_scores": "least top pixels",
     "gates": "least gate",
+    "joint_gates": "least mean of gate and top pixels",
     "largest_only": "largest part alone",
     "fill": "holes filled",
 }
 #: Values that do nothing: an option that has no other anywhere is not shown.
-_IDLE = {"top_scores": 0.0, "gates": 0.0, "largest_only": False, "fill": False}
+_IDLE = {"top_scores": 0.0, "gates": 0.0, "joint_gates": 0.0, "largest_only": False, "fill": False}
+_GATES = ("top_scores", "joint_gates")
 _RUNGS = {
-    "areas": "thresholds and smallest areas",
+    "alike": "a threshold and smallest area for all classes",
+    "areas": "thresholds and smallest areas by class",
     "top_scores": "least score of the top pixels",
-    "gates": "gates",
+    "joint_gates": "least mean of gate and top pixels",
 }
 
 
@@ -77,14 +80,16 @@ def mask_decision_view(
 
 
 def _rungs(choice: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What was tried, each over the last one that was taken before it."""
+    """What was tried, each over the last one that was taken before it; gates over the best."""
     if choice["gain"] is None and not choice["masks"]:
         return []
-    first = {"steps": ["areas"], "reason": choice["reason"], "gain": choice["gain"]}
+    first = {"steps": ["alike"], "reason": choice["reason"], "gain": choice["gain"]}
     rungs, over = [], "over the fixed decision"
     for tried in (first, *choice["masks"]):
         name = " and ".join(_RUNGS.get(each, each.replace("_", " ")) for each in tried["steps"])
-        rungs.append({"name": name, "over": over, "reason": tried["reason"], "gain": tried["gain"]})
+        is_gate = tried["steps"][0] in _GATES
+        than = "over the best before it" if is_gate else over
+        rungs.append({"name": name, "over": than, "reason": tried["reason"], "gain": tried["gain"]})
         gain = tried["gain"]
         if gain is not None and gain["low"] is not None and gain["low"] > 0:
             over = f"over {name}"
@@ -184,6 +189,9 @@ def _shared(step: Mapping[str, Any], by_class: Sequence[Mapping[str, Any]]) -> s
     """Which classes are decided together, and why."""
     if not step["fitted"] or step["name"] != "masks":
         return None
+    values = [each for each in step["options"].values() if isinstance(each, list)]
+    if len(by_class) > 1 and all(len(set(each)) == 1 for each in values):
+        return "All classes are decided alike."
     # Here alone: it loads numba, which none but decisions on masks need.
     from foldwise.decide.mask_curves import FEW_GROUPS
 

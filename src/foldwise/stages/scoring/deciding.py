@@ -28,6 +28,8 @@ from foldwise.tasks.problem import Problem
 
 #: Raised whenever the same scores would be decided otherwise than before.
 _VERSION = 1
+#: As that, of maps alone.
+_VERSION_OF_MAPS = 2
 
 
 def read_decided(problem: Problem, run: RunDir) -> HeldOut:
@@ -186,6 +188,8 @@ def _inputs(problem: Problem, run: RunDir, fixed: HeldOut) -> Mapping[str, Any]:
         "folds": problem.folds_hash,
         "groups": file_hash(problem.home.groups),
     }
+    if problem.task.kind == "map":
+        inputs["maps"] = _VERSION_OF_MAPS
     if time is not None:
         inputs["timeline"] = fingerprint([time.sequences.tolist(), time.order.tolist()])
     return inputs

@@ -19,7 +19,7 @@ from foldwise.stages.scoring.held_out import HeldOut
 from foldwise.stages.scoring.intervals import Gain, gain_over
 
 #: What a rung adds to those before it.
-More = Literal["areas", "shapes"] | Gate
+More = Literal["alike", "areas", "shapes"] | Gate
 
 
 class Rung(NamedTuple):
@@ -27,26 +27,35 @@ class Rung(NamedTuple):
 
     Attributes:
         areas: thresholds and smallest areas.
+        alike: all that is fitted is the same for all classes.
         shapes: whether holes are filled, and the largest component alone is kept.
-        gate: what a class's answer waits for, its top pixels or another run's word on the sample.
+        gate: what a class's answer waits for: its top pixels, or the mean of these and of another
+            run's word on the sample.
     """
 
     areas: bool = False
+    alike: bool = False
     shapes: bool = False
     gate: Gate | None = None
 
     def with_more(self, name: More) -> Rung:
-        """What fits that as well; a gate stands in the place of another."""
-        if name == "areas" or name == "shapes":
-            return Rung(areas=True, shapes=self.shapes or name == "shapes", gate=self.gate)
-        return Rung(areas=True, shapes=self.shapes, gate=name)
+        """What fits that as well; a gate stands in the place of another.
+
+        Classes have values of their own from the rung `areas` on, if that was taken.
+        """
+        alike = name != "areas" and (self.alike or not self.areas)
+        shapes = self.shapes or name == "shapes"
+        if name == "alike" or name == "areas" or name == "shapes":
+            return Rung(areas=True, alike=alike, shapes=shapes, gate=self.gate)
+        return Rung(areas=True, alike=alike, shapes=shapes, gate=name)
 
 
 _WORDS: dict[More, str] = {
-    "areas": "fitted thresholds and smallest areas",
+    "alike": "fitted thresholds and smallest areas, the same for all classes,",
+    "areas": "thresholds and smallest areas of each class's own",
     "shapes": "filled holes or the largest component alone beside them",
-    "top_scores": "a least score of the top pixels beside them",
-    "gates": "gates beside them",
+    "top_scores": "least scores of the top pixels beside them",
+    "joint_gates": "least means of gate and top pixels beside them",
 }
 
 
@@ -65,7 +74,7 @@ class MaskFits:
     def gates(self) -> tuple[Gate, ...]:
         """What a class's answer may wait for, what is to be had in any run first."""
         has_gates = self.held.scores.gates is not None
-        return ("top_scores", "gates") if has_gates else ("top_scores",)
+        return ("top_scores", "joint_gates") if has_gates else ("top_scores",)
 
     def decision(self, rung: Rung, folds: Collection[int]) -> Decision:
         """The decision that is fitted to some folds.
@@ -83,6 +92,7 @@ class MaskFits:
                 folds=folds,
                 gate=rung.gate,
                 any_shape=rung.shapes,
+                alike=rung.alike,
             )
             self._known[asked] = Decision((*fixed.steps[:-1], step))
         return self._known[asked]
@@ -138,9 +148,9 @@ def _choose(fits: MaskFits, held: HeldOut, asked: str, *, fewest_folds: int) -> 
     folds = np.unique(held.folds).tolist()
     try:
         if asked == "fitted":
-            rung = Rung(areas=True, gate="gates" if "gates" in fits.gates else None)
+            rung = Rung(areas=True, gate="joint_gates" if "joint_gates" in fits.gates else None)
             return Choice(fits.decision(rung, folds), "fitted", "as asked for")
-        fits.decision(Rung(areas=True), folds)
+        fits.decision(Rung(areas=True, alike=True), folds)
     except NoExactFitError as error:
         if asked != "auto":
             raise ConfigError(
@@ -155,25 +165,25 @@ def _choose(fits: MaskFits, held: HeldOut, asked: str, *, fewest_folds: int) -> 
 def _climbed(fits: MaskFits, held: HeldOut, folds: list[int]) -> Choice:
     """The last rung that wins cross-fitted over the one before it that does.
 
-    Where thresholds and areas alone do not win, a gate has to win over these as well: what they
-    bring is no gain of the gate's.
+    A gate has to win over all that was tried before it, won or not: what thresholds, areas or top
+    pixels alone bring is no gain of the gate's.
     """
-    names: tuple[More, ...] = ("areas", "shapes", *fits.gates)
+    own: tuple[More, ...] = ("areas",) if held.scores.num_classes > 1 else ()
+    names: tuple[More, ...] = ("alike", *own, "shapes", *fits.gates)
     taken, best, tried = Rung(), held.with_answers(), []
-    ungated = best
+    highest = best
     for name in names:
         rung = taken.with_more(name)
         by_fold = {
             fold: fits.decision(rung, [other for other in folds if other != fold]) for fold in folds
         }
         crossed = replace(held, by_fold=by_fold).with_answers()
-        is_gate = name in ("top_scores", "gates")
-        found = _tried(name, gain_over(_higher(best, ungated) if is_gate else best, crossed))
+        is_gate = name in fits.gates
+        found = _tried(name, gain_over(highest if is_gate else best, crossed))
         tried.append(found)
         if found.is_used:
             taken, best = rung, crossed
-        if name == "areas":
-            ungated = crossed
+        highest = _higher(highest, crossed)
     first, *others = tried
     return Choice(
         fits.decision(taken, folds),

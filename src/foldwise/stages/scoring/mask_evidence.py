@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from foldwise.decide.mask_steps import TOP_SHARE, num_top, top_means
+from foldwise.decide.mask_steps import TOP_SHARE, joint_gate, num_top, top_means
 from foldwise.device import num_cores
 from foldwise.maps.maps import Maps
 from foldwise.metrics.ranking import class_average_precision, class_roc_auc
@@ -19,8 +19,8 @@ _NUM_BINS = 10
 def evidence_tables(held: HeldOut) -> list[dict[str, Any]]:
     """What stands in `scores.json` of the scores that say whether a class is in a sample.
 
-    These are the mean of a map's top pixels, and another run's word where there is one. Nothing is
-    fitted: each comes from networks that have not seen the sample.
+    These are the mean of a map's top pixels and, where another run gates, its word and the mean of
+    the two. Nothing is fitted: each comes from networks that have not seen the sample.
 
     Returns:
         For each: `label`; `bins` and `by_class`, see `reliability` and `_by_class`.
@@ -30,8 +30,10 @@ def evidence_tables(held: HeldOut) -> list[dict[str, Any]]:
     what = f"{pixels}" if pixels else f"{100 * share:g} % of"
     found = tops(held, share, pixels)
     tables = [_table(held, f"mean of the map's top {what} pixels", found)]
-    if held.scores.gates is not None:
-        tables.append(_table(held, "gate: another run's word on the sample", held.scores.gates))
+    gates = held.scores.gates
+    if gates is not None:
+        tables.append(_table(held, "gate: another run's word on the sample", gates))
+        tables.append(_table(held, "mean of gate and top pixels", joint_gate(gates, found)))
     return tables
 
 

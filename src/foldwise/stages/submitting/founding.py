@@ -158,12 +158,15 @@ def blend_verdict(record: dict[str, Any], scores: dict[str, Any]) -> str:
     """A blend's verdict once all runs are decided by their own decisions.
 
     A plain mean's is that over its best member; another blend must also have won by its scores.
+    Gains of maps by the fixed decision do not count: a member may be made for a fitted one.
     """
     found = [r["verdict"] for r in scores["references"] if r["name"] == "best_member"]
     by_scores = str(record["gain"]["verdict"])
     if not found:
         return by_scores
     decided = str(found[0])
+    if record.get("blend", {}).get("takes") == "maps":
+        return decided
     if parts.name_of(record["method"]) == "mean" or "loss" in (decided, by_scores):
         return decided if by_scores != "loss" else "loss"
     return "gain" if decided == by_scores == "gain" else "undecided"
