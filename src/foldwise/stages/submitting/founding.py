@@ -10,6 +10,7 @@ from foldwise.config.writing import fingerprint
 from foldwise.errors import FoldwiseError, RunError
 from foldwise.home import Home
 from foldwise.json_files import read_json
+from foldwise.stages.joining.telling import is_of_maps
 from foldwise.stages.scoring.deciding import read_decided
 from foldwise.stages.scoring.held_out import HeldOut, file_hash
 from foldwise.stages.scoring.intervals import gain_over
@@ -165,7 +166,7 @@ def blend_verdict(record: dict[str, Any], scores: dict[str, Any]) -> str:
     if not found:
         return by_scores
     decided = str(found[0])
-    if record.get("blend", {}).get("takes") == "maps":
+    if is_of_maps(record):
         return decided
     if parts.name_of(record["method"]) == "mean" or "loss" in (decided, by_scores):
         return decided if by_scores != "loss" else "loss"
