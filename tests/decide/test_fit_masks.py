@@ -16,14 +16,13 @@ from foldwise.decide.fit_masks import fit_masks
 from foldwise.decide.mask_curves import (
     AIMS,
     FEW_GROUPS,
-    GATE_GRID,
+    TOP_GRID,
     Curves,
-    Gate,
     MaskCurves,
     mask_curves,
 )
 from foldwise.decide.mask_steps import masks, top_means
-from foldwise.errors import ConfigError, NoExactFitError
+from foldwise.errors import NoExactFitError
 from foldwise.maps.files import read_maps, write_maps
 from foldwise.maps.maps import Maps
 from foldwise.masks.of_samples import Masks
@@ -87,7 +86,7 @@ def test_a_fold_that_is_left_out_has_no_part(known: tuple[Maps, Masks]) -> None:
     rows = np.flatnonzero(FOLDS != 2)
     few = mask_curves(maps[rows], truths[rows], FOLDS[rows], metric="mean_dice")
     plain: dict[str, Any] = {}
-    for more in (plain, {"any_shape": True, "gate": "top_scores"}):
+    for more in (plain, {"any_shape": True, "any_top": True}):
         found = fit_masks(STEP, whole, folds=(0, 1), **more)
         assert found == fit_masks(STEP, few, **more)
         assert found != fit_masks(STEP, whole, folds=(2,), **more)
@@ -103,10 +102,10 @@ def test_classes_that_few_groups_show_are_decided_alike(known: tuple[Maps, Masks
     assert len(set(apart["thresholds"])) == 2
 
 
-@pytest.mark.parametrize("gate", [None, "top_scores"])
-def test_classes_may_be_given_the_same_values(known: tuple[Maps, Masks], gate: Gate | None) -> None:
+@pytest.mark.parametrize("any_top", [False, True])
+def test_classes_may_be_given_the_same_values(known: tuple[Maps, Masks], any_top: bool) -> None:
     found, every = curves(known, "mean_dice"), np.arange(NUM)
-    alike = fit_masks(STEP, found, gate=gate, alike=True)
+    alike = fit_masks(STEP, found, any_top=any_top, alike=True)
     assert all(len(set(alike.options[name])) == 1 for name in ("thresholds", "smallest_areas"))
     best = score(known, "mean_dice", alike, every)
     grid = [
@@ -114,14 +113,14 @@ def test_classes_may_be_given_the_same_values(known: tuple[Maps, Masks], gate: G
         for level, area in product((0.2, 0.25, 0.3, 0.35, 0.4, 0.5), (0, 4, 6, 12))
     ]
     assert best >= max(score(known, "mean_dice", each, every) for each in grid) - 1e-12
-    assert best < score(known, "mean_dice", fit_masks(STEP, found, gate=gate), every)
+    assert best < score(known, "mean_dice", fit_masks(STEP, found, any_top=any_top), every)
 
 
 def test_what_does_not_count_is_not_fitted_to(known: tuple[Maps, Masks]) -> None:
     maps, truths = known
     everything = Masks(truths.runs, 2, encode([np.ones(SIZE, bool)] * NUM))
     found = curves((maps, everything), "mean_dice")
-    step = fit_masks(STEP, found, gate="top_scores", any_shape=True)
+    step = fit_masks(STEP, found, any_top=True, any_shape=True)
     assert step.options == {
         "thresholds": [128 / 255] * 2,
         "smallest_areas": [0, 0],
@@ -131,30 +130,16 @@ def test_what_does_not_count_is_not_fitted_to(known: tuple[Maps, Masks]) -> None
     }
 
 
-@pytest.mark.parametrize("gate", ["top_scores", "joint_gates"])
-def test_gate_threshold_and_area_are_the_best_together(
-    known: tuple[Maps, Masks], gate: Gate
-) -> None:
-    maps, truths = known
-    sure = np.random.default_rng(1).uniform(0, 0.6, (NUM, 2)) + 0.35 * truths.present
-    pair = (replace(maps, gates=sure), truths)
-    every = np.arange(NUM)
-    found = curves(pair, "mean_dice", gates=("top_scores", "joint_gates"))
-    tried: tuple[Gate | None, ...] = (None, gate)
-    steps = {name: fit_masks(STEP, found, gate=name) for name in tried}
-    scores = {name: score(pair, "mean_dice", step, every) for name, step in steps.items()}
-    assert scores[gate] >= scores[None]
-    alone = curves(pair, "mean_dice", gates=(gate,))
-    assert fit_masks(STEP, alone, gate=gate) == steps[gate]
-    assert fit_masks(STEP, alone) == steps[None]
-    if gate != "top_scores":
-        assert scores[gate] > scores[None] + 0.01
+def test_top_score_threshold_and_area_are_the_best_together(known: tuple[Maps, Masks]) -> None:
+    every, found = np.arange(NUM), curves(known, "mean_dice")
+    plain, step = (fit_masks(STEP, found, any_top=any_top) for any_top in (False, True))
+    best = score(known, "mean_dice", step, every)
+    assert best >= score(known, "mean_dice", plain, every)
     grid = [
-        Step("masks", {"thresholds": level, "smallest_areas": area, gate: least})
+        Step("masks", {"thresholds": level, "smallest_areas": area, "top_scores": least})
         for level, area, least in product((0.25, 0.3, 0.4), (0, 6), (0.2, 0.4, 0.5, 0.6))
     ]
-    best = max(score(pair, "mean_dice", each, every) for each in grid)
-    assert scores[gate] >= best - 1e-12
+    assert best >= max(score(known, "mean_dice", each, every) for each in grid) - 1e-12
 
 
 @pytest.fixture(scope="module")
@@ -182,21 +167,21 @@ def hollow(tmp_path_factory: pytest.TempPathFactory) -> tuple[Maps, Masks]:
     return read_maps(path)[1], Masks(encode(truths), 2)
 
 
-@pytest.mark.parametrize("gate", [None, "top_scores"])
+@pytest.mark.parametrize("any_top", [False, True])
 @pytest.mark.parametrize("metric", ["mean_dice", "mean_iou"])
 def test_of_all_shapes_the_best_is_taken(
-    hollow: tuple[Maps, Masks], metric: str, gate: Gate | None
+    hollow: tuple[Maps, Masks], metric: str, any_top: bool
 ) -> None:
-    """Every shape, threshold, area and gate there is, tried one by one."""
+    """Every shape, threshold, area and top score there is, tried one by one."""
     maps, truths = hollow
     every = np.arange(len(maps))
     found = mask_curves(maps, truths, every % 3, metric=metric)
-    step = fit_masks(STEP, found, gate=gate, any_shape=True)
+    step = fit_masks(STEP, found, any_top=any_top, any_shape=True)
     count = METRICS[metric].count
     assert count is not None
     by_class: dict[int, list[float]] = {0: [], 1: []}
     for shape, level, area, least in product(
-        SHAPES, (60, 120, 180, 240), range(0, 22), (0.0, 0.75) if gate else (0.0,)
+        SHAPES, (60, 120, 180, 240), range(0, 22), (0.0, 0.75) if any_top else (0.0,)
     ):
         answers = masks(
             maps,
@@ -211,7 +196,7 @@ def test_of_all_shapes_the_best_is_taken(
             scores.append(METRICS[metric](counts, np.zeros(len(every))))
     best = np.mean([max(scores) for scores in by_class.values()])
     assert score(hollow, metric, step, every) >= best - 1e-12
-    if gate is None:
+    if not any_top:
         assert score(hollow, metric, step, every) == pytest.approx(best)
     assert step.options["fill"][0]
     assert score(hollow, metric, fit_masks(STEP, found), every) < best - 0.01
@@ -237,23 +222,9 @@ def test_top_pixels_are_as_many_as_asked_for(known: tuple[Maps, Masks], num: int
     found = curves(known, "mean_dice", options={"top_pixels": num, "fill": True})
     means = np.stack([top_means(levels, num) for levels in known[0]])
     for index in range(2):
-        wanted = np.searchsorted(GATE_GRID, means[:, index], side="right") - 1
-        parts = found.parts[Curves("top_scores", SHAPES[0], (index,))]
+        wanted = np.searchsorted(TOP_GRID, means[:, index], side="right") - 1
+        parts = found.parts[Curves(SHAPES[0], (index,))]
         assert set(parts) == set(zip(FOLDS.tolist(), wanted.tolist(), strict=True))
-
-
-def test_no_gate_is_taken_before_one_that_gains_nothing(known: tuple[Maps, Masks]) -> None:
-    maps, truths = known
-    pair = (replace(maps, gates=np.ones((NUM, 2))), truths)
-    found = fit_masks(STEP, curves(pair, "mean_dice", gates=("joint_gates",)), gate="joint_gates")
-    assert found.options["joint_gates"] == [0.0, 0.0]
-
-
-def test_a_decision_with_gates_needs_them(known: tuple[Maps, Masks]) -> None:
-    with pytest.raises(ConfigError, match="there are none beside the maps"):
-        masks(known[0], gates=0.3)
-    with pytest.raises(ConfigError, match="there are none beside the maps"):
-        masks(known[0], joint_gates=[0.0, 0.3])
 
 
 def test_a_metric_without_an_exact_fit_is_named(known: tuple[Maps, Masks]) -> None:

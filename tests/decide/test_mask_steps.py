@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_fill_holes, gaussian_filter, label
 
-from foldwise.decide.mask_steps import masks, surest_class, top_means
+from foldwise.decide.mask_steps import chance_of, masks, surest_class, top_means
 from foldwise.errors import ConfigError
 from foldwise.maps.files import read_maps, write_maps
 from foldwise.maps.maps import Maps
@@ -117,19 +117,34 @@ def test_each_pixel_is_of_the_surest_class(maps: Maps) -> None:
         np.testing.assert_array_equal(own[0], ~own[1])
 
 
-def test_a_class_waits_for_the_mean_of_its_gate_and_its_top_pixels(maps: Maps) -> None:
+def test_a_class_waits_for_the_chance_that_it_is_there(maps: Maps) -> None:
     gates = np.array([[0.9, 0.1], [0.3, 0.6], [0.0, 1.0]])
     tops = np.stack(
         [top_means(each, max(1, round(0.001 * each[0].size))) for each in some_levels()]
     )
-    means = (gates + tops) / 2
-    least = [float(np.median(each)) for each in means.T]
+    parts = [[0.5, 1.0, 2.0], [-1.0, 0.5, 1.0]]
+    chances = chance_of(np.array(parts), gates, tops)
+    assert ((chances > 0) & (chances < 1)).all()  # However sure a witness is.
+    least = [float(np.median(each)) for each in chances.T]
     plain = pixels(masks(maps, thresholds=0.4))
-    found = pixels(masks(replace(maps, gates=gates), thresholds=0.4, joint_gates=least))
-    is_open = means >= least
+    gated = replace(maps, gates=gates)
+    found = pixels(masks(gated, thresholds=0.4, chances=parts, least_chances=least))
+    is_open = chances >= least
     assert 0 < is_open.sum() < is_open.size
     for row, (own, wanted) in enumerate(zip(found, plain, strict=True)):
         np.testing.assert_array_equal(own, wanted & is_open[row][:, None, None])
+
+
+def test_chances_of_gates_need_them(maps: Maps) -> None:
+    with pytest.raises(ConfigError, match="there are none beside the maps"):
+        masks(maps, chances=[[0.0, 1.0, 1.0]] * 2)
+    with pytest.raises(ConfigError, match="there are no chances"):
+        masks(maps, least_chances=0.4)
+    nothing = masks(maps, chances=[[np.nan, 0.0, 1.0]] * 2, least_chances=0.4)
+    assert not nothing.present.any()
+    for wrong in ([[0.0, 0.0, 1.0]], [[0.0, 1.0]] * 2):
+        with pytest.raises(ConfigError, match="three numbers for each of 2 classes"):
+            masks(maps, chances=wrong)
 
 
 def test_no_samples_have_no_masks(maps: Maps) -> None:

@@ -1,4 +1,4 @@
-"""Masks fitted: for each class the best threshold, smallest area, shape and gate together."""
+"""Masks fitted: for each class the best threshold, smallest area, shape and top score together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from foldwise.decide.area_curves import changes_of
 from foldwise.decide.component_tree import SHAPES, Shape
 from foldwise.decide.decision import Step
 from foldwise.decide.fit_areas import AreaFit, fit_areas, is_more
-from foldwise.decide.mask_curves import GATE_GRID, Gate, MaskCurves, Summand
+from foldwise.decide.mask_curves import TOP_GRID, MaskCurves, Summand
 from foldwise.maps.levels import TOP, least_level
 
 
@@ -21,45 +21,49 @@ def fit_masks(
     curves: MaskCurves,
     *,
     folds: Collection[int] | None = None,
-    gate: Gate | None = None,
+    any_top: bool = False,
     any_shape: bool = False,
     alike: bool = False,
 ) -> Step:
     """The step with the thresholds and smallest areas that score highest, and what goes with them.
 
-    Each shape and each gate of the grid is tried with the best pair behind it.
+    Each shape and each least top score of the grid is tried with the best pair behind it.
 
     Args:
         step: `masks` as it is; of equally good values the nearest to its own are taken, its own
-            shape before others, and no gate before any.
+            shape before others, and no least top score before any.
         curves: of the maps that are fitted to.
         folds: of these maps; None: all.
-        gate: that is fitted, one of those that were looked at; None: none is.
+        any_top: whether the least mean of the top pixels is fitted; else all are let through.
         any_shape: whether it is fitted if holes are filled and if the largest component alone is
             kept; else that stays as it is.
         alike: all classes are given the same values.
     """
-    asked = _Asked(step, folds, gate, any_shape)
+    asked = _Asked(step, folds, any_top, any_shape)
     found: dict[int, _Best] = {}
     every = tuple(sorted(index for classes in curves.together for index in classes))
     for classes in [every] if alike else curves.together:
         found |= dict.fromkeys(classes, _best(curves, classes, asked))
     each = [found[index] for index in range(len(found))]
     options = {
-        **step.options,
+        **{name: value for name, value in step.options.items() if name not in _OF_CHANCES},
         "thresholds": [best.fit.threshold / TOP for best in each],
         "smallest_areas": [best.fit.smallest_area for best in each],
     }
     if any_shape:
         options["largest_only"] = [best.shape.largest_only for best in each]
         options["fill"] = [best.shape.fill for best in each]
-    if gate is not None:
-        options[gate] = [best.gate for best in each]
+    if any_top:
+        options["top_scores"] = [best.top for best in each]
     return Step(step.name, options, fitted=True)
 
 
+#: Options that are not looked at here: what is fitted has none of them.
+_OF_CHANCES = ("chances", "least_chances")
+
+
 class _Best(NamedTuple):
-    gate: float
+    top: float
     shape: Shape
     fit: AreaFit
 
@@ -70,7 +74,7 @@ class _Asked:
 
     step: Step
     folds: Collection[int] | None
-    gate: Gate | None
+    any_top: bool
     any_shape: bool
 
     def shapes(self, index: int) -> list[Shape]:
@@ -92,18 +96,17 @@ def _best(curves: MaskCurves, classes: tuple[int, ...], asked: _Asked) -> _Best:
     """What is best for classes that are decided as one."""
     fixed, best = asked.fixed(classes[0]), None
     for shape in asked.shapes(classes[0]):
-        # Whatever maps are parted by, all parts together are all maps.
-        every = curves.sums(asked.gate or curves.gates[0], shape, classes)
+        every = curves.sums(shape, classes)
         used = [each for each in every if asked.folds is None or each[0].fold in asked.folds]
-        tried = _behind_none if asked.gate is None else _behind_gates
-        for gate, fit in tried(curves, used, fixed):
+        tried = _behind_tops if asked.any_top else _behind_none
+        for top, fit in tried(curves, used, fixed):
             if best is None or is_more(fit.value, best.fit.value):
-                best = _Best(gate, shape, fit)
+                best = _Best(top, shape, fit)
     assert best is not None
     return best
 
 
-#: Gates, rising, and what is best behind each.
+#: Least top scores, rising, and what is best behind each.
 _Behind = Iterator[tuple[float, AreaFit]]
 
 
@@ -112,7 +115,7 @@ def _behind_none(curves: MaskCurves, parts: Sequence[Summand], fixed: tuple[int,
     yield 0.0, fit_areas(sums, curves.areas, fixed=fixed, value=curves.aim.value)
 
 
-def _behind_gates(curves: MaskCurves, parts: Sequence[Summand], fixed: tuple[int, int]) -> _Behind:
+def _behind_tops(curves: MaskCurves, parts: Sequence[Summand], fixed: tuple[int, int]) -> _Behind:
     """None that keeps back what one before it does."""
     places = sorted({part.place for part, _ in parts})
     through = changes_of([each for _, each in parts])
@@ -124,4 +127,4 @@ def _behind_gates(curves: MaskCurves, parts: Sequence[Summand], fixed: tuple[int
             kept_back += sum(each.empty for each in gone)
         sums = np.cumsum(through, axis=1)
         fit = fit_areas(sums, curves.areas, fixed=fixed, value=curves.aim.value, beside=kept_back)
-        yield GATE_GRID[before + 1], fit
+        yield TOP_GRID[before + 1], fit

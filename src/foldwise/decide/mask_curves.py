@@ -1,14 +1,14 @@
-"""What is needed of maps to fit masks, read once: sums by fold, class, gate and shape."""
+"""What is needed of maps to fit masks, read once: sums by fold, class, top score and shape."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from foldwise.decide.area_curves import (
 )
 from foldwise.decide.component_tree import SHAPES, Components, Shape, components
 from foldwise.decide.fit_areas import Value, first_sum, quotient
-from foldwise.decide.mask_steps import joint_gate, num_top, top_means
+from foldwise.decide.mask_steps import num_top, top_means, which_top
 from foldwise.errors import NoExactFitError
 from foldwise.maps.maps import Maps
 from foldwise.masks import IGNORED
@@ -57,15 +57,8 @@ AIMS: dict[str, Aim] = {
 }
 
 
-#: What a class's answer may wait for: the map's top pixels, or the mean of these and of another's
-#: word on the sample.
-Gate = Literal["top_scores", "joint_gates"]
-
-#: Gates that are tried; between two of them all samples do the same, as far as is known.
-GATE_GRID = (0.0, 0.01, 0.02, 0.05, *(0.05 * n for n in range(2, 20)), 0.98, 0.99, 0.995)
-
-#: Options of `masks` that say which pixels are the top ones.
-_TOP = ("top_share", "top_pixels")
+#: Least top scores that are tried; between two of them all samples do the same, as far as is known.
+TOP_GRID = (0.0, 0.01, 0.02, 0.05, *(0.05 * n for n in range(2, 20)), 0.98, 0.99, 0.995)
 
 
 class Part(NamedTuple):
@@ -73,7 +66,7 @@ class Part(NamedTuple):
 
     Attributes:
         fold: that they are held out in.
-        place: in `GATE_GRID`, of the last gate that lets them through.
+        place: in `TOP_GRID`, of the last that lets them through.
     """
 
     fold: int
@@ -84,12 +77,10 @@ class Curves(NamedTuple):
     """What is known by its own curves.
 
     Attributes:
-        gate: what maps are parted by.
-        shape: what is answered of them.
+        shape: what is answered.
         classes: that are decided as one.
     """
 
-    gate: Gate
     shape: Shape
     classes: tuple[int, ...]
 
@@ -100,35 +91,31 @@ Summand = tuple[Part, AreaCurves]
 
 @dataclass(frozen=True)
 class MaskCurves:
-    """What every gate, shape, threshold and smallest area would score, by fold and class.
+    """What every top score, shape, threshold and smallest area would give, by fold and class.
 
     Attributes:
         aim: of the metric.
         together: the classes, those that are decided as one together.
-        gates: what was looked at as such.
         areas: (A,) int64 smallest areas that are tried.
-        parts: of each set of classes, by what maps are parted by and what is answered, the sums
-            over the parts; with filled holes, by how much they differ from those without: most
-            maps have none.
+        parts: of each set of classes, by what is answered, the sums over the parts; with filled
+            holes, by how much they differ from those without: most maps have none.
     """
 
     aim: Aim
     together: tuple[tuple[int, ...], ...]
-    gates: tuple[Gate, ...]
     areas: np.ndarray
     parts: Mapping[Curves, Mapping[Part, AreaCurves]]
 
-    def sums(self, gate: Gate, shape: Shape, classes: tuple[int, ...]) -> list[Summand]:
+    def sums(self, shape: Shape, classes: tuple[int, ...]) -> list[Summand]:
         """Parts of the maps, and what together sums up to what is answered of them.
 
         Args:
-            gate: what maps are parted by.
             shape: what is answered of them.
             classes: one of `together`, or several of them.
         """
         shapes = dict.fromkeys((shape._replace(fill=False), shape))
         among = [each for each in self.together if set(each) <= set(classes)]
-        names = [Curves(gate, each, found) for each in shapes for found in among]
+        names = [Curves(each, found) for each in shapes for found in among]
         return [summand for name in names for summand in self.parts[name].items()]
 
 
@@ -138,7 +125,6 @@ def mask_curves(
     folds: np.ndarray,
     *,
     metric: str,
-    gates: Sequence[Gate] = ("top_scores",),
     options: Mapping[str, Any] | None = None,
     groups: np.ndarray | None = None,
     weight: np.ndarray | None = None,
@@ -152,7 +138,6 @@ def mask_curves(
         truths: of the same samples.
         folds: (N,) int64.
         metric: name of it.
-        gates: what a class's answer may wait for, at least one.
         options: of the step `masks`: which pixels are the top ones.
         groups: (N,) what belongs together; None: every sample for itself.
         weight: (N,) how much each sample counts; None: all alike.
@@ -166,29 +151,29 @@ def mask_curves(
         raise NoExactFitError(
             f"for masks, exact fits are known for {', '.join(AIMS)}, not for {metric}"
         )
-    aim, together = AIMS[metric], _together(truths, groups)
+    aim, together = AIMS[metric], decided_together(truths, groups)
     curves: dict[Curves, dict[Part, AreaCurves]] = {
-        Curves(*name): {} for name in product(gates, SHAPES, together)
+        Curves(*name): {} for name in product(SHAPES, together)
     }
     areas = areas_tried(int(maps.sizes.prod(axis=1).max(initial=0)))
-    look = _Look(maps, truths, partial(changes, terms=aim.terms, areas=areas), gates, options or {})
+    look = _Look(maps, truths, partial(changes, terms=aim.terms, areas=areas), options or {})
     for row, looked in enumerate(_ahead(look, len(maps), workers)):
         heavy = 1.0 if weight is None else float(weight[row])
         for name, parts in curves.items():
             for seen in (looked[index] for index in name.classes):
-                part = Part(int(folds[row]), seen.places[name.gate])
+                part = Part(int(folds[row]), seen.place)
                 if part not in parts:
                     parts[part] = AreaCurves.of_none(aim.terms, areas)
                 parts[part].add(seen.changes[name.shape], heavy)
         progress(row + 1)
-    return MaskCurves(aim, together, tuple(gates), areas, curves)
+    return MaskCurves(aim, together, areas, curves)
 
 
 class _Seen(NamedTuple):
-    """Of a map of one class: what it adds to sums, and the last gate of each that lets it by."""
+    """Of a map of one class: what it adds to sums, and the last least top score that lets it by."""
 
     changes: dict[Shape, Changes]
-    places: dict[Gate, int]
+    place: int
 
 
 @dataclass(frozen=True)
@@ -198,34 +183,25 @@ class _Look:
     maps: Maps
     truths: Masks
     added: Callable[[Components, int], Changes]
-    gates: Sequence[Gate]
     options: Mapping[str, Any]
 
     def __call__(self, row: int) -> list[_Seen]:
         levels, marks = self.maps.read(row), truth_marks(self.truths[np.array([row])])
         trues = (marks == 1).sum(axis=(1, 2)).tolist()
-        places = self._places(row, levels)
+        places = self._places(levels)
         found = []
         for index, by_shape in enumerate(map(components, levels, marks)):
             added = {shape: self.added(each, trues[index]) for shape, each in by_shape.items()}
             for shape in (each for each in SHAPES if each.fill):
                 added[shape] = difference(added[shape], added[shape._replace(fill=False)])
-            found.append(_Seen(added, {gate: each[index] for gate, each in places.items()}))
+            found.append(_Seen(added, places[index]))
         return found
 
-    def _places(self, row: int, levels: np.ndarray) -> dict[Gate, list[int]]:
-        """The last gate of each kind that lets each class of a sample by."""
-        known = {name: self.options[name] for name in _TOP if name in self.options}
-        tops = top_means(levels, num_top(levels[0].size, **known))
-        sure: dict[Gate, np.ndarray] = {"top_scores": tops}
-        if "joint_gates" in self.gates:
-            if self.maps.gates is None:
-                raise ValueError("there are no gates beside the maps")
-            sure["joint_gates"] = joint_gate(self.maps.gates[row], tops)
-        return {
-            gate: (np.searchsorted(GATE_GRID, sure[gate], side="right") - 1).tolist()
-            for gate in self.gates
-        }
+    def _places(self, levels: np.ndarray) -> list[int]:
+        """The last least top score that lets each class of a sample by."""
+        tops = top_means(levels, num_top(levels[0].size, **which_top(self.options)))
+        found: list[int] = (np.searchsorted(TOP_GRID, tops, side="right") - 1).tolist()
+        return found
 
 
 def truth_marks(truth: Masks) -> np.ndarray:
@@ -236,7 +212,7 @@ def truth_marks(truth: Masks) -> np.ndarray:
     return marks
 
 
-def _together(truths: Masks, groups: np.ndarray | None) -> tuple[tuple[int, ...], ...]:
+def decided_together(truths: Masks, groups: np.ndarray | None) -> tuple[tuple[int, ...], ...]:
     """The classes one by one, but those together that few groups show."""
     names = np.arange(len(truths)) if groups is None else groups
     shown = [len(set(names[there > 0].tolist())) for there in truths.present.T]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Annotated, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from pydantic import Field
@@ -21,6 +21,8 @@ Area = Annotated[int, Field(ge=0)]
 
 #: Of a sample's pixels those that say how sure a map is at best.
 TOP_SHARE = 0.001
+#: The surest and the least sure that a witness is taken to be, in log odds: 1 in 1,001 at most.
+_MOST_ODDS = float(np.log(1000))
 #: Samples whose components are found together.
 _AT_ONCE = 64
 
@@ -35,14 +37,14 @@ def masks(
     top_scores: Share | list[Share] = 0.0,
     top_share: Annotated[float, Field(gt=0, le=1)] = TOP_SHARE,
     top_pixels: Annotated[int, Field(ge=0)] = 0,
-    gates: Share | list[Share] = 0.0,
-    joint_gates: Share | list[Share] = 0.0,
+    chances: list[list[float]] | None = None,
+    least_chances: Share | list[Share] = 0.0,
 ) -> Masks:
     """The pixels of each class that reach its threshold, and of them the components that count.
 
-    In this order: a class whose gate, whose top pixels or the mean of the two are too weak is not
-    answered; pixels below the threshold fall away, then components that are too small, then all but
-    the largest; holes are filled last. Pixels that touch at a corner are of one component.
+    In this order: a class whose top pixels are too weak, or which is there by too small a chance,
+    is not answered; pixels below the threshold fall away, then components that are too small, then
+    all but the largest; holes are filled last. Pixels that touch at a corner are of one component.
 
     Args:
         scores: maps of N samples and C classes.
@@ -53,13 +55,12 @@ def masks(
         top_scores: mean of the top pixels from which a class is answered.
         top_share: share of a sample's pixels that are the top ones, at least one pixel.
         top_pixels: how many are the top ones, whatever the sample's size; 0: `top_share` says so.
-        gates: least gate of a sample from which a class is answered.
-        joint_gates: least mean of a sample's gate and of its top pixels from which a class is
-            answered.
+        chances: of each class what makes the chance that it is there, as of `chance_of`.
+        least_chances: chance from which a class is answered.
 
     Raises:
-        ConfigError: there are not as many values as classes, or gates are asked for and there are
-            none beside the maps.
+        ConfigError: there are not as many values as classes, least chances without chances, or a
+            chance is asked of gates and there are none beside the maps.
     """
     num = scores.num_classes
     levels = [least_level(value) for value in _each(thresholds, num, "thresholds")]
@@ -67,18 +68,22 @@ def masks(
     largest = np.array(_each(largest_only, num, "largest_only"), np.bool_)
     filled = np.array(_each(fill, num, "fill"), np.bool_)
     tops = np.array(_each(top_scores, num, "top_scores"))
-    joint = np.array(_each(joint_gates, num, "joint_gates"))
-    beside = _gates_of(scores, gates, joint_gates)
-    closed = beside < np.array(_each(gates, num, "gates"))
+    parts_of_chance = None if chances is None else _parts_of_chance(chances, num)
+    least = np.array(_each(least_chances, num, "least_chances"))
+    if least.any() and parts_of_chance is None:
+        raise ConfigError("least_chances: there are no chances", remedy="say chances, too")
+    beside = _gates_of(scores, parts_of_chance)
 
     def answered(row: int) -> np.ndarray:
         sample = scores.read(row)
         mask: np.ndarray = sample >= np.array(levels, np.uint16)[:, None, None]
-        mask[closed[row]] = False
-        if tops.any() or joint.any():
+        if tops.any() or parts_of_chance is not None:
             num_pixels = num_top(sample[0].size, top_share=top_share, top_pixels=top_pixels)
             means = top_means(sample, num_pixels)
-            mask[(means < tops) | (joint_gate(beside[row], means) < joint)] = False
+            mask[means < tops] = False
+            if parts_of_chance is not None:
+                # Not "smaller than": what is no number answers nothing.
+                mask[~(chance_of(parts_of_chance, beside[row], means) >= least)] = False
         return mask
 
     parts = []
@@ -136,17 +141,37 @@ def top_means(sample: np.ndarray, num: int) -> np.ndarray:
     return found
 
 
-def joint_gate(gate: np.ndarray, tops: np.ndarray) -> np.ndarray:
-    """How sure a gate and a map are together that a class is there: the mean of the two.
+def which_top(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the options of `masks` those that say which pixels are the top ones."""
+    return {name: options[name] for name in ("top_share", "top_pixels") if name in options}
+
+
+def log_odds(shares: np.ndarray) -> np.ndarray:
+    """Log odds of what a witness says, (...) in [0, 1]; none is taken to be surer than 1,000 to 1.
+
+    >>> log_odds(np.array([0.0, 0.5, 1.0])).round(1).tolist()
+    [-6.9, 0.0, 6.9]
+    """
+    with np.errstate(divide="ignore"):
+        odds = np.log(shares) - np.log1p(-shares)
+    found: np.ndarray = np.clip(odds, -_MOST_ODDS, _MOST_ODDS)
+    return found
+
+
+def chance_of(parts: np.ndarray, gates: np.ndarray, tops: np.ndarray) -> np.ndarray:
+    """(..., C) the chance that a class is there, by a gate and a map's own top pixels.
 
     Args:
-        gate: (C,) what a gate says of a sample.
-        tops: (C,) its `top_means`.
+        parts: (C, 3) of each class a constant, and what the log odds of the gate and of the top
+            pixels are multiplied by; their sum is the log odds of the chance.
+        gates: (..., C) what a gate says of a sample.
+        tops: (..., C) its `top_means`.
 
-    >>> joint_gate(np.array([0.9, 0.1]), np.array([0.5, 0.1])).tolist()
-    [0.7, 0.1]
+    >>> chance_of(np.array([[0.0, 1.0, 1.0]]), np.array([0.75]), np.array([0.25])).round(6).tolist()
+    [0.5]
     """
-    found: np.ndarray = (gate + tops) / 2.0
+    odds = parts[:, 0] + parts[:, 1] * log_odds(gates) + parts[:, 2] * log_odds(tops)
+    found: np.ndarray = 1.0 / (1.0 + np.exp(-odds))
     return found
 
 
@@ -157,9 +182,15 @@ def _each(values: T | list[T], num: int, what: str) -> list[T]:
     return several
 
 
-def _gates_of(maps: Maps, *asked: Share | list[Share]) -> np.ndarray:
-    """(N, C) what the gate says of each sample; where nothing asks for it zeros."""
-    if not any(np.any(each) for each in asked):
+def _parts_of_chance(chances: list[list[float]], num: int) -> np.ndarray:
+    if [len(each) for each in chances] != [3] * num:
+        raise ConfigError(f"chances: {chances}, wanted three numbers for each of {num} classes")
+    return np.array(chances)
+
+
+def _gates_of(maps: Maps, chances: np.ndarray | None) -> np.ndarray:
+    """(N, C) what the gate says of each sample; where no chance asks for it zeros."""
+    if chances is None or not chances[:, 1].any():
         return np.zeros(maps.shape)
     if maps.gates is None:
         raise ConfigError(

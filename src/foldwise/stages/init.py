@@ -265,7 +265,7 @@ def _plan(
         "recipes": "recipe: keys changed for this plan",
         "seeds": "more seeds: steadier scores, more time",
         "blends": "the mean of members not far behind the best, until something beats it",
-        "blends.gated-blend": "the same, and a class is answered where gate and maps say it is",
+        "blends.gated-blend": "the same, and a class is answered where gate and maps make that pay",
     }
     return plan, comments
 

@@ -86,7 +86,11 @@ def test_every_file_is_valid_and_the_last_is_the_runs_own(
 def test_a_gated_blend_answers_as_its_run_does(tmp_path: Path) -> None:
     home = make_trained_masks(tmp_path / "made", ("a",), is_gated=True)
     decision = read_json(home.run("mix").decision)
-    options = {**decision["steps"][-1]["options"], "gates": [0.4, 0.4]}
+    options = {
+        **decision["steps"][-1]["options"],
+        "chances": [[0.0, 1.0, 1.0]] * 2,
+        "least_chances": 0.4,
+    }
     step = {"name": "masks", "options": options, "fitted": True}
     publish_json(home.run("mix").decision, {**decision, "steps": [step], "folds": {}})
     own = submit(home, "mix", display=QUIET).entry.file.read_bytes()

@@ -88,26 +88,48 @@ def test_a_good_gate_wins_cross_fitted_over_none(problem: Problem) -> None:
     pair(problem)
     scores = read_json(problem.home.run("pair").scores)
     tried = {each["steps"][0]: each for each in scores["decision"]["masks"]}
-    assert tried["joint_gates"]["is_used"], tried
-    assert tried["joint_gates"]["gain"]["low"] > 0
+    assert tried["gated_chances"]["is_used"], tried
+    assert tried["gated_chances"]["gain"]["low"] > 0
+    assert "over the fixed decision" in tried["gated_chances"]["reason"]
     last = scores["decision"]["steps"][-1]
-    assert max(last["options"]["joint_gates"]) > 0
+    assert last["options"]["chances"][0][1] > 0  # The gate has a say.
+    assert 0.5 < min(last["options"]["least_chances"]) < 1
     best = {each["name"]: each for each in scores["references"]}["best_member"]
     assert best["run"] == "unet"
     assert best["gain"]["low"] > 0
     assert scores["how"]["got"] == "cross-fitted"
 
 
-def test_a_gate_that_knows_nothing_is_not_used(problem: Problem) -> None:
+@pytest.mark.parametrize("seed", range(3))
+def test_a_gate_that_knows_nothing_is_not_used(problem: Problem, seed: int) -> None:
     run = problem.home.run("present")
     for place in (run.oof, run.test):
         found = predictions_file.read(place)
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(seed)
         predictions_file.write(place, found.with_scores(rng.random(found.scores.shape)))
     pair(problem)
     scores = read_json(problem.home.run("pair").scores)
     tried = {each["steps"][0]: each for each in scores["decision"]["masks"]}
-    assert not tried["joint_gates"]["is_used"]
+    assert not tried["gated_chances"]["is_used"]
+
+
+@pytest.mark.parametrize("metric", ["mean_dice", "mean_iou"])
+@pytest.mark.parametrize("asked", ["fitted", "auto"])
+def test_a_gate_is_used_where_the_metric_tells_what_an_answer_costs(
+    tmp_path: Path, metric: str, asked: str
+) -> None:
+    problem = make_masks(tmp_path / "home", metric=metric, submission={"decision": asked})
+    write_maps_run(problem, "unet", false_alarms=True)
+    evaluate(problem.home, "unet", problem=problem, display=QUIET)
+    write_presence_run(problem, "present")
+    pair(problem)
+    decision = read_json(problem.home.run("pair").scores)["decision"]
+    (*_, last) = decision["steps"]
+    assert last["fitted"]
+    assert ("chances" in last["options"]) == (metric == "mean_dice")
+    if metric == "mean_iou":
+        reasons = [decision["reason"], *(each["reason"] for each in decision["masks"])]
+        assert any("not for mean_iou" in reason for reason in reasons)
 
 
 def test_another_gate_makes_another_blend(problem: Problem) -> None:

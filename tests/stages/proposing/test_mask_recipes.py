@@ -132,3 +132,38 @@ def test_there_are_fewer_folds_where_more_would_leave_too_little_to_learn_with()
     assert mask_folds(short) == 3
     five, three = (mask_size(replace(short, num_folds=num), 720.0) for num in (5, 3))
     assert three > five
+
+
+def bold(facts: Facts) -> list[Proposal]:
+    """Those that are charged by overlap for what is there alone."""
+    return [p for p in segmenters(facts) if p.values["loss"][1].get("empty") == "skipped"]
+
+
+def test_behind_a_gate_one_recipe_is_careful_and_one_is_bold():
+    careful, found = segmenters(MASKS)
+    assert [found] == bold(MASKS)
+    assert found.values["input"]["zoom"] == 2.0
+    side = MASKS.looks.side
+    assert 2 * found.values["input"]["size"] <= 1.25 * side
+    assert found.values["input"]["size"] <= careful.values["input"]["size"]
+    assert careful.values["input"]["zoom"] == 1.0
+    smooth = [p.values["loss"][1]["smooth"] for p in (careful, found)]
+    assert smooth[0] > smooth[1] >= 1
+    assert found.values["train"]["epochs"] >= 5
+    assert "bold" in found.reason
+    assert found.values["augment"][0]["near"] == 0.5
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        CASES["exclusive"],
+        CASES["forbidden"],
+        CASES["tiny"],
+        CASES["huge"],
+        replace(MASKS, clean_share=0.2),
+    ],
+    ids=["exclusive", "no gate", "no room for windows", "no time for them", "few are clean"],
+)
+def test_elsewhere_none_is_bold(facts):
+    assert not bold(facts)

@@ -59,13 +59,17 @@ def test_values_stand_by_class_beside_the_fixed_ones_and_the_folds() -> None:
 def test_options_that_do_nothing_anywhere_are_left_out() -> None:
     plain = _step(fitted=True, **FIXED, top_scores=[0.0, 0.0, 0.0], fill=False)
     gated = _step(
-        fitted=True, **FIXED, joint_gates=[0.0, 0.3, 0.3], largest_only=[True, False, True]
+        fitted=True,
+        **FIXED,
+        chances=[[0.0, 1.0, 1.0]] * 3,
+        least_chances=[0.0, 0.3, 0.3],
+        largest_only=[True, False, True],
     )
     assert (
         len(mask_decision_view(_scores(), _stored(plain, plain), CLASSES)["masks"]["columns"]) == 2
     )
     view = mask_decision_view(_scores(), _stored(plain, plain, gated), CLASSES)["masks"]
-    assert view["columns"][2:] == ["least mean of gate and top pixels", "largest part alone"]
+    assert view["columns"][2:] == ["least chance that it is there", "largest part alone"]
     assert view["lines"][1]["cells"][2] == {
         "value": "0.000",
         "fixed": "0.000",
@@ -88,14 +92,14 @@ def test_each_rung_stands_over_the_last_that_won() -> None:
             "reason": "does not",
             "gain": _gain(0.001, -0.1),
         },
-        {"steps": ["joint_gates"], "is_used": True, "reason": "does", "gain": _gain(0.02, 0.01)},
+        {"steps": ["gated_chances"], "is_used": True, "reason": "does", "gain": _gain(0.02, 0.01)},
     ]
     stored = _stored(_step(**FIXED, fitted=True), gain=_gain(0.3, 0.2), reason="wins", masks=tried)
     view = mask_decision_view(_scores(), stored, CLASSES)
     assert [row["name"] for row in view["plots"]["rows"]] == [
         "a threshold and smallest area for all classes over the fixed decision",
         "shapes over a threshold and smallest area for all classes",
-        "least mean of gate and top pixels over the best before it",
+        "chances by gate and top pixels over the best before it",
     ]
     assert [row["verdict"] for row in view["plots"]["rows"]] == ["gain", "undecided", "gain"]
     assert view["masks"]["ladder"] == ["Wins.", "Does not.", "Does."]
@@ -104,12 +108,12 @@ def test_each_rung_stands_over_the_last_that_won() -> None:
 def test_a_gain_without_an_interval_is_no_rung_to_stand_on() -> None:
     stored = _stored(_step(**FIXED), gain=_gain(0.3, None))
     stored["choice"]["masks"] = [
-        {"steps": ["joint_gates"], "is_used": False, "reason": "r", "gain": _gain(0.1, None)}
+        {"steps": ["gated_chances"], "is_used": False, "reason": "r", "gain": _gain(0.1, None)}
     ]
     rows = mask_decision_view(_scores(), stored, CLASSES)["plots"]["rows"]
     assert [row["name"] for row in rows][
         1
-    ] == "least mean of gate and top pixels over the best before it"
+    ] == "chances by gate and top pixels over the best before it"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from foldwise.decide import Decision
 from foldwise.decide.decision import Step
-from foldwise.decide.mask_steps import top_means
+from foldwise.decide.mask_steps import chance_of, num_top, top_means
 from foldwise.masks.of_samples import Masks
 from foldwise.masks.runs import decode, encode
 from foldwise.metrics.dice import dice_per_mask
@@ -99,6 +99,27 @@ def test_evidence_is_each_maps_top_pixels_and_other_runs_words(held: HeldOut) ->
     gate = evidence_tables(gated)[1]
     assert [each["share"] for each in gate["bins"]] == [1.0, 0.0]
     assert [row["roc_auc"] for row in gate["by_class"]] == [0.0, 0.0]
+
+
+def test_chances_are_shown_as_the_decisions_without_each_fold_make_them(held: HeldOut) -> None:
+    gates = 1.0 - held.target.present
+    parts = {fold: [[float(fold), 1.0, 0.5]] * 2 for fold in range(3)}
+    by_fold = {
+        fold: Decision((Step("masks", {"chances": each}, True),)) for fold, each in parts.items()
+    }
+    gated = replace(
+        held, scores=replace(held.scores, gates=gates), decision=by_fold[2], by_fold=by_fold
+    )
+    tops = np.stack([top_means(sample, num_top(sample[0].size)) for sample in held.scores])
+    wanted = np.zeros(tops.shape)
+    for fold, each in parts.items():
+        rows = held.folds == fold
+        wanted[rows] = chance_of(np.array(each), gates[rows], tops[rows])
+    found = evidence_tables(gated)[2]
+    assert found["label"] == "chance that is fitted to them"
+    assert found["bins"] == reliability(wanted, held.target.present, held.groups)
+    few = replace(gated, by_fold={**by_fold, 1: Decision((Step("masks", {}, True),))})
+    assert len(evidence_tables(few)) == 2  # A fold without any has none to show.
 
 
 def test_numbers_beside_the_score_are_cross_fitted_and_naive(held: HeldOut) -> None:

@@ -26,8 +26,6 @@ from foldwise.tasks.problem import Problem
 from tests.stages.scoring.mask_competition import CLASSES, make_masks, write_maps_run
 from tests.stages.small_competition import QUIET
 
-GATES = (None, "top_scores")
-
 
 @pytest.fixture
 def problem(tmp_path: Path) -> Problem:
@@ -59,8 +57,8 @@ def test_a_fold_is_decided_without_it(problem: Problem) -> None:
         assert before.without(fold) in (
             fits.decision(rung, others)
             for rung in (
-                Rung(areas=True, alike=alike, shapes=shapes, gate=gate)
-                for alike, shapes, gate in product((True, False), (True, False), GATES)
+                Rung(areas=True, alike=alike, shapes=shapes, top_scores=top_scores)
+                for alike, shapes, top_scores in product((True, False), repeat=3)
             )
         )
         assert before.without(fold) != fits.decision(Rung(areas=True), [fold])
@@ -115,7 +113,7 @@ def test_options_that_are_asked_for_stay_where_they_are_not_fitted(tmp_path: Pat
     assert fixed.options == {"thresholds": 0.5, **asked}
     write_maps_run(problem, "a")
     fits = MaskFits(read_held_out(problem, problem.home.run("a")))
-    step = fits.decision(Rung(areas=True, gate="top_scores"), range(3)).steps[-1]
+    step = fits.decision(Rung(areas=True, top_scores=True), range(3)).steps[-1]
     assert (step.options["top_pixels"], step.options["fill"]) == (4, True)
     assert step.options["smallest_areas"] != 3
     assert len(step.options["top_scores"]) == 2

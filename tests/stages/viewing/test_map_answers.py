@@ -184,7 +184,9 @@ def test_the_choice_without_a_fold_does_not_look_at_it(problem: Problem) -> None
 def test_gates_of_the_run_stay_beside_the_means(problem: Problem) -> None:
     every = answers(problem, [30.0] * 4)
     gates = np.full((len(every.held), 2), 0.25)
-    gated = Decision((Step("masks", {"gates": 0.5}, True),))
+    gated = Decision(
+        (Step("masks", {"chances": [[0.0, 1.0, 0.0]] * 2, "least_chances": 0.5}, True),)
+    )
     held = replace(
         every.held, scores=replace(every.held.scores, gates=gates), decision=gated, by_fold=None
     )

@@ -1,4 +1,4 @@
-"""How maps become masks: thresholds, areas and gates by class, and the ladder they stand on."""
+"""How maps become masks: thresholds, areas and chances by class, and the ladder they stand on."""
 
 from __future__ import annotations
 
@@ -16,19 +16,18 @@ _OPTIONS = {
     "thresholds": "threshold",
     "smallest_areas": "smallest part, px",
     "top_scores": "least top pixels",
-    "gates": "least gate",
-    "joint_gates": "least mean of gate and top pixels",
+    "least_chances": "least chance that it is there",
     "largest_only": "largest part alone",
     "fill": "holes filled",
 }
 #: Values that do nothing: an option that has no other anywhere is not shown.
-_IDLE = {"top_scores": 0.0, "gates": 0.0, "joint_gates": 0.0, "largest_only": False, "fill": False}
-_GATES = ("top_scores", "joint_gates")
+_IDLE = {"top_scores": 0.0, "least_chances": 0.0, "largest_only": False, "fill": False}
 _RUNGS = {
     "alike": "a threshold and smallest area for all classes",
     "areas": "thresholds and smallest areas by class",
     "top_scores": "least score of the top pixels",
-    "joint_gates": "least mean of gate and top pixels",
+    "chances": "chances by the top pixels",
+    "gated_chances": "chances by gate and top pixels",
 }
 
 
@@ -80,15 +79,14 @@ def mask_decision_view(
 
 
 def _rungs(choice: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What was tried, each over the last one that was taken before it; gates over the best."""
+    """What was tried, each over the last that was taken before it; a gate over the best of them."""
     if choice["gain"] is None and not choice["masks"]:
         return []
     first = {"steps": ["alike"], "reason": choice["reason"], "gain": choice["gain"]}
     rungs, over = [], "over the fixed decision"
     for tried in (first, *choice["masks"]):
         name = " and ".join(_RUNGS.get(each, each.replace("_", " ")) for each in tried["steps"])
-        is_gate = tried["steps"][0] in _GATES
-        than = "over the best before it" if is_gate else over
+        than = "over the best before it" if tried["steps"][0] == "gated_chances" else over
         rungs.append({"name": name, "over": than, "reason": tried["reason"], "gain": tried["gain"]})
         gain = tried["gain"]
         if gain is not None and gain["low"] is not None and gain["low"] > 0:
@@ -102,7 +100,7 @@ def _sentence(step: Mapping[str, Any], choice: Mapping[str, Any]) -> str:
     if not step["fitted"]:
         return f"Fixed thresholds: {choice['reason']}."
     won = "as asked for" if choice["asked"] == "fitted" else "they won cross-fitted"
-    return f"Fitted values by class: {won}."
+    return f"Fitted values: {won}."
 
 
 def _folds_sentence(choice: Mapping[str, Any]) -> str | None:
@@ -189,8 +187,9 @@ def _shared(step: Mapping[str, Any], by_class: Sequence[Mapping[str, Any]]) -> s
     """Which classes are decided together, and why."""
     if not step["fitted"] or step["name"] != "masks":
         return None
-    values = [each for each in step["options"].values() if isinstance(each, list)]
-    if len(by_class) > 1 and all(len(set(each)) == 1 for each in values):
+    values = list(step["options"].values())
+    several = [each for each in values if isinstance(each, list)]
+    if len(by_class) > 1 and all(each == [each[0]] * len(each) for each in several):
         return "All classes are decided alike."
     # Here alone: it loads numba, which none but decisions on masks need.
     from foldwise.decide.mask_curves import FEW_GROUPS
@@ -200,6 +199,6 @@ def _shared(step: Mapping[str, Any], by_class: Sequence[Mapping[str, Any]]) -> s
         return None
     named = ", ".join(f"{isolated(name)} ({num})" for name, num in rare)
     return (
-        f"Decided as one, since fewer than {FEW_GROUPS} groups show each, and values of their own "
+        f"Thresholds as of one, since fewer than {FEW_GROUPS} groups show each, and their own "
         f"would be chance: {named}."
     )

@@ -29,7 +29,7 @@ from foldwise.tasks.problem import Problem
 #: Raised whenever the same scores would be decided otherwise than before.
 _VERSION = 1
 #: As that, of maps alone.
-_VERSION_OF_MAPS = 2
+_VERSION_OF_MAPS = 3
 
 
 def read_decided(problem: Problem, run: RunDir) -> HeldOut:

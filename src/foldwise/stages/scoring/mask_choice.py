@@ -1,4 +1,4 @@
-"""Which decision for maps: the fixed one, or thresholds, areas, shapes and gates that win."""
+"""Which decision for maps: the fixed one, or thresholds, areas, shapes and chances that win."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from foldwise.decide import Decision, NoExactFitError
+from foldwise.decide import Decision, NoExactFitError, Step
+from foldwise.decide.fit_chances import Evidence, fit_chances, read_evidence
 from foldwise.decide.fit_masks import fit_masks
-from foldwise.decide.mask_curves import Gate, MaskCurves, mask_curves
+from foldwise.decide.mask_curves import MaskCurves, mask_curves
 from foldwise.device import num_cores
 from foldwise.errors import ConfigError
 from foldwise.stages.scoring.choice import Choice, Tried, too_few
@@ -19,7 +20,7 @@ from foldwise.stages.scoring.held_out import HeldOut
 from foldwise.stages.scoring.intervals import Gain, gain_over
 
 #: What a rung adds to those before it.
-More = Literal["alike", "areas", "shapes"] | Gate
+More = Literal["alike", "areas", "shapes", "top_scores", "chances", "gated_chances"]
 
 
 class Rung(NamedTuple):
@@ -29,25 +30,30 @@ class Rung(NamedTuple):
         areas: thresholds and smallest areas.
         alike: all that is fitted is the same for all classes.
         shapes: whether holes are filled, and the largest component alone is kept.
-        gate: what a class's answer waits for: its top pixels, or the mean of these and of another
-            run's word on the sample.
+        top_scores: the least mean of the top pixels.
+        chances: from which chance on a class is answered, and thresholds that go with it; alone.
+            By the top pixels, or by these and the gate.
     """
 
     areas: bool = False
     alike: bool = False
     shapes: bool = False
-    gate: Gate | None = None
+    top_scores: bool = False
+    chances: Literal["top_pixels", "gated"] | None = None
 
     def with_more(self, name: More) -> Rung:
-        """What fits that as well; a gate stands in the place of another.
+        """What fits that as well; chances are fitted by themselves.
 
         Classes have values of their own from the rung `areas` on, if that was taken.
         """
-        alike = name != "areas" and (self.alike or not self.areas)
-        shapes = self.shapes or name == "shapes"
-        if name == "alike" or name == "areas" or name == "shapes":
-            return Rung(areas=True, alike=alike, shapes=shapes, gate=self.gate)
-        return Rung(areas=True, alike=alike, shapes=shapes, gate=name)
+        if name == "chances" or name == "gated_chances":
+            return Rung(chances="top_pixels" if name == "chances" else "gated")
+        return Rung(
+            areas=True,
+            alike=name != "areas" and (self.alike or not self.areas),
+            shapes=self.shapes or name == "shapes",
+            top_scores=self.top_scores or name == "top_scores",
+        )
 
 
 _WORDS: dict[More, str] = {
@@ -55,7 +61,8 @@ _WORDS: dict[More, str] = {
     "areas": "thresholds and smallest areas of each class's own",
     "shapes": "filled holes or the largest component alone beside them",
     "top_scores": "least scores of the top pixels beside them",
-    "joint_gates": "least means of gate and top pixels beside them",
+    "chances": "chances by the top pixels that a class is there, and thresholds that go with them,",
+    "gated_chances": "chances by gate and top pixels, and thresholds that go with them,",
 }
 
 
@@ -70,11 +77,10 @@ class MaskFits:
     held: HeldOut
     _known: dict[tuple[Rung, frozenset[int]], Decision] = field(default_factory=dict, repr=False)
 
-    @cached_property
-    def gates(self) -> tuple[Gate, ...]:
-        """What a class's answer may wait for, what is to be had in any run first."""
-        has_gates = self.held.scores.gates is not None
-        return ("top_scores", "joint_gates") if has_gates else ("top_scores",)
+    @property
+    def is_gated(self) -> bool:
+        """Whether another run says which classes are in a sample."""
+        return self.held.scores.gates is not None
 
     def decision(self, rung: Rung, folds: Collection[int]) -> Decision:
         """The decision that is fitted to some folds.
@@ -83,32 +89,55 @@ class MaskFits:
             NoExactFitError: none is known for the metric, or there is nothing to fit.
         """
         fixed, asked = self.held.decision, (rung, frozenset(folds))
-        if not rung.areas:
+        if rung == Rung():
             return fixed
         if asked not in self._known:
-            step = fit_masks(
-                fixed.steps[-1],
-                self._curves,
-                folds=folds,
-                gate=rung.gate,
-                any_shape=rung.shapes,
-                alike=rung.alike,
-            )
-            self._known[asked] = Decision((*fixed.steps[:-1], step))
+            self._known[asked] = Decision((*fixed.steps[:-1], self._fitted(rung, folds)))
         return self._known[asked]
+
+    def _fitted(self, rung: Rung, folds: Collection[int]) -> Step:
+        step = self._step
+        if rung.chances is not None:
+            chosen = np.isin(self.held.folds, list(folds))
+            return fit_chances(step, self._evidence, chosen, gated=rung.chances == "gated")
+        return fit_masks(
+            step,
+            self._curves,
+            folds=folds,
+            any_top=rung.top_scores,
+            any_shape=rung.shapes,
+            alike=rung.alike,
+        )
+
+    @property
+    def _step(self) -> Step:
+        step = self.held.decision.steps[-1]
+        if step.name != "masks":
+            raise NoExactFitError(f"there is nothing to fit in {step.name}")
+        return step
 
     @cached_property
     def _curves(self) -> MaskCurves:
-        held, (*_, last) = self.held, self.held.decision.steps
-        if last.name != "masks":
-            raise NoExactFitError(f"there is nothing to fit in {last.name}")
+        held = self.held
         return mask_curves(
             held.scores,
             held.target,
             held.folds,
             metric=held.problem.metric_name,
-            gates=self.gates,
-            options=last.options,
+            options=self._step.options,
+            groups=held.groups,
+            weight=held.weight,
+            workers=num_cores(),
+        )
+
+    @cached_property
+    def _evidence(self) -> Evidence:
+        held = self.held
+        return read_evidence(
+            held.scores,
+            held.target,
+            metric=held.problem.metric_name,
+            options=self._step.options,
             groups=held.groups,
             weight=held.weight,
             workers=num_cores(),
@@ -148,8 +177,7 @@ def _choose(fits: MaskFits, held: HeldOut, asked: str, *, fewest_folds: int) -> 
     folds = np.unique(held.folds).tolist()
     try:
         if asked == "fitted":
-            rung = Rung(areas=True, gate="joint_gates" if "joint_gates" in fits.gates else None)
-            return Choice(fits.decision(rung, folds), "fitted", "as asked for")
+            return _fitted(fits, folds)
         fits.decision(Rung(areas=True, alike=True), folds)
     except NoExactFitError as error:
         if asked != "auto":
@@ -162,24 +190,44 @@ def _choose(fits: MaskFits, held: HeldOut, asked: str, *, fewest_folds: int) -> 
     return _climbed(fits, held, folds)
 
 
+def _fitted(fits: MaskFits, folds: list[int]) -> Choice:
+    """What is fitted if that is asked for: chances where there is a gate and they are known.
+
+    Raises:
+        NoExactFitError: nothing can be fitted.
+    """
+    reason = "as asked for"
+    if fits.is_gated:
+        try:
+            return Choice(fits.decision(Rung(chances="gated"), folds), "fitted", reason)
+        except NoExactFitError as error:
+            reason = f"{reason}, without the gate: {error}"
+    return Choice(fits.decision(Rung(areas=True), folds), "fitted", reason)
+
+
 def _climbed(fits: MaskFits, held: HeldOut, folds: list[int]) -> Choice:
     """The last rung that wins cross-fitted over the one before it that does.
 
-    A gate has to win over all that was tried before it, won or not: what thresholds, areas or top
-    pixels alone bring is no gain of the gate's.
+    Chances by a gate, which was asked for, have to win over the fixed decision, as whatever is
+    fitted does, and to score higher than all that was tried without it, won or not: what thresholds
+    or top pixels alone bring is no gain of the gate's.
     """
     own: tuple[More, ...] = ("areas",) if held.scores.num_classes > 1 else ()
-    names: tuple[More, ...] = ("alike", *own, "shapes", *fits.gates)
-    taken, best, tried = Rung(), held.with_answers(), []
-    highest = best
+    gated: tuple[More, ...] = ("chances", "gated_chances") if fits.is_gated else ()
+    names: tuple[More, ...] = ("alike", *own, "shapes", "top_scores", *gated)
+    fixed = held.with_answers()
+    taken, best, highest, tried = Rung(), fixed, fixed, []
     for name in names:
         rung = taken.with_more(name)
-        by_fold = {
-            fold: fits.decision(rung, [other for other in folds if other != fold]) for fold in folds
-        }
-        crossed = replace(held, by_fold=by_fold).with_answers()
-        is_gate = name in fits.gates
-        found = _tried(name, gain_over(highest if is_gate else best, crossed))
+        try:
+            crossed = _crossed(fits, held, rung, folds)
+        except NoExactFitError as error:
+            tried.append(Tried((name,), False, f"no {_WORDS[name].rstrip(',')}: {error}"))
+            continue
+        if name == "gated_chances":
+            found = _gated(gain_over(highest, crossed), gain_over(fixed, crossed))
+        else:
+            found = _tried(name, gain_over(best, crossed))
         tried.append(found)
         if found.is_used:
             taken, best = rung, crossed
@@ -187,11 +235,19 @@ def _climbed(fits: MaskFits, held: HeldOut, folds: list[int]) -> Choice:
     first, *others = tried
     return Choice(
         fits.decision(taken, folds),
-        "fitted" if taken.areas else "fixed",
+        "fixed" if taken == Rung() else "fitted",
         first.reason,
         first.gain,
         masks=tuple(others),
     )
+
+
+def _crossed(fits: MaskFits, held: HeldOut, rung: Rung, folds: list[int]) -> HeldOut:
+    """The same rows, each decided by what was fitted without its fold."""
+    by_fold = {
+        fold: fits.decision(rung, [other for other in folds if other != fold]) for fold in folds
+    }
+    return replace(held, by_fold=by_fold).with_answers()
 
 
 def _higher(one: HeldOut, other: HeldOut) -> HeldOut:
@@ -204,13 +260,39 @@ def _higher(one: HeldOut, other: HeldOut) -> HeldOut:
 def _tried(name: More, gain: Gain | None) -> Tried:
     """Whether a rung is used that gains so much over the one before it."""
     facts = None if gain is None else asdict(gain)
-    if gain is None or gain.low is None or gain.high is None:
-        told = "" if gain is None else f", {gain.point:+.4f} cross-fitted"
-        reason = f"{_WORDS[name]} could not be proved better{told}: no interval can be given"
-        return Tried((name,), is_used=False, reason=reason, gain=facts)
+    if gain is None or gain.low is None:
+        return Tried(
+            (name,), False, f"{_WORDS[name]} could not be proved better{_told(gain)}", facts
+        )
     is_used = gain.low > 0
+    verb = "win" if is_used else "do not win"
+    return Tried((name,), is_used, f"{_WORDS[name]} {verb} cross-fitted: {_told(gain)}", facts)
+
+
+def _gated(over_highest: Gain | None, over_fixed: Gain | None) -> Tried:
+    """Whether chances by the gate are used.
+
+    Args:
+        over_highest: their gain over what scores highest of all that was tried without the gate.
+        over_fixed: over the fixed decision.
+    """
+    name: More = "gated_chances"
+    facts = None if over_highest is None else asdict(over_highest)
+    if over_highest is None or over_fixed is None or over_fixed.low is None:
+        reason = f"{_WORDS[name]} could not be proved better{_told(over_fixed)}"
+        return Tried((name,), False, reason, facts)
+    is_used = over_fixed.low > 0 and over_highest.point > 0
     reason = (
-        f"{_WORDS[name]} {'win' if is_used else 'do not win'} cross-fitted: "
-        f"{gain.point:+.4f}, {gain.low:+.4f} to {gain.high:+.4f}, {gain.covers}"
+        f"{_WORDS[name]} {'are' if is_used else 'are not'} used: cross-fitted over the fixed "
+        f"decision {_told(over_fixed)}; over the highest without the gate {_told(over_highest)}"
     )
     return Tried((name,), is_used, reason, facts)
+
+
+def _told(gain: Gain | None) -> str:
+    """A gain with its interval; where there is none, that, as the end of a sentence."""
+    if gain is None:
+        return ": no interval can be given"
+    if gain.low is None or gain.high is None:
+        return f", {gain.point:+.4f} cross-fitted: no interval can be given"
+    return f"{gain.point:+.4f}, {gain.low:+.4f} to {gain.high:+.4f}, {gain.covers}"

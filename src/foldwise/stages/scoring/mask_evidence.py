@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from foldwise.decide.mask_steps import TOP_SHARE, joint_gate, num_top, top_means
+from foldwise.decide.mask_steps import TOP_SHARE, chance_of, num_top, top_means
 from foldwise.device import num_cores
 from foldwise.maps.maps import Maps
 from foldwise.metrics.ranking import class_average_precision, class_roc_auc
@@ -19,8 +19,8 @@ _NUM_BINS = 10
 def evidence_tables(held: HeldOut) -> list[dict[str, Any]]:
     """What stands in `scores.json` of the scores that say whether a class is in a sample.
 
-    These are the mean of a map's top pixels and, where another run gates, its word and the mean of
-    the two. Nothing is fitted: each comes from networks that have not seen the sample.
+    These are the mean of a map's top pixels, where another run gates its word, and where each
+    fold's decision fits chances these, each by the decision that has not seen the sample's fold.
 
     Returns:
         For each: `label`; `bins` and `by_class`, see `reliability` and `_by_class`.
@@ -33,8 +33,23 @@ def evidence_tables(held: HeldOut) -> list[dict[str, Any]]:
     gates = held.scores.gates
     if gates is not None:
         tables.append(_table(held, "gate: another run's word on the sample", gates))
-        tables.append(_table(held, "mean of gate and top pixels", joint_gate(gates, found)))
+    chances = _chances(held, found)
+    if chances is not None:
+        tables.append(_table(held, "chance that is fitted to them", chances))
     return tables
+
+
+def _chances(held: HeldOut, means: np.ndarray) -> np.ndarray | None:
+    """(n, C) chances by the decisions without each row's fold; None: not all of them fit any."""
+    found, gates = np.zeros(means.shape), held.scores.gates
+    for fold in np.unique(held.folds).tolist():
+        parts = held.without(fold).steps[-1].options.get("chances")
+        if parts is None or held.by_fold is None:
+            return None
+        rows = held.folds == fold
+        beside = np.zeros_like(means[rows]) if gates is None else gates[rows]
+        found[rows] = chance_of(np.array(parts), beside, means[rows])
+    return found
 
 
 def tops(held: HeldOut, share: float, pixels: int = 0) -> np.ndarray:
