@@ -15,6 +15,7 @@ from foldwise.config.writing import write_yaml
 from foldwise.errors import ConfigError, RunError
 from foldwise.json_files import read_json
 from foldwise.metrics import METRICS
+from foldwise.metrics.dice import dice_per_mask
 from foldwise.predictions import Predictions
 from foldwise.publish import publish_json
 from foldwise.stages.blend import blend
@@ -23,6 +24,7 @@ from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate
 from foldwise.stages.pick import pick
 from foldwise.stages.scoring.deciding import read_decided
+from foldwise.stages.scoring.mask_beside import counts_of
 from foldwise.stages.submit import submit
 from foldwise.stages.submitting.founding import best_run
 from foldwise.tasks.problem import Problem
@@ -130,6 +132,22 @@ def test_a_gate_is_used_where_the_metric_tells_what_an_answer_costs(
     if metric == "mean_iou":
         reasons = [decision["reason"], *(each["reason"] for each in decision["masks"])]
         assert any("not for mean_iou" in reason for reason in reasons)
+
+
+def test_runs_of_masks_are_compared_row_by_row(problem: Problem) -> None:
+    pair(problem)
+    found = compare(problem.home, ["unet", "pair"], problem=problem, display=QUIET)
+    (entry,) = found["against_first"]
+    unet, gated = (
+        dice_per_mask(counts_of(read_decided(problem, problem.home.run(name)))).mean(axis=1)
+        for name in ("unet", "pair")
+    )
+    assert entry["rows"] == {
+        "num_rows": len(unet),
+        "challenger_nearer": (gated > unet).sum(),
+        "reference_nearer": (unet > gated).sum(),
+    }
+    assert entry["rows"]["challenger_nearer"] > entry["rows"]["reference_nearer"]
 
 
 def test_another_gate_makes_another_blend(problem: Problem) -> None:

@@ -20,7 +20,12 @@ def _scores(**masks: Any) -> dict[str, Any]:
         "by_size": [{"smallest": 3, "largest": 1200, "pairs": 6, "dice": 0.4, "missed": 0.25}],
         "parts": {"bins": [[1, 3], [4, 15]], "by_class": [parts]},
         "evidence": [
-            {"label": "tops", "bins": bins, "by_class": [{**ranks, "there": 0.9, "absent": None}]}
+            {
+                "label": "tops",
+                "is_fitted": True,
+                "bins": bins,
+                "by_class": [{**ranks, "there": 0.9, "absent": None}],
+            }
         ],
     }
     row = {"class": "hole", "rows": 6, "groups": 4, "dice": 0.95, "dice_nonempty": 0.4}
@@ -95,6 +100,7 @@ def test_false_alarms_are_worse_the_more_there_are() -> None:
 
 def test_evidence_is_told_with_its_counts() -> None:
     (one,) = masks_view(_scores())["evidence"]
+    assert one["is_fitted"]
     assert one["bins"] == [
         {"range": "0.0 to 0.1", "pairs": 8, "groups": 2, "mean": "0.02", "share": "25 %"}
     ]

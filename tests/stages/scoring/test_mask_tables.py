@@ -116,7 +116,7 @@ def test_chances_are_shown_as_the_decisions_without_each_fold_make_them(held: He
         rows = held.folds == fold
         wanted[rows] = chance_of(np.array(each), gates[rows], tops[rows])
     found = evidence_tables(gated)[2]
-    assert found["label"] == "chance that is fitted to them"
+    assert (found["label"], found["is_fitted"]) == ("chance that is fitted to them", True)
     assert found["bins"] == reliability(wanted, held.target.present, held.groups)
     few = replace(gated, by_fold={**by_fold, 1: Decision((Step("masks", {}, True),))})
     assert len(evidence_tables(few)) == 2  # A fold without any has none to show.

@@ -97,7 +97,7 @@ def fold_scores(views: Sequence[HeldOut]) -> dict[int, float | None]:
 def nearer_rows(reference: Sequence[HeldOut], challenger: Sequence[HeldOut]) -> dict[str, float]:
     """On how many rows the one or the other has the nearer answer; mean over pairs of views.
 
-    An answer of classes is right or wrong as a whole; a grade or a value can be nearer.
+    An answer of classes is right or wrong as a whole; a grade, a value or a mask can be nearer.
     """
     theirs, own = ([_errors(held) for held in views] for views in (reference, challenger))
     pairs = [(one, two) for one in theirs for two in own]
@@ -109,8 +109,14 @@ def nearer_rows(reference: Sequence[HeldOut], challenger: Sequence[HeldOut]) -> 
 
 
 def _errors(held: HeldOut) -> np.ndarray:
-    """(n,) how far answers are from the truth."""
+    """(n,) how far answers are from the truth; of masks what their mean Dice lacks of 1."""
     num = len(held)
+    if held.problem.task.kind == "map":
+        # Here alone: it loads numba, which few have and none but masks needs.
+        from foldwise.metrics.dice import dice_per_mask
+        from foldwise.stages.scoring.mask_beside import counts_of
+
+        return np.asarray(1.0 - dice_per_mask(counts_of(held)).mean(axis=1))
     answers, target = held.answers.reshape(num, -1), held.target.reshape(num, -1)
     if held.problem.task.has_classes and held.scores.shape[1] > 1:
         return np.asarray((answers != target).any(axis=1))

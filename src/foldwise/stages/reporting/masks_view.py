@@ -181,6 +181,7 @@ def _cell(found: int, there: int) -> dict[str, str]:
 def _evidence(found: dict[str, Any]) -> dict[str, Any]:
     return {
         "label": found["label"],
+        "is_fitted": found["is_fitted"],
         "plot": reliability_chart(
             found["bins"],
             x_label=found["label"],

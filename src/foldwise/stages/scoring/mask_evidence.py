@@ -23,7 +23,7 @@ def evidence_tables(held: HeldOut) -> list[dict[str, Any]]:
     fold's decision fits chances these, each by the decision that has not seen the sample's fold.
 
     Returns:
-        For each: `label`; `bins` and `by_class`, see `reliability` and `_by_class`.
+        For each: `label`; `is_fitted`; `bins` and `by_class`, see `reliability` and `_by_class`.
     """
     options = held.decision.steps[-1].options
     share, pixels = float(options.get("top_share", TOP_SHARE)), int(options.get("top_pixels", 0))
@@ -35,7 +35,7 @@ def evidence_tables(held: HeldOut) -> list[dict[str, Any]]:
         tables.append(_table(held, "gate: another run's word on the sample", gates))
     chances = _chances(held, found)
     if chances is not None:
-        tables.append(_table(held, "chance that is fitted to them", chances))
+        tables.append(_table(held, "chance that is fitted to them", chances, is_fitted=True))
     return tables
 
 
@@ -105,10 +105,13 @@ def reliability(
     return found
 
 
-def _table(held: HeldOut, label: str, evidence: np.ndarray) -> dict[str, Any]:
+def _table(
+    held: HeldOut, label: str, evidence: np.ndarray, *, is_fitted: bool = False
+) -> dict[str, Any]:
     present = held.target.present
     return {
         "label": label,
+        "is_fitted": is_fitted,
         "bins": reliability(evidence, present, held.groups),
         "by_class": _by_class(held, evidence, present),
     }
