@@ -149,7 +149,7 @@ def test_stale_scores_have_no_pictures(shown: Material) -> None:
 def test_a_blend_and_a_gated_run_have_their_parts(tmp_path: Path) -> None:
     problem = make_masks(tmp_path / "home")
     for seed, name in enumerate("ab"):
-        write_maps_run(problem, name, noise=45.0 + 15 * seed, seed=seed)
+        write_maps_run(problem, name, noise=45.0 + 15 * seed, seed=seed, false_alarms=True)
     write_presence_run(problem, "g")
     for name in "abg":
         evaluate(problem.home, name, problem=problem, display=QUIET)
@@ -159,6 +159,7 @@ def test_a_blend_and_a_gated_run_have_their_parts(tmp_path: Path) -> None:
     assert text.count("What the mean hides") == 3
     assert text.count("numbers of pairs at the dots") == 5
     assert "Pairs of image and class by the gate: another run" in text
+    assert "Each without the fold that it is of. It is a probability" in text
     assert "Pictures are made for the runs that are open" in text
     assert "Which classes are in an image" in text
     assert "says whether a class is in an image; its decision says whether that is used" in text
