@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
 from scipy.optimize import minimize
 
 from foldwise.decide.decision import Step
 from foldwise.decide.fit_chances import Evidence, fit_chances, read_evidence
-from foldwise.decide.mask_curves import FEW_GROUPS
+from foldwise.decide.mask_curves import AIMS, FEW_GROUPS, LEAST_GRID
 from foldwise.decide.mask_steps import log_odds, masks
 from foldwise.errors import NoExactFitError
-from foldwise.maps.files import read_maps, write_maps
 from foldwise.maps.maps import Maps
 from foldwise.masks.of_samples import Masks
 from foldwise.masks.runs import decode, encode
 from foldwise.metrics import METRICS
+from tests.decide.made_maps import SIZE, made_maps
 
-NUM, SIZE = 40, (12, 16)
+NUM = 40
 EVERY = np.ones(NUM, bool)
 STEP = Step("masks", {"thresholds": 0.5, "smallest_areas": 0})
 
@@ -31,17 +31,9 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> tuple[Maps, Masks]:
     """Maps that see things in all samples, where half of the truths are empty; and a gate."""
     rng = np.random.default_rng(0)
     path = tmp_path_factory.mktemp("maps") / "maps.arrow"
-    levels, truths = [], []
-    for row in range(NUM):
-        hidden = gaussian_filter(rng.standard_normal((2, *SIZE)), (0, 1.5, 1.5)) * 8
-        seen = hidden > 1.0
-        truths += list(seen if row % 2 else np.zeros_like(seen))
-        noise = gaussian_filter(rng.standard_normal((2, *SIZE)), (0, 0.7, 0.7))
-        levels.append((60 + (30 + 5 * (row % 2)) * seen + 40 * noise).clip(0, 255).astype(np.uint8))
-    write_maps(path, 2, ((f"{row:02d}", each) for row, each in enumerate(levels)))
-    found = Masks(encode(truths), 2)
-    gates = np.clip(0.3 + 0.3 * (found.present > 0) + rng.normal(0, 0.2, (NUM, 2)), 0, 1)
-    return replace(read_maps(path)[1], gates=gates), found
+    maps, truths = made_maps(path, NUM, rng, lifts=(30, 35))
+    gates = np.clip(0.3 + 0.3 * (truths.present > 0) + rng.normal(0, 0.2, (NUM, 2)), 0, 1)
+    return replace(maps, gates=gates), truths
 
 
 def evidence(known: tuple[Maps, Masks], **more: Any) -> Evidence:
@@ -54,6 +46,16 @@ def score(known: tuple[Maps, Masks], step: Step, metric: str = "mean_dice") -> f
     assert found.count is not None
     counts = found.count(answers.runs, truths.runs, 2, truths.ignored)
     return found(counts, np.zeros(len(maps)))
+
+
+def pooled_iou(known: tuple[Maps, Masks], step: Step, index: int) -> float:
+    """Of a class over all samples, by an oracle that decodes."""
+    maps, truths = known
+    answers, true = (
+        np.stack(decode(each.runs)).reshape(NUM, 2, -1)[:, index] > 0
+        for each in (masks(maps, **step.options), truths)
+    )
+    return float((answers & true).sum() / (answers | true).sum())
 
 
 def where_there(known: tuple[Maps, Masks], level: int, index: int, metric: str) -> float:
@@ -80,6 +82,29 @@ def test_the_threshold_is_the_best_where_the_class_is_and_pays_from_its_score_on
         assert scores[level] == pytest.approx(max(scores), abs=1e-6)
         assert options["least_chances"][index] == pytest.approx(1 / (1 + max(scores)), abs=1e-6)
     assert set(options) == {"thresholds", "chances", "least_chances"}
+
+
+def test_where_pixels_are_pooled_threshold_and_chance_are_the_best_together(
+    known: tuple[Maps, Masks],
+) -> None:
+    """Of all thresholds and least chances of the grid, tried one by one."""
+    step = fit_chances(STEP, evidence(known, metric="mean_iou"), EVERY, gated=True)
+    chances = step.options["chances"]
+    best = []
+    for index in range(2):
+        scores = []
+        for level, least in product(range(40, 140), LEAST_GRID):
+            tried = Step(
+                "masks",
+                {"thresholds": level / 255, "chances": chances, "least_chances": least},
+            )
+            scores.append(pooled_iou(known, tried, index))
+        best.append(max(scores))
+        assert pooled_iou(known, step, index) == pytest.approx(best[-1])
+    assert score(known, step, "mean_iou") == pytest.approx(np.mean(best))
+    assert max(step.options["least_chances"]) > 0
+    ungated = fit_chances(STEP, evidence(known, metric="mean_iou"), EVERY, gated=False)
+    assert score(known, step, "mean_iou") > score(known, ungated, "mean_iou") + 0.02
 
 
 @pytest.mark.parametrize("gated", [False, True])
@@ -115,10 +140,11 @@ def test_what_a_gate_knows_raises_the_score(known: tuple[Maps, Masks]) -> None:
     assert score(sure, fit_chances(STEP, evidence(sure), EVERY, gated=True)) > score(known, gated)
 
 
-def test_samples_that_are_left_out_have_no_part(known: tuple[Maps, Masks]) -> None:
+@pytest.mark.parametrize("metric", AIMS)
+def test_samples_that_are_left_out_have_no_part(known: tuple[Maps, Masks], metric: str) -> None:
     maps, truths = known
-    whole, chosen = evidence(known), np.arange(NUM) % 3 != 2
-    few = evidence((maps[np.flatnonzero(chosen)], truths[np.flatnonzero(chosen)]))
+    whole, chosen = evidence(known, metric=metric), np.arange(NUM) % 3 != 2
+    few = evidence((maps[np.flatnonzero(chosen)], truths[np.flatnonzero(chosen)]), metric=metric)
     for gated in (False, True):
         found = fit_chances(STEP, whole, chosen, gated=gated)
         assert found == fit_chances(STEP, few, np.ones(len(few.tops), bool), gated=gated)
@@ -134,13 +160,16 @@ def test_classes_that_few_groups_show_share_a_threshold(known: tuple[Maps, Masks
     assert len(set(apart["least_chances"])) == 2
 
 
-def test_a_class_that_is_never_there_is_not_answered(known: tuple[Maps, Masks]) -> None:
+@pytest.mark.parametrize("metric", AIMS)
+def test_a_class_that_is_never_there_is_not_answered(
+    known: tuple[Maps, Masks], metric: str
+) -> None:
     maps, truths = known
     runs = encode(
         [mask * (row % 2 == 0) for row, mask in enumerate(decode(truths.runs))]
     )  # Of each sample the first class alone.
     alone = Masks(runs, 2)
-    step = fit_chances(STEP, evidence((maps, alone)), EVERY, gated=True)
+    step = fit_chances(STEP, evidence((maps, alone), metric=metric), EVERY, gated=True)
     assert step.options["thresholds"][1] > 1
     assert not masks(maps, **step.options).present[:, 1].any()
 
@@ -170,8 +199,8 @@ def test_samples_without_weight_have_no_part(known: tuple[Maps, Masks]) -> None:
 
 
 def test_what_cannot_be_fitted_is_said(known: tuple[Maps, Masks]) -> None:
-    with pytest.raises(NoExactFitError, match="not for mean_iou"):
-        evidence(known, metric="mean_iou")
+    with pytest.raises(NoExactFitError, match="not for boundary_f"):
+        evidence(known, metric="boundary_f")
     maps, truths = known
     for shown in (truths.present.sum(axis=1) == 0, truths.present.all(axis=1)):
         with pytest.raises(NoExactFitError, match="or all show everything"):

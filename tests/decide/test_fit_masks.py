@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
 
 from foldwise.decide.component_tree import SHAPES
 from foldwise.decide.decision import Step
@@ -16,7 +15,7 @@ from foldwise.decide.fit_masks import fit_masks
 from foldwise.decide.mask_curves import (
     AIMS,
     FEW_GROUPS,
-    TOP_GRID,
+    LEAST_GRID,
     Curves,
     MaskCurves,
     mask_curves,
@@ -28,8 +27,9 @@ from foldwise.maps.maps import Maps
 from foldwise.masks.of_samples import Masks
 from foldwise.masks.runs import encode
 from foldwise.metrics import METRICS
+from tests.decide.made_maps import SIZE, made_maps
 
-NUM, SIZE = 24, (12, 16)
+NUM = 24
 FOLDS = np.arange(NUM) % 3
 STEP = Step("masks", {"thresholds": 0.5, "smallest_areas": 0})
 
@@ -37,17 +37,8 @@ STEP = Step("masks", {"thresholds": 0.5, "smallest_areas": 0})
 @pytest.fixture(scope="module")
 def known(tmp_path_factory: pytest.TempPathFactory) -> tuple[Maps, Masks]:
     """Maps that find the truth when cut at other levels than a half; half the truths are empty."""
-    rng = np.random.default_rng(0)
     path = tmp_path_factory.mktemp("maps") / "maps.arrow"
-    levels, truths = [], []
-    for row in range(NUM):
-        hidden = gaussian_filter(rng.standard_normal((2, *SIZE)), (0, 1.5, 1.5)) * 8
-        truth = hidden > (1.0 if row % 2 else 99.0)
-        noise = gaussian_filter(rng.standard_normal((2, *SIZE)), (0, 0.7, 0.7))
-        levels.append((60 + 40 * truth + 40 * noise).clip(0, 255).astype(np.uint8))
-        truths += list(truth)
-    write_maps(path, 2, ((f"{row:02d}", each) for row, each in enumerate(levels)))
-    return read_maps(path)[1], Masks(encode(truths), 2)
+    return made_maps(path, NUM, np.random.default_rng(0), lifts=(0, 40))
 
 
 def curves(known: tuple[Maps, Masks], metric: str, **more: Any) -> MaskCurves:
@@ -222,7 +213,7 @@ def test_top_pixels_are_as_many_as_asked_for(known: tuple[Maps, Masks], num: int
     found = curves(known, "mean_dice", options={"top_pixels": num, "fill": True})
     means = np.stack([top_means(levels, num) for levels in known[0]])
     for index in range(2):
-        wanted = np.searchsorted(TOP_GRID, means[:, index], side="right") - 1
+        wanted = np.searchsorted(LEAST_GRID, means[:, index], side="right") - 1
         parts = found.parts[Curves(SHAPES[0], (index,))]
         assert set(parts) == set(zip(FOLDS.tolist(), wanted.tolist(), strict=True))
 

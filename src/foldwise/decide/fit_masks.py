@@ -12,7 +12,7 @@ from foldwise.decide.area_curves import changes_of
 from foldwise.decide.component_tree import SHAPES, Shape
 from foldwise.decide.decision import Step
 from foldwise.decide.fit_areas import AreaFit, fit_areas, is_more
-from foldwise.decide.mask_curves import TOP_GRID, MaskCurves, Summand
+from foldwise.decide.mask_curves import LEAST_GRID, MaskCurves, Summand
 from foldwise.maps.levels import TOP, least_level
 
 
@@ -127,4 +127,4 @@ def _behind_tops(curves: MaskCurves, parts: Sequence[Summand], fixed: tuple[int,
             kept_back += sum(each.empty for each in gone)
         sums = np.cumsum(through, axis=1)
         fit = fit_areas(sums, curves.areas, fixed=fixed, value=curves.aim.value, beside=kept_back)
-        yield TOP_GRID[before + 1], fit
+        yield LEAST_GRID[before + 1], fit

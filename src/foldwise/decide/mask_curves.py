@@ -43,22 +43,39 @@ class Aim:
     Attributes:
         terms: what is summed over samples.
         value: what the sums give.
+        is_pooled: whether pixels are pooled over samples; else each sample scores by itself, 1
+            where answer and truth are empty, and 0 where one of them is.
     """
 
     terms: Terms
     value: Value
+    is_pooled: bool = False
 
 
 #: Metric → what is raised. All are means over classes, so that each class is fitted by itself.
 AIMS: dict[str, Aim] = {
     "mean_dice": Aim(dice_terms, first_sum),
     "mean_iou_per_image": Aim(iou_terms, first_sum),
-    "mean_iou": Aim(pooled_terms, quotient),
+    "mean_iou": Aim(pooled_terms, quotient, is_pooled=True),
 }
 
 
-#: Least top scores that are tried; between two of them all samples do the same, as far as is known.
-TOP_GRID = (0.0, 0.01, 0.02, 0.05, *(0.05 * n for n in range(2, 20)), 0.98, 0.99, 0.995)
+#: Least top scores and chances that are tried; between two of them all samples do the same, as far
+#: as is known.
+LEAST_GRID = (0.0, 0.01, 0.02, 0.05, *(0.05 * n for n in range(2, 20)), 0.98, 0.99, 0.995)
+
+
+def aim_of(metric: str) -> Aim:
+    """What is raised of a metric, by its name.
+
+    Raises:
+        NoExactFitError: nothing is known for it.
+    """
+    if metric not in AIMS:
+        raise NoExactFitError(
+            f"for masks, exact fits are known for {', '.join(AIMS)}, not for {metric}"
+        )
+    return AIMS[metric]
 
 
 class Part(NamedTuple):
@@ -66,7 +83,7 @@ class Part(NamedTuple):
 
     Attributes:
         fold: that they are held out in.
-        place: in `TOP_GRID`, of the last that lets them through.
+        place: in `LEAST_GRID`, of the last that lets them through.
     """
 
     fold: int
@@ -147,11 +164,7 @@ def mask_curves(
     Raises:
         NoExactFitError: none is known for the metric.
     """
-    if metric not in AIMS:
-        raise NoExactFitError(
-            f"for masks, exact fits are known for {', '.join(AIMS)}, not for {metric}"
-        )
-    aim, together = AIMS[metric], decided_together(truths, groups)
+    aim, together = aim_of(metric), decided_together(truths, groups)
     curves: dict[Curves, dict[Part, AreaCurves]] = {
         Curves(*name): {} for name in product(SHAPES, together)
     }
@@ -200,7 +213,7 @@ class _Look:
     def _places(self, levels: np.ndarray) -> list[int]:
         """The last least top score that lets each class of a sample by."""
         tops = top_means(levels, num_top(levels[0].size, **which_top(self.options)))
-        found: list[int] = (np.searchsorted(TOP_GRID, tops, side="right") - 1).tolist()
+        found: list[int] = (np.searchsorted(LEAST_GRID, tops, side="right") - 1).tolist()
         return found
 
 

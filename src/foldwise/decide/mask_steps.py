@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 import numpy as np
 from pydantic import Field
+from scipy.special import expit, logit
 
 from foldwise.errors import ConfigError
 from foldwise.maps.levels import TOP, least_level
@@ -152,9 +153,7 @@ def log_odds(shares: np.ndarray) -> np.ndarray:
     >>> log_odds(np.array([0.0, 0.5, 1.0])).round(1).tolist()
     [-6.9, 0.0, 6.9]
     """
-    with np.errstate(divide="ignore"):
-        odds = np.log(shares) - np.log1p(-shares)
-    found: np.ndarray = np.clip(odds, -_MOST_ODDS, _MOST_ODDS)
+    found: np.ndarray = np.clip(logit(shares), -_MOST_ODDS, _MOST_ODDS)
     return found
 
 
@@ -171,7 +170,7 @@ def chance_of(parts: np.ndarray, gates: np.ndarray, tops: np.ndarray) -> np.ndar
     [0.5]
     """
     odds = parts[:, 0] + parts[:, 1] * log_odds(gates) + parts[:, 2] * log_odds(tops)
-    found: np.ndarray = 1.0 / (1.0 + np.exp(-odds))
+    found: np.ndarray = expit(odds)
     return found
 
 

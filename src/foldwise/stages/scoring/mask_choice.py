@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from foldwise.errors import ConfigError
 from foldwise.stages.scoring.choice import Choice, Tried, too_few
 from foldwise.stages.scoring.held_out import HeldOut
 from foldwise.stages.scoring.intervals import Gain, gain_over
+
+T = TypeVar("T")
 
 #: What a rung adds to those before it.
 More = Literal["alike", "areas", "shapes", "top_scores", "chances", "gated_chances"]
@@ -118,24 +120,19 @@ class MaskFits:
 
     @cached_property
     def _curves(self) -> MaskCurves:
-        held = self.held
-        return mask_curves(
-            held.scores,
-            held.target,
-            held.folds,
-            metric=held.problem.metric_name,
-            options=self._step.options,
-            groups=held.groups,
-            weight=held.weight,
-            workers=num_cores(),
-        )
+        return self._read(mask_curves, self.held.folds)
 
     @cached_property
     def _evidence(self) -> Evidence:
+        return self._read(read_evidence)
+
+    def _read(self, read: Callable[..., T], *more: np.ndarray) -> T:
+        """What is kept of the maps for fits."""
         held = self.held
-        return read_evidence(
+        return read(
             held.scores,
             held.target,
+            *more,
             metric=held.problem.metric_name,
             options=self._step.options,
             groups=held.groups,
