@@ -10,6 +10,7 @@ import signal
 import stat
 import time
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -164,16 +165,18 @@ def test_a_session_is_not_begun_when_the_quota_is_used_up(tmp_path, monkeypatch)
 
 
 def test_what_is_left_of_a_quota_counts_gpus_and_each_second_once(tmp_path, monkeypatch):
+    now = datetime(2026, 5, 12, 12, tzinfo=UTC)  # No period begins while the sessions work.
+    monkeypatch.setattr("foldwise.time_records.time.time", now.timestamp)
     monkeypatch.setattr("foldwise.device.accelerator", lambda: "Tesla T4")
     monkeypatch.setenv("FOLDWISE_MACHINE", "tower")
     home = with_quota(tmp_path, quota="1h", per="month")
     Meter(home.costs, "session", 600.0).end()
     Meter(home.costs, "session", 900.0)  # In the same container, which is older than both.
-    left_s = _quota_left_s(home, "tower", QUIET)
+    left_s = _quota_left_s(home, "tower", now, QUIET)
     assert left_s == pytest.approx(2700.0, abs=10.0)
-    assert _quota_left_s(home, "elsewhere", QUIET) is None
+    assert _quota_left_s(home, "elsewhere", now, QUIET) is None
     monkeypatch.setattr("foldwise.device.accelerator", lambda: "cpu")
-    assert _quota_left_s(home, "tower", QUIET) is None
+    assert _quota_left_s(home, "tower", now, QUIET) is None
 
 
 def test_the_clock_keeps_what_saving_takes():

@@ -152,7 +152,7 @@ def _keep_quota(home: Home, name: str, clock: SessionClock, show: Display) -> No
     Raises:
         BudgetError: nothing is.
     """
-    left_s = _quota_left_s(home, name, show)
+    left_s = _quota_left_s(home, name, datetime.now(UTC), show)
     if left_s is not None and left_s < clock.left_s:
         show.warn(f"{name}: {duration(left_s)} are left of its quota")
         clock.shorten(left_s)
@@ -163,13 +163,13 @@ def _keep_quota(home: Home, name: str, clock: SessionClock, show: Display) -> No
         )
 
 
-def _quota_left_s(home: Home, name: str, show: Display) -> float | None:
+def _quota_left_s(home: Home, name: str, now: datetime, show: Display) -> float | None:
     """What is left of the machine's quota; None: a session of this machine uses none up."""
     config = load_plan(home).machines.get(name) if home.plan.is_file() else None
     if config is None or (config.counts == "gpu" and machine.accelerator() == "cpu"):
         return None
     damaged: list[str] = []
-    found = accounts_of(home, datetime.now(UTC), damaged=damaged)
+    found = accounts_of(home, now, damaged=damaged)
     for problem in damaged:
         show.warn(f"not counted: {problem}")
     quota = next((one.quota for one in found.machines if one.name == name), None)
