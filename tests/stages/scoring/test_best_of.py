@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from foldwise import predictions as predictions_file
 from foldwise.decide import Decision, Step
 from foldwise.stages.blend import blend
 from foldwise.stages.display import Display
 from foldwise.stages.evaluate import evaluate
-from foldwise.stages.joining.telling import gain_as_decided
-from foldwise.stages.scoring.best_of import best_of
+from foldwise.stages.joining.telling import gain_as_decided, gain_over_highest
+from foldwise.stages.reporting.blends import blends
+from foldwise.stages.reporting.material import gather
+from foldwise.stages.scoring.best_of import best_of, highest_of
 from foldwise.stages.scoring.deciding import read_decided
 from foldwise.stages.submitting.founding import blend_verdict
 from foldwise.tasks.problem import Problem
@@ -68,6 +71,41 @@ def test_nothing_of_a_fold_chooses_its_run(tmp_path: Path) -> None:
     after = best_of(a, [a, b])
     inside = a.folds == 1
     np.testing.assert_array_equal(after.held.scores[inside], before.held.scores[inside])
+
+
+def test_a_blend_is_compared_with_the_highest_member_where_each_is_best_somewhere(
+    tmp_path: Path,
+) -> None:
+    """`a` fails in fold 0 and `b` in fold 1, so each is chosen where the other one is better."""
+    changes = {"submission": {"decision": "fitted"}}
+    problem = make_problem(tmp_path, "ordinal", num_train=240, thumbs=False, **changes)
+    rng = np.random.default_rng(0)
+    for name, failing, noise in (("a", 0, 1.5), ("b", 1, 3.0)):
+        run = write_run(problem, name, noise=0.4, seed=failing)
+        found = predictions_file.read(run.oof)
+        moved = found.scores + np.where(found.folds == failing, 1, 0)[:, None] * rng.normal(
+            0, noise, found.scores.shape
+        )
+        predictions_file.write(run.oof, found.with_scores(moved))
+    out = io.StringIO()
+    show = Display(Console(file=out, width=200))
+    record = blend(problem.home, "mix", members=["a", "b"], problem=problem, display=show)
+    scores = evaluate(problem.home, "mix", problem=problem, display=QUIET)
+    runs = [read_decided(problem, problem.home.run(name)) for name in ("mix", "a", "b")]
+    mix, a, b = (run.score(problem.metric) for run in runs)
+    assert a > b
+    assert best_of(runs[0], runs[1:]).names == ("a", "b")
+    found = gain_over_highest(record, scores)
+    assert found is not None
+    assert (found["run"], found["score"]) == ("a", a)
+    assert found["gain"]["point"] == pytest.approx(mix - a)
+    assert f"over a, which scores highest on all rows: {mix - a:+.4f}" in out.getvalue()
+    (shown,) = blends(gather(problem.home))
+    row = shown["gains"]["rows"][-1]
+    assert row["name"].endswith("highest on all rows, each by its own decision")
+    assert row["cross_fitted"] == found["gain"]["point"]
+    assert highest_of(runs[0], [runs[2]]) is not None
+    assert highest_of(runs[0], [runs[1].among(runs[1].folds != 0)]) is None
 
 
 def test_one_fold_gives_the_best_on_its_own_rows_and_says_so(tmp_path: Path) -> None:

@@ -36,6 +36,10 @@ def tell(show: Display, record: Mapping[str, Any], scores: Mapping[str, Any]) ->
     if decided is not None:
         size = _with_ends(decided["gain"]["point"], decided["gain"])
         show.say(f"each by its own decision, as handed in: {size} over the best member")
+    highest = gain_over_highest(record, scores)
+    if highest is not None:
+        size = _with_ends(highest["gain"]["point"], highest["gain"])
+        show.say(f"over {highest['run']}, which scores highest on all rows: {size}")
     if lines:
         last = decided if decided is not None and is_of_maps(record) else record["gain"]
         show.say(f"verdict: {_WORDS[last['verdict']]}")
@@ -118,6 +122,22 @@ def gain_as_decided(record: Mapping[str, Any], scores: Mapping[str, Any]) -> Any
         return None
     is_news = abs(found[0]["gain"]["point"] - by_scores) > 1e-9
     return found[0] if is_news else None
+
+
+def gain_over_highest(record: Mapping[str, Any], scores: Mapping[str, Any]) -> Any | None:
+    """The gain over the member that scores highest on all rows, each by its own decision.
+
+    Args:
+        record: the blend's.
+        scores: its `scores.json`.
+
+    Returns:
+        The reference `highest_member` of the scores; None where the best member is that one, or
+        `gain_as_decided` is no news.
+    """
+    found = [each for each in scores["references"] if each["name"] == "highest_member"]
+    is_told = found and found[0]["gain"] is not None and gain_as_decided(record, scores) is not None
+    return found[0] if is_told else None
 
 
 def _line(over: str, gain: Mapping[str, Any]) -> str:

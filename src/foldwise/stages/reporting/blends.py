@@ -8,7 +8,7 @@ from typing import Any
 
 from foldwise.errors import RunError
 from foldwise.parts import name_of, options_of
-from foldwise.stages.joining.telling import gain_as_decided, is_of_maps
+from foldwise.stages.joining.telling import gain_as_decided, gain_over_highest, is_of_maps
 from foldwise.stages.reporting.diversity_view import diversity_view
 from foldwise.stages.reporting.gains import Gain, gain_table
 from foldwise.stages.reporting.material import Material, Run
@@ -131,12 +131,19 @@ def _gains(run: Run) -> list[Gain]:
         Gain(name, found["cross_fitted"], found["naive"], _ends(found), found["verdict"])
         for name, found in pairs
     ]
-    decided = None if run.scores is None else gain_as_decided(record, run.scores)
+    if run.scores is None:
+        return rows
+    decided, highest = gain_as_decided(record, run.scores), gain_over_highest(record, run.scores)
     if decided is not None:
-        name = "over the best member, each by its own decision"
-        size = decided["gain"]
-        rows.append(Gain(name, size["point"], None, _ends(size), decided["verdict"]))
+        rows.append(_as_decided("the best member", decided))
+    if highest is not None:
+        rows.append(_as_decided(f"{isolated(highest['run'])}, highest on all rows", highest))
     return rows
+
+
+def _as_decided(over: str, reference: Mapping[str, Any]) -> Gain:
+    name, size = f"over {over}, each by its own decision", reference["gain"]
+    return Gain(name, size["point"], None, _ends(size), reference["verdict"])
 
 
 def _members(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def _simple_references(runs: list[Run]) -> list[dict[str, Any]]:
     """Majority and thumbnails, as the run with the most rows has them."""
     fullest = max(runs, key=lambda run: run.scores["num_rows"] if run.scores else 0)
     assert fullest.scores is not None
-    return [r for r in fullest.scores["references"] if not r["name"].endswith("frozen")]
+    return [r for r in fullest.scores["references"] if not r["name"].endswith(("frozen", "member"))]
 
 
 def _scale(runs: list[Run], simple: list[dict[str, Any]]) -> Scale:

@@ -37,7 +37,7 @@ def best_of(held: HeldOut, runs: Sequence[HeldOut]) -> Best:
         held: whose rows count.
         runs: at least one; those that lack rows of `held` are passed over if another has all.
     """
-    whole = [each for each in runs if np.isin(held.rows, each.rows).all()]
+    whole = _whole(held, runs)
     if len(whole) < 2:
         only = (whole or runs)[0]
         return Best(only, (only.name,), is_cross_fitted=True)
@@ -46,11 +46,31 @@ def best_of(held: HeldOut, runs: Sequence[HeldOut]) -> Best:
         return _cross_fitted(parts)
     except ValueError:  # One fold alone, or the metric is undefined without one of the folds.
         pass
-    try:
-        only = parts[_first_best([_score(part) for part in parts])]
-    except ValueError:
-        only = parts[0]
+    only = highest_of(held, whole) or parts[0]
     return Best(only, (only.name,), is_cross_fitted=False)
+
+
+def highest_of(held: HeldOut, runs: Sequence[HeldOut]) -> HeldOut | None:
+    """The run that scores highest on the rows of another, which looks better than it is.
+
+    A gain over it is one however the best run is chosen.
+
+    Args:
+        held: whose rows count.
+        runs: at least one; those that lack rows of `held` are passed over.
+
+    Returns:
+        None: no run has all rows, or the metric is undefined on them.
+    """
+    parts = [each.among(np.isin(each.rows, held.rows)) for each in _whole(held, runs)]
+    try:
+        return parts[_first_best([_score(part) for part in parts])] if parts else None
+    except ValueError:
+        return None
+
+
+def _whole(held: HeldOut, runs: Sequence[HeldOut]) -> list[HeldOut]:
+    return [each for each in runs if np.isin(held.rows, each.rows).all()]
 
 
 def _cross_fitted(parts: Sequence[HeldOut]) -> Best:

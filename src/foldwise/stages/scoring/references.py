@@ -22,7 +22,7 @@ from foldwise.masks.sets import complement
 from foldwise.predictions import Predictions
 from foldwise.rundir import RunDir
 from foldwise.stages.audit import thumbnails
-from foldwise.stages.scoring.best_of import Best, best_of
+from foldwise.stages.scoring.best_of import Best, best_of, highest_of
 from foldwise.stages.scoring.deciding import read_decided
 from foldwise.stages.scoring.frozen import frozen_runs
 from foldwise.stages.scoring.held_out import Answered, HeldOut, file_hash, held_out
@@ -46,7 +46,8 @@ class Reference:
 
     Attributes:
         name: `majority`, `nearest_thumbnail`, `frozen` for the best frozen head, `one_frozen` for
-            each where there are several, or `best_member` of a blend.
+            each where there are several; of a blend `best_member`, and `highest_member` where
+            that is another one.
         label: what it is, for people.
         run: the run it is; None for those that are no single run.
         held: its out-of-fold scores.
@@ -65,7 +66,8 @@ def references(
 
     Of several frozen heads each is a reference, and then the best of them. A blend is compared
     with its best member, too, both by their own decisions: the gain that a blend's record tells is
-    that of its scores, under the fixed decision.
+    that of its scores, under the fixed decision. The best one is chosen on the other folds; where
+    another is the highest on all rows, the blend is compared with that, too.
     """
     found = [_of_masks(held)] if problem.task.kind == "map" else _simple(problem)
     frozen = [read_decided(problem, place) for place in frozen_runs(problem.home, run, record)]
@@ -86,9 +88,11 @@ def references(
         )
     members = [read_decided(problem, place) for place in member_runs(problem.home, record)]
     if members:
-        found.append(
-            _best("best_member", "best member by its own decision", best_of(held, members))
-        )
+        best, highest = best_of(held, members), highest_of(held, members)
+        found.append(_best("best_member", "best member by its own decision", best))
+        if highest is not None and best.names != (highest.name,):
+            label = f"highest member by its own decision, on all rows ({highest.name})"
+            found.append(Reference("highest_member", label, highest.name, highest))
     return found
 
 

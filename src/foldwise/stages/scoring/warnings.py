@@ -101,7 +101,7 @@ def _references(scores: dict[str, Any]) -> list[str]:
             )
         elif reference["name"] == is_frozen:
             below.append(f"{reference['run']} {by}")
-        elif reference["name"] == "best_member":
+        elif reference["name"] in ("best_member", "highest_member"):
             if reference["verdict"] == "loss":
                 found.append(f"its {reference['label']} scores higher {by}")
         elif reference["name"] != "frozen" and (
