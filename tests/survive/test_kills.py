@@ -46,4 +46,4 @@ def test_units_that_meet_a_full_disk_at_the_nth_write_go_on_to_the_same_bits(tmp
 
 @pytest.fixture
 def num_kills(request: pytest.FixtureRequest) -> int:
-    return 200 if request.config.getoption("--full") else 9
+    return 200 if request.config.getoption("--full") else 12

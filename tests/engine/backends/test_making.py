@@ -25,11 +25,11 @@ from tests.engine.backends.networks import (
     softmax,
 )
 
-#: Compiling takes many seconds a network: one, with all that a batch may hold, has to do.
+#: Compiling takes many seconds a network.
 CASES = [
     pytest.param(backend, name, marks=pytest.mark.slow if backend == "compile" else ())
     for backend in BACKENDS
-    for name in (NETWORKS if backend != "compile" else ("added",))
+    for name in (NETWORKS if backend != "compile" else ("plain", "added"))
 ]
 
 

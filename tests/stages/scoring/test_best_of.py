@@ -16,8 +16,10 @@ from foldwise.stages.evaluate import evaluate
 from foldwise.stages.joining.telling import gain_as_decided, gain_over_highest
 from foldwise.stages.reporting.blends import blends
 from foldwise.stages.reporting.material import gather
+from foldwise.stages.reporting.score_table import score_table
 from foldwise.stages.scoring.best_of import best_of, highest_of
 from foldwise.stages.scoring.deciding import read_decided
+from foldwise.stages.scoring.references import OF_MEMBERS, references
 from foldwise.stages.submitting.founding import blend_verdict
 from foldwise.tasks.problem import Problem
 
@@ -99,11 +101,21 @@ def test_a_blend_is_compared_with_the_highest_member_where_each_is_best_somewher
     assert found is not None
     assert (found["run"], found["score"]) == ("a", a)
     assert found["gain"]["point"] == pytest.approx(mix - a)
-    assert f"over a, which scores highest on all rows: {mix - a:+.4f}" in out.getvalue()
+    assert f"over a by its own decision, highest on these rows: {mix - a:+.4f}" in out.getvalue()
     (shown,) = blends(gather(problem.home))
     row = shown["gains"]["rows"][-1]
-    assert row["name"].endswith("highest on all rows, each by its own decision")
+    assert row["name"].endswith("highest on these rows, each by its own decision")
     assert row["cross_fitted"] == found["gain"]["point"]
+    assert found["verdict"] == "loss"
+    assert not any("highest" in warning for warning in scores["warnings"])
+    table = score_table(gather(problem.home).scored, None)
+    assert not any("member" in row["label"] for row in table["rows"])
+    by_hand = {**record, "gain": {**record["gain"], "over_best": {"naive": mix - a}}}
+    assert gain_over_highest(by_hand, scores) is None
+    with_file = {**record, "members": [*record["members"], {"name": "theirs.csv"}]}
+    places = references(problem, problem.home.run("mix"), with_file, runs[0])
+    names = {reference.name for reference in places}
+    assert names & set(OF_MEMBERS) == {"best_member"}
     assert highest_of(runs[0], [runs[2]]) is not None
     assert highest_of(runs[0], [runs[1].among(runs[1].folds != 0)]) is None
 

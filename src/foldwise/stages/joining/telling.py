@@ -39,7 +39,7 @@ def tell(show: Display, record: Mapping[str, Any], scores: Mapping[str, Any]) ->
     highest = gain_over_highest(record, scores)
     if highest is not None:
         size = _with_ends(highest["gain"]["point"], highest["gain"])
-        show.say(f"over {highest['run']}, which scores highest on all rows: {size}")
+        show.say(f"over {highest['run']} by its own decision, highest on these rows: {size}")
     if lines:
         last = decided if decided is not None and is_of_maps(record) else record["gain"]
         show.say(f"verdict: {_WORDS[last['verdict']]}")
@@ -125,19 +125,21 @@ def gain_as_decided(record: Mapping[str, Any], scores: Mapping[str, Any]) -> Any
 
 
 def gain_over_highest(record: Mapping[str, Any], scores: Mapping[str, Any]) -> Any | None:
-    """The gain over the member that scores highest on all rows, each by its own decision.
+    """The gain over the member that scores highest on these rows, each by its own decision.
 
     Args:
         record: the blend's.
         scores: its `scores.json`.
 
     Returns:
-        The reference `highest_member` of the scores; None where the best member is that one, or
-        `gain_as_decided` is no news.
+        The reference `highest_member` of the scores, which was chosen on the rows it is scored on;
+        None where the best member is that one, or the record's naive gain is this one.
     """
     found = [each for each in scores["references"] if each["name"] == "highest_member"]
-    is_told = found and found[0]["gain"] is not None and gain_as_decided(record, scores) is not None
-    return found[0] if is_told else None
+    if not found or found[0]["gain"] is None:
+        return None
+    is_news = abs(found[0]["gain"]["point"] - record["gain"]["over_best"]["naive"]) > 1e-9
+    return found[0] if is_news else None
 
 
 def _line(over: str, gain: Mapping[str, Any]) -> str:

@@ -137,7 +137,7 @@ def _gains(run: Run) -> list[Gain]:
     if decided is not None:
         rows.append(_as_decided("the best member", decided))
     if highest is not None:
-        rows.append(_as_decided(f"{isolated(highest['run'])}, highest on all rows", highest))
+        rows.append(_as_decided(f"{isolated(highest['run'])}, highest on these rows", highest))
     return rows
 
 

@@ -9,6 +9,7 @@ from foldwise.stages.reporting.material import Run
 from foldwise.stages.reporting.strips import axis_strip, common_scale, interval_strip
 from foldwise.stages.reporting.svg import Scale, isolated
 from foldwise.stages.reporting.words import metric_sentence, score_text
+from foldwise.stages.scoring.references import OF_MEMBERS
 
 _LOOKS = {"recipe": "a", "blend": "b", "reference": "c"}
 
@@ -50,7 +51,8 @@ def _simple_references(runs: list[Run]) -> list[dict[str, Any]]:
     """Majority and thumbnails, as the run with the most rows has them."""
     fullest = max(runs, key=lambda run: run.scores["num_rows"] if run.scores else 0)
     assert fullest.scores is not None
-    return [r for r in fullest.scores["references"] if not r["name"].endswith(("frozen", "member"))]
+    others = ("frozen", "one_frozen", *OF_MEMBERS)
+    return [r for r in fullest.scores["references"] if r["name"] not in others]
 
 
 def _scale(runs: list[Run], simple: list[dict[str, Any]]) -> Scale:

@@ -35,6 +35,8 @@ _LABELS = {
     "majority": "always the mean of the other folds",
     "nearest_thumbnail": "nearest 20 x 20 grey thumbnails",
 }
+#: Those that are members of a blend.
+OF_MEMBERS = ("best_member", "highest_member")
 #: The mean of the other folds counts as much as this share of five neighbours' votes, so that a
 #: class none of them is of keeps a probability above 0.
 _PRIOR_SHARE = 1 / 6
@@ -67,7 +69,8 @@ def references(
     Of several frozen heads each is a reference, and then the best of them. A blend is compared
     with its best member, too, both by their own decisions: the gain that a blend's record tells is
     that of its scores, under the fixed decision. The best one is chosen on the other folds; where
-    another is the highest on all rows, the blend is compared with that, too.
+    another is the highest on these rows, which flatters it, the blend is compared with that, too,
+    unless score files are members: how these are decided is not known, and so which is highest.
     """
     found = [_of_masks(held)] if problem.task.kind == "map" else _simple(problem)
     frozen = [read_decided(problem, place) for place in frozen_runs(problem.home, run, record)]
@@ -90,8 +93,9 @@ def references(
     if members:
         best, highest = best_of(held, members), highest_of(held, members)
         found.append(_best("best_member", "best member by its own decision", best))
-        if highest is not None and best.names != (highest.name,):
-            label = f"highest member by its own decision, on all rows ({highest.name})"
+        is_every = len(members) == len(record["members"])
+        if is_every and highest is not None and best.names != (highest.name,):
+            label = f"member by its own decision that is highest on these rows ({highest.name})"
             found.append(Reference("highest_member", label, highest.name, highest))
     return found
 

@@ -90,8 +90,8 @@ def _references(scores: dict[str, Any]) -> list[str]:
     is_frozen = _frozen_entries(scores["references"])
     for reference in scores["references"]:
         gain = reference["gain"]
-        if gain is None or gain["point"] >= 0:
-            continue
+        if gain is None or gain["point"] >= 0 or reference["name"] == "highest_member":
+            continue  # The last is chosen on these rows: to lose against it says little.
         ends = f" ({gain['low']:+z.4f} to {gain['high']:+z.4f})" if gain["low"] is not None else ""
         by = f"by {-gain['point']:.4f}{ends}"
         if reference["name"] == is_frozen and reference["run"] == f"{scores['run']}/reference":
@@ -101,7 +101,7 @@ def _references(scores: dict[str, Any]) -> list[str]:
             )
         elif reference["name"] == is_frozen:
             below.append(f"{reference['run']} {by}")
-        elif reference["name"] in ("best_member", "highest_member"):
+        elif reference["name"] == "best_member":
             if reference["verdict"] == "loss":
                 found.append(f"its {reference['label']} scores higher {by}")
         elif reference["name"] != "frozen" and (
