@@ -216,7 +216,8 @@ def test_a_zip_of_images_is_the_runs_own_and_proved(tmp_path: Path) -> None:
     assert check_submission(home, path) == []
     with zipfile.ZipFile(path) as archive:
         assert len(archive.namelist()) == 9
-    assert path.read_bytes() != own
+    assert answered(home, tmp_path / "there", in_full=True).is_whole
+    assert path.read_bytes() == own
     proof = prove(home, "answer", display=QUIET)
     assert proof.holds, [check for check in proof.checks if check.passed is False]
     (same,) = [check for check in proof.checks if check.what == "its submission is the run's own"]

@@ -113,8 +113,8 @@ def test_a_blend_is_compared_with_the_highest_member_where_each_is_best_somewher
     by_hand = {**record, "gain": {**record["gain"], "over_best": {"naive": mix - a}}}
     assert gain_over_highest(by_hand, scores) is None
     with_file = {**record, "members": [*record["members"], {"name": "theirs.csv"}]}
-    places = references(problem, problem.home.run("mix"), with_file, runs[0])
-    names = {reference.name for reference in places}
+    against = references(problem, problem.home.run("mix"), with_file, runs[0])
+    names = {reference.name for reference in against}
     assert names & set(OF_MEMBERS) == {"best_member"}
     assert highest_of(runs[0], [runs[2]]) is not None
     assert highest_of(runs[0], [runs[1].among(runs[1].folds != 0)]) is None

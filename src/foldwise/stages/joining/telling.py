@@ -9,6 +9,7 @@ from rich.table import Table
 
 from foldwise import parts
 from foldwise.stages.display import Display
+from foldwise.stages.scoring.references import find_reference
 
 _WORDS = {
     "gain": "gain",
@@ -116,12 +117,9 @@ def gain_as_decided(record: Mapping[str, Any], scores: Mapping[str, Any]) -> Any
     Returns:
         The reference `best_member` of the scores, with its paired `gain`; None where it is no news.
     """
-    found = [each for each in scores["references"] if each["name"] == "best_member"]
-    by_scores = record["gain"]["over_best"]["cross_fitted"]
-    if not found or found[0]["gain"] is None or by_scores is None:
-        return None
-    is_news = abs(found[0]["gain"]["point"] - by_scores) > 1e-9
-    return found[0] if is_news else None
+    return _if_news(
+        find_reference(scores, "best_member"), record["gain"]["over_best"]["cross_fitted"]
+    )
 
 
 def gain_over_highest(record: Mapping[str, Any], scores: Mapping[str, Any]) -> Any | None:
@@ -135,11 +133,14 @@ def gain_over_highest(record: Mapping[str, Any], scores: Mapping[str, Any]) -> A
         The reference `highest_member` of the scores, which was chosen on the rows it is scored on;
         None where the best member is that one, or the record's naive gain is this one.
     """
-    found = [each for each in scores["references"] if each["name"] == "highest_member"]
-    if not found or found[0]["gain"] is None:
+    return _if_news(find_reference(scores, "highest_member"), record["gain"]["over_best"]["naive"])
+
+
+def _if_news(reference: Any | None, told: float | None) -> Any | None:
+    """The reference if the gain over it is another than the one that is told already."""
+    if reference is None or reference["gain"] is None or told is None:
         return None
-    is_news = abs(found[0]["gain"]["point"] - record["gain"]["over_best"]["naive"]) > 1e-9
-    return found[0] if is_news else None
+    return reference if abs(reference["gain"]["point"] - told) > 1e-9 else None
 
 
 def _line(over: str, gain: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from foldwise.stages.reporting.material import Run
 from foldwise.stages.reporting.strips import axis_strip, common_scale, interval_strip
 from foldwise.stages.reporting.svg import Scale, isolated
 from foldwise.stages.reporting.words import metric_sentence, score_text
-from foldwise.stages.scoring.references import OF_MEMBERS
+from foldwise.stages.scoring.references import OF_MEMBERS, find_reference
 
 _LOOKS = {"recipe": "a", "blend": "b", "reference": "c"}
 
@@ -88,7 +88,7 @@ def _row(run: Run, scale: Scale, submitted: str | None, rules: tuple[float, ...]
     scores = run.scores
     assert scores is not None
     ends = scores["interval"]
-    frozen = next((r for r in scores["references"] if r["name"] == "frozen"), None)
+    frozen = find_reference(scores, "frozen")
     total = len(scores["present_folds"]) + len(scores["missing_folds"])
     return {
         "label": run.label,

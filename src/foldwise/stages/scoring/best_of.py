@@ -46,7 +46,8 @@ def best_of(held: HeldOut, runs: Sequence[HeldOut]) -> Best:
         return _cross_fitted(parts)
     except ValueError:  # One fold alone, or the metric is undefined without one of the folds.
         pass
-    only = highest_of(held, whole) or parts[0]
+    highest = _highest(parts)
+    only = parts[0] if highest is None else highest
     return Best(only, (only.name,), is_cross_fitted=False)
 
 
@@ -62,15 +63,18 @@ def highest_of(held: HeldOut, runs: Sequence[HeldOut]) -> HeldOut | None:
     Returns:
         None: no run has all rows, or the metric is undefined on them.
     """
-    parts = [each.among(np.isin(each.rows, held.rows)) for each in _whole(held, runs)]
-    try:
-        return parts[_first_best([_score(part) for part in parts])] if parts else None
-    except ValueError:
-        return None
+    return _highest([each.among(np.isin(each.rows, held.rows)) for each in _whole(held, runs)])
 
 
 def _whole(held: HeldOut, runs: Sequence[HeldOut]) -> list[HeldOut]:
     return [each for each in runs if np.isin(held.rows, each.rows).all()]
+
+
+def _highest(parts: Sequence[HeldOut]) -> HeldOut | None:
+    try:
+        return parts[_first_best([_score(part) for part in parts])] if parts else None
+    except ValueError:
+        return None
 
 
 def _cross_fitted(parts: Sequence[HeldOut]) -> Best:

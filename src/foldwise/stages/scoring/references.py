@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,11 @@ def references(
             label = f"member by its own decision that is highest on these rows ({highest.name})"
             found.append(Reference("highest_member", label, highest.name, highest))
     return found
+
+
+def find_reference(scores: Mapping[str, Any], name: str) -> Any | None:
+    """The reference of that name in a `scores.json`; None: there is none."""
+    return next((each for each in scores["references"] if each["name"] == name), None)
 
 
 def _simple(problem: Problem) -> list[Reference]:

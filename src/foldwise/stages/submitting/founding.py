@@ -14,6 +14,7 @@ from foldwise.stages.joining.telling import is_of_maps
 from foldwise.stages.scoring.deciding import read_decided
 from foldwise.stages.scoring.held_out import HeldOut, file_hash
 from foldwise.stages.scoring.intervals import gain_over
+from foldwise.stages.scoring.references import find_reference
 from foldwise.tasks.problem import Problem, open_problem
 
 
@@ -161,11 +162,11 @@ def blend_verdict(record: dict[str, Any], scores: dict[str, Any]) -> str:
     A plain mean's is that over its best member; another blend must also have won by its scores.
     Gains of maps by the fixed decision do not count: a member may be made for a fitted one.
     """
-    found = [r["verdict"] for r in scores["references"] if r["name"] == "best_member"]
+    found = find_reference(scores, "best_member")
     by_scores = str(record["gain"]["verdict"])
-    if not found:
+    if found is None:
         return by_scores
-    decided = str(found[0])
+    decided = str(found["verdict"])
     if is_of_maps(record):
         return decided
     if parts.name_of(record["method"]) == "mean" or "loss" in (decided, by_scores):
